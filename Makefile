@@ -1,0 +1,72 @@
+# Keel. `make help` lists the targets.
+#   B=build-asan       another build folder     F=spec/x_spec.lua   one spec file
+#   FRESH=1            start the demo over      N='words'           one test
+
+B       := build
+VERSION := 0.1.0
+CC      := cc
+OPT     := -O2 -g
+CFLAGS  := $(OPT)
+WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wvla -Wshadow \
+	   -Wstrict-prototypes -Wmissing-prototypes
+PKGS    := sqlite3 jansson libcrypto
+STATIC  := sqlite3 jansson
+
+.DEFAULT_GOAL := all
+all: $B/keel		## build/keel
+
+include vendor/lua/rules.mk
+
+# A library is linked statically where its archive exists.
+libdir   := $(shell $(CC) -print-file-name=libc.so | xargs dirname 2>/dev/null)
+archive   = $(wildcard $(libdir)/lib$1.a)
+static    = $(or $(call archive,$1),-l$1)
+LIBS      = $(call static,sqlite3) $(call static,jansson) $(call static,ev) \
+	    $(call static,edit) $(call static,z) -ltinfo -lcrypto -lm -ldl -lpthread
+
+SRC := $(wildcard src/*.c)
+OBJ := $(SRC:src/%.c=$B/%.o) $B/embed.o
+LUA := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
+
+$B/keel: $(OBJ) $(B)/lua/liblua.a
+	$(CC) $(CFLAGS) -rdynamic -o $@ $(OBJ) -Wl,--whole-archive \
+		$(B)/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
+
+$B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
+	$(CC) $(WARN) $(CFLAGS) $(LUA_CFLAGS) -DKEEL_VERSION='"$(VERSION)"' \
+		-DKEEL_SYSTEM_LIB='"/usr/lib/$(shell $(CC) -print-multiarch)"' \
+		-MMD -MP -Isrc -c -o $@ $<
+
+$B/embed.c: src/embed.lua $(LUA) $(B)/lua/lua
+	$(B)/lua/lua src/embed.lua $@ $(LUA)
+
+$B/embed.o: $B/embed.c
+	$(CC) $(CFLAGS) -Isrc -c -o $@ $<
+
+-include $(wildcard $B/*.d)
+
+# What the machine must have; asked once, and again when the list changes.
+$B/.deps: vendor/packages
+	@sh vendor/install.sh vendor/packages
+	@mkdir -p $B && touch $@
+
+BUSTED := $(shell command -v busted 2>/dev/null || echo /usr/bin/busted)
+
+run: $B/keel		## the main job: two agents on real mail and notes
+	$B/keel demo --home $B/demo $(if $(FRESH),--fresh)
+
+test: $B/keel		## every spec; F=one file, N='words of one test'
+	$B/keel lua $(BUSTED) --helper=spec/support/helper.lua -o spec/support/report.lua \
+		$(if $N,--filter='$N') $(or $F,spec)
+
+asan:			## the same specs under address + undefined sanitizers
+	$(MAKE) test B=build-asan OPT='-O1 -g -fno-omit-frame-pointer \
+		-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+clean:			## forget everything built
+	rm -rf build build-*
+
+help:			## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+
+.PHONY: all run test asan clean help

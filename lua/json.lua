@@ -1,0 +1,30 @@
+--- JSON and Keel's own exact encoding of values.
+--
+-- Integers stay integers and floats stay floats, `{}` and `[]` stay apart, and
+-- `json.null` (a light userdata, the same in every module) stands for null.
+local core = require "core.json"
+
+local json = { null = core.null, array_mt = core.array_mt }
+
+--- The value of a JSON text, or nil, message, code.
+json.decode = core.decode
+
+--- The JSON text of a value (keys sorted); `indent` spaces a level, or one line.
+-- Returns nil, message, code for what JSON cannot say: functions, cycles, NaN.
+json.encode = core.encode
+
+--- The canonical bytes of a value, as the journal keeps and hashes them.
+json.pack = core.pack
+json.unpack = core.unpack
+
+--- Mark a table as a list, so that it stays `[]` while it is empty.
+function json.array(t)
+  return setmetatable(t or {}, json.array_mt)
+end
+
+--- True for nil and for json.null.
+function json.absent(v)
+  return v == nil or v == core.null
+end
+
+return json

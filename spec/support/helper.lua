@@ -1,0 +1,2 @@
+-- Loaded by busted before every spec file.
+return true

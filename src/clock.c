@@ -1,0 +1,42 @@
+#include "clock.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t read_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_ms(void)
+{
+	return read_us(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_mono_us(void)
+{
+	return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_cpu_us(void)
+{
+	return read_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void clock_random(void *p, size_t n)
+{
+	unsigned char *to = p;
+
+	while (n > 0) {
+		ssize_t got = getrandom(to, n, 0);
+
+		if (got < 0)
+			continue;	/* EINTR; no other error on Linux */
+		to += got;
+		n -= (size_t)got;
+	}
+}

@@ -1,0 +1,289 @@
+#include "codec.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_varint(struct buf *b, uint64_t v)
+{
+	unsigned char bytes[10];
+	size_t n = 0;
+
+	while (v >= 0x80) {
+		bytes[n++] = (unsigned char)(v | 0x80);
+		v >>= 7;
+	}
+	bytes[n++] = (unsigned char)v;
+	buf_add(b, bytes, n);
+}
+
+void codec_null(struct buf *b)
+{
+	buf_byte(b, CODEC_NULL);
+}
+
+void codec_bool(struct buf *b, bool v)
+{
+	buf_byte(b, v ? CODEC_TRUE : CODEC_FALSE);
+}
+
+void codec_int(struct buf *b, int64_t v)
+{
+	buf_byte(b, CODEC_INT);
+	put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+void codec_float(struct buf *b, double v)
+{
+	unsigned char bytes[8];
+	uint64_t bits;
+	int i;
+
+	memcpy(&bits, &v, sizeof(bits));
+	for (i = 0; i < 8; i++)
+		bytes[i] = (unsigned char)(bits >> (8 * i));
+	buf_byte(b, CODEC_FLOAT);
+	buf_add(b, bytes, sizeof(bytes));
+}
+
+void codec_string(struct buf *b, const void *s, size_t n)
+{
+	buf_byte(b, CODEC_STRING);
+	codec_key(b, s, n);
+}
+
+void codec_cstring(struct buf *b, const char *s)
+{
+	if (s == NULL)
+		codec_null(b);
+	else
+		codec_string(b, s, strlen(s));
+}
+
+void codec_array(struct buf *b, uint64_t n)
+{
+	buf_byte(b, CODEC_ARRAY);
+	put_varint(b, n);
+}
+
+void codec_object(struct buf *b, uint64_t n)
+{
+	buf_byte(b, CODEC_OBJECT);
+	put_varint(b, n);
+}
+
+void codec_key(struct buf *b, const void *s, size_t n)
+{
+	put_varint(b, n);
+	buf_add(b, s, n);
+}
+
+void codec_read(struct codec_reader *r, const void *p, size_t n)
+{
+	r->p = p;
+	r->end = r->p + n;
+}
+
+static int take_varint(struct codec_reader *r, uint64_t *out)
+{
+	uint64_t v = 0;
+	int shift;
+
+	for (shift = 0; shift < 64 && r->p < r->end; shift += 7) {
+		unsigned char c = *r->p++;
+
+		if (shift == 63 && c > 1)
+			return ERR_DAMAGED;
+		v |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80) {
+			if (c == 0 && shift > 0)
+				return ERR_DAMAGED;	/* not the short form */
+			*out = v;
+			return 0;
+		}
+	}
+	return ERR_DAMAGED;
+}
+
+static int take_bytes(struct codec_reader *r, const unsigned char **s,
+		      size_t *n)
+{
+	uint64_t len;
+
+	if (take_varint(r, &len) || len > (uint64_t)(r->end - r->p))
+		return ERR_DAMAGED;
+	*s = r->p;
+	*n = (size_t)len;
+	r->p += len;
+	return 0;
+}
+
+static int take_float(struct codec_reader *r, double *v)
+{
+	uint64_t bits = 0;
+	int i;
+
+	if (r->end - r->p < 8)
+		return ERR_DAMAGED;
+	for (i = 0; i < 8; i++)
+		bits |= (uint64_t)r->p[i] << (8 * i);
+	r->p += 8;
+	memcpy(v, &bits, sizeof(bits));
+	return isfinite(*v) ? 0 : ERR_DAMAGED;
+}
+
+int codec_next(struct codec_reader *r, struct codec_item *item)
+{
+	uint64_t v;
+
+	if (r->p >= r->end || *r->p > CODEC_OBJECT)
+		return ERR_DAMAGED;
+	item->type = (enum codec_type)*r->p++;
+	switch (item->type) {
+	case CODEC_INT:
+		if (take_varint(r, &v))
+			return ERR_DAMAGED;
+		item->integer = (int64_t)((v >> 1) ^ (v & 1 ? UINT64_MAX : 0));
+		return 0;
+	case CODEC_FLOAT:
+		return take_float(r, &item->number);
+	case CODEC_STRING:
+		return take_bytes(r, &item->bytes, &item->len);
+	case CODEC_ARRAY:
+	case CODEC_OBJECT:
+		/* every value takes a byte at least: a count beyond what is
+		 * left is a lie that must not reach an allocation */
+		if (take_varint(r, &v) || v > (uint64_t)(r->end - r->p))
+			return ERR_DAMAGED;
+		item->len = (size_t)v;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int codec_next_key(struct codec_reader *r, const unsigned char **s, size_t *n)
+{
+	return take_bytes(r, s, n);
+}
+
+static int walk(struct codec_reader *r, int depth, bool strict)
+{
+	const unsigned char *key, *last = NULL;
+	size_t i, n, last_n = 0;
+	struct codec_item item;
+	int order;
+
+	if (depth > CODEC_DEPTH || codec_next(r, &item))
+		return ERR_DAMAGED;
+	if (item.type == CODEC_STRING)
+		return !strict || codec_utf8(item.bytes, item.len)
+			? 0 : ERR_DAMAGED;
+	if (item.type != CODEC_ARRAY && item.type != CODEC_OBJECT)
+		return 0;
+	for (i = 0; i < item.len; i++) {
+		if (item.type == CODEC_OBJECT) {
+			if (take_bytes(r, &key, &n))
+				return ERR_DAMAGED;
+			order = last == NULL ? -1 :
+				memcmp(last, key, last_n < n ? last_n : n);
+			if (order > 0 || (order == 0 && last_n >= n))
+				return ERR_DAMAGED;
+			if (strict && !codec_utf8(key, n))
+				return ERR_DAMAGED;
+			last = key;
+			last_n = n;
+		}
+		if (walk(r, depth + 1, strict))
+			return ERR_DAMAGED;
+	}
+	return 0;
+}
+
+int codec_skip(struct codec_reader *r)
+{
+	return walk(r, 0, false);
+}
+
+int codec_check(const void *p, size_t n)
+{
+	struct codec_reader r;
+
+	codec_read(&r, p, n);
+	return walk(&r, 0, true) || r.p != r.end ? ERR_DAMAGED : 0;
+}
+
+int codec_member(const void *p, size_t n, const char *key,
+		 struct codec_reader *r)
+{
+	size_t i, want = strlen(key), got;
+	struct codec_item item;
+	const unsigned char *s;
+
+	codec_read(r, p, n);
+	if (codec_next(r, &item) || item.type != CODEC_OBJECT)
+		return ERR_NOTFOUND;
+	for (i = 0; i < item.len; i++) {
+		if (codec_next_key(r, &s, &got))
+			return ERR_NOTFOUND;
+		if (got == want && memcmp(s, key, want) == 0)
+			return 0;
+		if (codec_skip(r))
+			return ERR_NOTFOUND;
+	}
+	return ERR_NOTFOUND;
+}
+
+void codec_float_text(double v, char out[32])
+{
+	int digits;
+
+	for (digits = 15; digits <= 17; digits++) {
+		snprintf(out, 32, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			break;
+	}
+	if (strpbrk(out, ".eEn") == NULL)
+		strcat(out, ".0");
+}
+
+static bool follows(const unsigned char *s, size_t n, size_t count)
+{
+	size_t i;
+
+	if (n <= count)
+		return false;
+	for (i = 1; i <= count; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return false;
+	return true;
+}
+
+static size_t sequence(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf && follows(s, n, 1))
+		return 2;
+	if ((s[0] & 0xf0) == 0xe0 && follows(s, n, 2) &&
+	    !(s[0] == 0xe0 && s[1] < 0xa0) && !(s[0] == 0xed && s[1] > 0x9f))
+		return 3;
+	if (s[0] >= 0xf0 && s[0] <= 0xf4 && follows(s, n, 3) &&
+	    !(s[0] == 0xf0 && s[1] < 0x90) && !(s[0] == 0xf4 && s[1] > 0x8f))
+		return 4;
+	return 0;
+}
+
+bool codec_utf8(const unsigned char *s, size_t n)
+{
+	while (n > 0) {
+		size_t step = sequence(s, n);
+
+		if (step == 0)
+			return false;
+		s += step;
+		n -= step;
+	}
+	return true;
+}

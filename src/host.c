@@ -1,0 +1,125 @@
+#include "host.h"
+
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_core.h"
+#include "embed.h"
+
+#ifndef KEEL_SYSTEM_LIB
+#define KEEL_SYSTEM_LIB "/usr/lib/x86_64-linux-gnu"
+#endif
+
+static const luaL_Reg halves[] = {
+	{ "core.json", bind_open_json },
+	{ "core.clock", bind_open_clock },
+	{ "core.digest", bind_open_digest },
+	{ NULL, NULL }
+};
+
+static int load_from_disk(lua_State *L, const char *folder, const char *name)
+{
+	const char *path;
+
+	name = luaL_gsub(L, name, ".", "/");
+	path = lua_pushfstring(L, "%s/%s.lua", folder, name);
+	return luaL_loadfilex(L, path, "t");
+}
+
+static int load_embedded(lua_State *L, const char *name)
+{
+	const struct embed_file *f;
+
+	for (f = embed_files; f->name != NULL; f++) {
+		if (strcmp(f->name, name) != 0)
+			continue;
+		lua_pushfstring(L, "@%s", f->path);
+		return luaL_loadbufferx(L, (const char *)f->start,
+					(size_t)(f->end - f->start),
+					lua_tostring(L, -1), "t");
+	}
+	return -1;
+}
+
+/* A package searcher: KEEL_LUA wins while developing, else what was built in. */
+static int search_lua_half(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const char *folder = getenv("KEEL_LUA");
+	int rc = LUA_ERRFILE;
+
+	if (folder != NULL)
+		rc = load_from_disk(L, folder, name);
+	if (rc == LUA_ERRFILE)
+		rc = load_embedded(L, name);
+	if (rc == LUA_OK)
+		return 1;
+	if (rc == -1) {
+		lua_pushfstring(L, "no built-in module '%s'", name);
+		return 1;
+	}
+	return lua_error(L);
+}
+
+static void add_searcher(lua_State *L)
+{
+	lua_Integer i;
+
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "searchers");
+	for (i = luaL_len(L, -1); i >= 2; i--) {
+		lua_rawgeti(L, -1, i);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_pushcfunction(L, search_lua_half);
+	lua_rawseti(L, -2, 2);
+	lua_pop(L, 2);
+}
+
+/* The system's own modules (busted and its friends) lie where Debian puts them. */
+static void add_system_paths(lua_State *L)
+{
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "path");
+	lua_pushliteral(L, ";/usr/share/lua/5.4/?.lua"
+			";/usr/share/lua/5.4/?/init.lua");
+	lua_concat(L, 2);
+	lua_setfield(L, -2, "path");
+	lua_getfield(L, -1, "cpath");
+	lua_pushliteral(L, ";" KEEL_SYSTEM_LIB "/lua/5.4/?.so");
+	lua_concat(L, 2);
+	lua_setfield(L, -2, "cpath");
+	lua_pop(L, 1);
+}
+
+static int fill(lua_State *L)
+{
+	const luaL_Reg *half;
+
+	luaL_openlibs(L);
+	bind_open(L);
+	add_system_paths(L);
+	add_searcher(L);
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	for (half = halves; half->name != NULL; half++) {
+		lua_pushcfunction(L, half->func);
+		lua_setfield(L, -2, half->name);
+	}
+	return 0;
+}
+
+lua_State *host_open(void)
+{
+	lua_State *L = luaL_newstate();
+
+	if (L == NULL)
+		return NULL;
+	lua_pushcfunction(L, fill);
+	if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+		lua_close(L);
+		return NULL;
+	}
+	return L;
+}

@@ -1,0 +1,218 @@
+#include "json.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int emit(json_t *v, int depth, struct buf *out, struct err *e);
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int emit_object(json_t *v, int depth, struct buf *out, struct err *e)
+{
+	size_t n = json_object_size(v), i = 0;
+	const char **keys, *key;
+	json_t *member;
+	int rc = 0;
+
+	keys = malloc((n ? n : 1) * sizeof(*keys));
+	if (keys == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for an object");
+	json_object_foreach(v, key, member)
+		keys[i++] = key;
+	qsort(keys, n, sizeof(*keys), by_bytes);
+	codec_object(out, n);
+	for (i = 0; i < n && rc == 0; i++) {
+		codec_key(out, keys[i], strlen(keys[i]));
+		rc = emit(json_object_get(v, keys[i]), depth + 1, out, e);
+	}
+	free(keys);
+	return rc;
+}
+
+static int emit_array(json_t *v, int depth, struct buf *out, struct err *e)
+{
+	size_t n = json_array_size(v), i;
+	int rc = 0;
+
+	codec_array(out, n);
+	for (i = 0; i < n && rc == 0; i++)
+		rc = emit(json_array_get(v, i), depth + 1, out, e);
+	return rc;
+}
+
+static int emit(json_t *v, int depth, struct buf *out, struct err *e)
+{
+	if (depth > CODEC_DEPTH)
+		return err_set(e, ERR_LIMIT, "JSON nests deeper than %d levels",
+			       CODEC_DEPTH);
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		return emit_object(v, depth, out, e);
+	case JSON_ARRAY:
+		return emit_array(v, depth, out, e);
+	case JSON_STRING:
+		codec_string(out, json_string_value(v), json_string_length(v));
+		return 0;
+	case JSON_INTEGER:
+		codec_int(out, json_integer_value(v));
+		return 0;
+	case JSON_REAL:
+		codec_float(out, json_real_value(v));
+		return 0;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		codec_bool(out, json_is_true(v));
+		return 0;
+	default:
+		codec_null(out);
+		return 0;
+	}
+}
+
+/* A number beyond 64 bits is legal JSON, so it is read a second time with every
+ * integer as a float rather than refused. */
+static json_t *parse(const char *text, size_t n, json_error_t *why)
+{
+	size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+	json_t *v = json_loadb(text, n, flags, why);
+
+	if (v == NULL && json_error_code(why) == json_error_numeric_overflow)
+		v = json_loadb(text, n, flags | JSON_DECODE_INT_AS_REAL, why);
+	return v;
+}
+
+int json_read(const char *text, size_t n, struct buf *out, struct err *e)
+{
+	size_t start = out->len;
+	json_error_t why;
+	json_t *v = parse(text, n, &why);
+	int rc;
+
+	if (v == NULL)
+		return err_set(e, ERR_INPUT, "bad JSON at line %d, column %d: %s",
+			       why.line, why.column, why.text);
+	rc = emit(v, 0, out, e);
+	json_decref(v);
+	if (rc == 0 && out->failed)
+		rc = buf_err(out, e, "JSON text");
+	if (rc != 0 && !out->failed)
+		out->len = start;
+	return rc;
+}
+
+void json_quote(const unsigned char *s, size_t n, struct buf *out)
+{
+	size_t i, from = 0;
+
+	buf_byte(out, '"');
+	for (i = 0; i < n; i++) {
+		unsigned char c = s[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+			continue;
+		buf_add(out, s + from, i - from);
+		from = i + 1;
+		if (c == '"' || c == '\\')
+			buf_fmt(out, "\\%c", c);
+		else if (c == '\n')
+			buf_str(out, "\\n");
+		else if (c == '\t')
+			buf_str(out, "\\t");
+		else if (c == '\r')
+			buf_str(out, "\\r");
+		else
+			buf_fmt(out, "\\u%04x", c);
+	}
+	buf_add(out, s + from, n - from);
+	buf_byte(out, '"');
+}
+
+static void newline(struct buf *out, int indent, int depth)
+{
+	int i;
+
+	if (indent == 0)
+		return;
+	buf_byte(out, '\n');
+	for (i = 0; i < indent * depth; i++)
+		buf_byte(out, ' ');
+}
+
+static int text_of(struct codec_reader *r, int indent, int depth,
+		   struct buf *out);
+
+static int text_of_members(struct codec_reader *r, const struct codec_item *it,
+			   int indent, int depth, struct buf *out)
+{
+	bool object = it->type == CODEC_OBJECT;
+	const unsigned char *key;
+	size_t i, n;
+
+	buf_byte(out, object ? '{' : '[');
+	for (i = 0; i < it->len; i++) {
+		if (i > 0)
+			buf_byte(out, ',');
+		newline(out, indent, depth + 1);
+		if (object) {
+			if (codec_next_key(r, &key, &n))
+				return ERR_DAMAGED;
+			json_quote(key, n, out);
+			buf_str(out, indent ? ": " : ":");
+		}
+		if (text_of(r, indent, depth + 1, out))
+			return ERR_DAMAGED;
+	}
+	if (it->len > 0)
+		newline(out, indent, depth);
+	buf_byte(out, object ? '}' : ']');
+	return 0;
+}
+
+static int text_of(struct codec_reader *r, int indent, int depth,
+		   struct buf *out)
+{
+	struct codec_item it;
+	char number[32];
+
+	if (depth > CODEC_DEPTH || codec_next(r, &it))
+		return ERR_DAMAGED;
+	switch (it.type) {
+	case CODEC_NULL:
+		buf_str(out, "null");
+		return 0;
+	case CODEC_FALSE:
+		buf_str(out, "false");
+		return 0;
+	case CODEC_TRUE:
+		buf_str(out, "true");
+		return 0;
+	case CODEC_INT:
+		buf_fmt(out, "%" PRId64, it.integer);
+		return 0;
+	case CODEC_FLOAT:
+		codec_float_text(it.number, number);
+		buf_str(out, number);
+		return 0;
+	case CODEC_STRING:
+		json_quote(it.bytes, it.len, out);
+		return 0;
+	default:
+		return text_of_members(r, &it, indent, depth, out);
+	}
+}
+
+int json_write(const void *p, size_t n, int indent, struct buf *out,
+	       struct err *e)
+{
+	struct codec_reader r;
+
+	codec_read(&r, p, n);
+	if (text_of(&r, indent, 0, out))
+		return err_set(e, ERR_DAMAGED, "not a stored value");
+	return buf_err(out, e, "JSON text");
+}
