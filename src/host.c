@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_loop.h"
 #include "embed.h"
 
 #ifndef KEEL_SYSTEM_LIB
@@ -16,6 +17,7 @@ static const luaL_Reg halves[] = {
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
+	{ "core.loop", bind_open_loop },
 	{ NULL, NULL }
 };
 
