@@ -13,12 +13,13 @@ if not found or type(json) ~= "table" then json = {} end
 
 values.null = json.null
 
-local array_mt = json.array_mt
-  or (type(json.array) == "function" and getmetatable(json.array({}))) or false
+--- What getmetatable says of a marked array: the metatable guards itself and
+-- answers with a word.
+local array_mark = type(json.array) == "function" and getmetatable(json.array({}))
 
 local function table_kind(value)
   if value[1] ~= nil then return "array" end
-  if array_mt and getmetatable(value) == array_mt then return "array" end
+  if array_mark and getmetatable(value) == array_mark then return "array" end
   return next(value) == nil and "empty" or "object"
 end
 
