@@ -1,3 +1,4 @@
+local program = require "spec.support.program"
 local scheduler = require "scheduler"
 
 local function quiet(options)
@@ -120,7 +121,7 @@ describe("the scheduler", function()
   end)
 
   it("is shown by an example that runs", function()
-    local pipe = assert(io.popen("build/keel lua docs/examples/scheduler.lua"))
+    local pipe = assert(io.popen(program .. " lua docs/examples/scheduler.lua"))
     local out = pipe:read("a")
     assert.is_true(pipe:close())
     assert.match("tick 3", out)

@@ -21,7 +21,7 @@ s:spawn(function()
 end)
 
 -- An error ends one function, is told, and the rest goes on.
-s.on_error = function(message, _, name) print(name .. " failed: " .. message:match("[^:]+$")) end
+s.on_error = function(message, _, name) print(name .. " failed: " .. message:match(": (.*)")) end
 s:after("1ms", function() error "no paper" end, "printer")
 
 -- At a time of the clock, in milliseconds since 1970.
