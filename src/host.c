@@ -6,11 +6,8 @@
 #include <string.h>
 
 #include "bind_core.h"
-<<<<<<< HEAD
 #include "bind_store.h"
-=======
 #include "bind_loop.h"
->>>>>>> b6adc71288dcd7bd396602de2cd63b0274c0ef30
 #include "embed.h"
 
 #ifndef KEEL_SYSTEM_LIB
@@ -21,11 +18,8 @@ static const luaL_Reg halves[] = {
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
-<<<<<<< HEAD
 	{ "core.store", bind_open_store },
-=======
 	{ "core.loop", bind_open_loop },
->>>>>>> b6adc71288dcd7bd396602de2cd63b0274c0ef30
 	{ NULL, NULL }
 };
 
