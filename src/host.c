@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_run.h"
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_words.h"
@@ -20,6 +21,7 @@ static const luaL_Reg halves[] = {
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
 	{ "core.store", bind_open_store },
+	{ "core.run", bind_open_run },
 	{ "core.loop", bind_open_loop },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
