@@ -30,7 +30,9 @@ local max_instructions = 10000000
 
 local function hidden(value, path)
   if type(value) ~= "string" then
-    shape.wrong_type(value and {} or value, path, 'a string, best env "NAME"')
+    -- Said without the value: it may be a key in the wrong place.
+    shape.refuse("K2103", path, { got = "of type " .. type(value),
+      expected = 'a string, best env "NAME"' })
   end
   if value == "" then shape.bad_value(path, "it is empty") end
   return secret.new(value)
@@ -177,23 +179,55 @@ end
 
 -- Hiding ----------------------------------------------------------------------
 
---- The source with every string after `key =` or `secret =` blanked, and every
--- other string that looks like one, so that an excerpt shows none.
+local function is_secret_name(name)
+  name = name:lower()
+  return name ~= "key_file" and (name:find("key") or name:find("secr")
+    or name:find("token") or name:find("pass")) ~= nil
+end
+
+--- Is this string token the NAME of env "NAME" or env("NAME")?
+local function is_env_name(tokens, i)
+  local before = tokens[i - 1]
+  if before and before.value == "(" then before = tokens[i - 2] end
+  return before ~= nil and before.kind == "name" and before.value == "env"
+end
+
+local brackets = { ["{"] = 1, ["("] = 1, ["["] = 1,
+  ["}"] = -1, [")"] = -1, ["]"] = -1 }
+
+--- The set of token indexes that stand in the value of a secret field.
+local function secret_values(tokens)
+  local found, depth, until_depth = {}, 0, nil
+  for i, token in ipairs(tokens) do
+    depth = depth + (brackets[token.kind] or 0)
+    if until_depth and (depth < until_depth
+        or depth == until_depth and (token.kind == "," or token.kind == ";")) then
+      until_depth = nil
+    end
+    if until_depth then found[i] = true end
+    local after = tokens[i + 1]
+    if not until_depth and token.kind == "name" and is_secret_name(token.value)
+        and after and after.kind == "=" then
+      until_depth = depth
+    end
+  end
+  return found
+end
+
+--- The source with the strings in secret fields blanked, and all other strings
+-- that look like a key, so that an excerpt shows none. Lines stay where they
+-- are.
 local function redact(text)
   local tokens = luasource.tokens(text)
+  local secrets = secret_values(tokens)
   local out, from = {}, 1
   for i, token in ipairs(tokens) do
-    if token.kind == "string" then
-      local before, name = tokens[i - 1], tokens[i - 2]
-      local kept = before and before.value == "env"
-        or (before and before.value == "(" and name and name.value == "env")
-      local named = before and before.kind == "="
-        and name and (name.value == "key" or name.value == "secret")
+    if token.kind == "string" and not is_env_name(tokens, i) then
       local long = #token.value >= 20 and not token.value:find("[%s/.]")
-      if not kept and (named or long) then
-        out[#out + 1] = text:sub(from, token.at - 1)
-        out[#out + 1] = '"***"' .. ("\n"):rep(select(2,
-          text:sub(token.at, token.stop - 1):gsub("\n", "")))
+      if secrets[i] or long then
+        local raw = text:sub(token.at, token.stop - 1)
+        out[#out + 1] = text:sub(from, token.at - 1) .. '"***"'
+          .. ("\n"):rep(select(2, raw:gsub("\n", "")))
         from = token.stop
       end
     end
