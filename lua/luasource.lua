@@ -85,7 +85,8 @@ function luasource.tokens(text)
   end
   while true do
     at = text:match("^%s*()", at)
-    if at > #text then return list end
+    -- A string that is never closed ends beyond the text.
+    if not at or at > #text then return list end
     if text:sub(at, at + 1) == "--" then
       at = skip_comment(text, at)
     else

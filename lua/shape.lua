@@ -29,7 +29,7 @@ function shape.name(path)
   local out = {}
   for i, key in ipairs(path) do
     if type(key) == "number" then
-      out[#out + 1] = ("[%d]"):format(key)
+      out[#out + 1] = ("[%s]"):format(key)
     else
       key = tostring(key)
       local plain = key:match("^[%a_][%w_]*$")
