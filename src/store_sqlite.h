@@ -1,0 +1,57 @@
+/* store_sqlite.h -- shared by the SQLite driver's own files; nobody else.
+ *
+ * A verb is a row of a table: its name and one SQL statement, prepared once a
+ * connection. `:field` is bound from the object's member of that name; a field
+ * spelt `:field_opt` may be missing (NULL), any other must be there. Members
+ * that are lists or objects are bound as JSON text when the field's name ends in
+ * `_json`, else as codec bytes (a BLOB). In a result, a column named `x#codec`
+ * is a BLOB of codec bytes given as the value it holds, `x#json` is JSON text
+ * given as its value; `x#bool` an integer given as a boolean. */
+#ifndef KEEL_STORE_SQLITE_H
+#define KEEL_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "store_driver.h"
+
+struct sqlite_verb {
+	const char *name;
+	const char *sql;
+	bool must_change;	/* ERR_CONFLICT when no row was changed */
+};
+
+/* A part of the schema: statements that make its tables (run once, inside the
+ * transaction that makes the store), and its verbs, ended by a NULL name. */
+struct sqlite_part {
+	const char *schema;
+	const struct sqlite_verb *verbs;
+};
+
+extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
+	sqlite_ledger;
+
+struct sqlite_db {
+	struct db db;
+	sqlite3 *h;
+	struct sqlite_slot *slots;	/* prepared statements, by verb */
+	sqlite3_stmt *append, *row, *epoch_of;
+	int64_t epoch;
+	int lock_fd;
+	int64_t wal_pages;
+};
+
+/* The connection of a db that this driver opened. */
+static inline struct sqlite_db *sqlite_of(struct db *db)
+{
+	return (struct sqlite_db *)db;
+}
+
+/* Turn SQLite's complaint into ours: full, locked, damaged, io, nomem. */
+int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);
+
+/* A statement for code that is more than a verb: prepared once a connection and
+ * reset when handed out again. `*slot` belongs to the connection. */
+sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,
+			     struct err *e);
+
+#endif
