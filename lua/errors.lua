@@ -110,6 +110,22 @@ function errors.new(number, fields)
   }, meta)
 end
 
+--- The catalogue's numbers for those codes of modules (src/err.h) that are not
+-- themselves codes of the catalogue.
+local of_module = { nomem = "K9008", io = "K9005", full = "K9002",
+  locked = "K9001", damaged = "K9003", input = "K1004", limit = "K4004",
+  state = "K1015", conflict = "K9007", network = "K8005",
+  internal = "K9009" }
+
+--- The error for a module's `nil, message, code`: its sentence, under the number
+-- that the code stands for; an unknown code is an error of Keel itself.
+-- @param fields  as for errors.new, optional
+function errors.from(message, code, fields)
+  local out = { message = tostring(message), detail = tostring(message) }
+  for key, value in next, fields or {} do out[key] = value end
+  return errors.new(of_module[code] or by_code[code] or "K9009", out)
+end
+
 --- Is this value an error made here?
 function errors.is(value)
   return type(value) == "table" and getmetatable(value) == meta
