@@ -209,6 +209,9 @@ local function read_fields(reader, pos)
         end
       elseif count == 0 and not line:find("^>?From ") and reader.parts > 1 then
         return fields, pos, nil, "text" -- a part without a header
+      elseif count > 0 and stop == #bytes and line:find("^[!-9;-~]+$") then
+        keep() -- half of a field's name
+        return fields, nxt, nil, "eof"
       elseif count > 0 and (junk > 20 or not field_follows(bytes, nxt)) then
         keep()
         reader.problem("no empty line between the header and the body")
