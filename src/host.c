@@ -8,6 +8,7 @@
 #include "bind_core.h"
 #include "bind_store.h"
 #include "bind_loop.h"
+#include "bind_words.h"
 #include "embed.h"
 
 #ifndef KEEL_SYSTEM_LIB
@@ -20,6 +21,8 @@ static const luaL_Reg halves[] = {
 	{ "core.digest", bind_open_digest },
 	{ "core.store", bind_open_store },
 	{ "core.loop", bind_open_loop },
+	{ "core.words", bind_open_words },
+	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
 };
 
