@@ -573,6 +573,10 @@ static void push_row(lua_State *L, const struct journal_row *row)
 	lua_setfield(L, -2, "cost");
 	lua_pushinteger(L, row->t_ms);
 	lua_setfield(L, -2, "t");
+	lua_pushinteger(L, row->took_us);
+	lua_setfield(L, -2, "took_us");
+	if (row->args != NULL && bind_decode(L, row->args, row->args_len) == 0)
+		lua_setfield(L, -2, "args");
 	if (row->data != NULL && bind_decode(L, row->data, row->len) == 0)
 		lua_setfield(L, -2, "value");
 }
@@ -615,10 +619,147 @@ static int l_journal(lua_State *L)
 	return 1;
 }
 
+/* ---- playing without a journal --------------------------------------------------------------- */
+
+struct played {
+	bool over, failed;
+	struct buf value;
+	const char *refused;
+};
+
+static void play_perform(void *arg, struct run *r, const struct run_command *c)
+{
+	(void)r;
+	(void)c;
+	((struct played *)arg)->refused = "ctx is not there yet";
+}
+
+static void play_ended(void *arg, struct run *r, bool failed, const void *value,
+		       size_t len)
+{
+	struct played *p = arg;
+
+	(void)r;
+	p->over = true;
+	p->failed = failed;
+	buf_add(&p->value, value, len);
+}
+
+static void play_log(void *arg, struct run *r, const char *level,
+		     const char *text, size_t len)
+{
+	(void)arg;
+	(void)r;
+	(void)level;
+	(void)text;
+	(void)len;
+}
+
+static void play_cancel(void *arg, struct run *r, int32_t seq)
+{
+	(void)arg;
+	(void)r;
+	(void)seq;
+}
+
+static void play_idle(void *arg, struct run *r)
+{
+	(void)r;
+	((struct played *)arg)->over = true;
+}
+
+static int play_sources(lua_State *L, struct run *r, struct err *e)
+{
+	lua_Integer i, n;
+	int rc = 0;
+
+	lua_getfield(L, 1, "sources");
+	luaL_checktype(L, -1, LUA_TTABLE);
+	n = (lua_Integer)lua_rawlen(L, -1);
+	for (i = 1; i <= n && rc == 0; i++) {
+		size_t len;
+		const char *name, *file, *text;
+
+		lua_rawgeti(L, -1, i);
+		lua_getfield(L, -1, "name");
+		lua_getfield(L, -2, "file");
+		lua_getfield(L, -3, "text");
+		name = lua_tostring(L, -3);
+		file = lua_tostring(L, -2);
+		text = lua_tolstring(L, -1, &len);
+		if (name == NULL || file == NULL || text == NULL)
+			rc = err_set(e, ERR_INPUT, "a source is name, file, text");
+		else
+			rc = run_source(r, name, file, text, len, e);
+		lua_pop(L, 4);
+	}
+	lua_pop(L, 1);
+	return rc;
+}
+
+/* play{ sources = {{name, file, text}...}, setup, prelude, instructions, memory,
+ * wall, seed } -> true, value | false, error value | nil, message, code
+ * Runs the prelude's function to its end, with no store: no ctx. */
+static int l_play(lua_State *L)
+{
+	struct played p = { 0 };
+	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
+				   play_idle, NULL, play_log, NULL, &p };
+	struct run_options o = { .id = 0 };
+	struct runner *rn = NULL;
+	struct run *r = NULL;
+	size_t prelude_len;
+	const char *prelude;
+	struct buf *setup;
+	struct err e = { 0 };
+	int rc;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_pushvalue(L, 1);		/* field_* look at 2 */
+	o.caps.instructions = field_integer(L, "instructions", 20000000);
+	o.caps.memory_bytes = (size_t)field_integer(L, "memory", 32 << 20);
+	o.caps.wall_ms = field_integer(L, "wall", 60000);
+	o.caps.seed = (uint64_t)field_integer(L, "seed", 1);
+	lua_getfield(L, 1, "prelude");
+	prelude = luaL_checklstring(L, -1, &prelude_len);
+	setup = bind_buf(L, CODEC_BYTES);
+	lua_getfield(L, 1, "setup");
+	rc = bind_encode(L, -1, setup, &e);
+	lua_pop(L, 1);
+	buf_init(&p.value, CODEC_BYTES);
+	if (rc == 0)
+		rc = runner_open(&rn, NULL, &hooks, &e);
+	if (rc == 0)
+		rc = run_open(&r, rn, &o, &e);
+	if (rc == 0)
+		rc = play_sources(L, r, &e);
+	if (rc == 0)
+		rc = run_start(r, prelude, prelude_len, setup->data, setup->len,
+			       &e);
+	while (rc == 0 && !p.over && runner_turn(rn))
+		;
+	if (rn != NULL)
+		runner_close(rn);
+	if (rc == 0 && p.refused != NULL)
+		rc = err_set(&e, ERR_STATE, "%s", p.refused);
+	if (rc == 0 && p.value.failed)
+		rc = buf_err(&p.value, &e, "result");
+	if (rc != 0) {
+		buf_release(&p.value);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, !p.failed);
+	rc = bind_decode(L, p.value.data, p.value.len);
+	buf_release(&p.value);
+	return rc == 0 ? 2 : luaL_error(L, "nothing came out of the script");
+}
+
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "open", l_open }, { "journal", l_journal }, { NULL, NULL }
+		{ "open", l_open }, { "journal", l_journal },
+		{ "play", l_play }, { NULL, NULL }
 	};
 	static const luaL_Reg runner_methods[] = {
 		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },

@@ -22,7 +22,7 @@ struct command {		/* issued, its result not yet handed over */
 	char *label;		/* "kind:name" */
 	struct buf args, outcome;
 	unsigned char hash[JOURNAL_HASH];
-	int64_t fuel;
+	int64_t fuel, begun_us;
 	bool worked;		/* the script did it: outcome holds what came out */
 	bool failed;
 	bool grouped;		/* its body made commands of its own              */
@@ -85,7 +85,7 @@ struct runner {
 	struct run_hooks hooks;
 	struct run *runs;
 	struct run *turn, **turn_end;
-	int64_t (*now_ms)(void);
+	int64_t (*now_ms)(void), (*mono_us)(void);
 };
 
 /* run.c, for run_lua.c */
