@@ -8,6 +8,7 @@
 #include "bind_core.h"
 #include "bind_store.h"
 #include "bind_loop.h"
+#include "bind_memory.h"
 #include "bind_words.h"
 #include "embed.h"
 
@@ -21,6 +22,7 @@ static const luaL_Reg halves[] = {
 	{ "core.digest", bind_open_digest },
 	{ "core.store", bind_open_store },
 	{ "core.loop", bind_open_loop },
+	{ "core.memory", bind_open_memory },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
