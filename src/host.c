@@ -10,6 +10,7 @@
 #include "bind_run.h"
 #include "bind_store.h"
 #include "bind_loop.h"
+#include "bind_memory.h"
 #include "bind_words.h"
 #include "embed.h"
 
@@ -65,6 +66,7 @@ static const luaL_Reg halves[] = {
 	{ "core.store", bind_open_store },
 	{ "core.run", bind_open_run },
 	{ "core.loop", bind_open_loop },
+	{ "core.memory", bind_open_memory },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
