@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_fetch.h"
 #include "bind_loop.h"
 #include "embed.h"
 
@@ -18,6 +19,7 @@ static const luaL_Reg halves[] = {
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
 	{ "core.loop", bind_open_loop },
+	{ "core.fetch", bind_open_fetch },
 	{ NULL, NULL }
 };
 
