@@ -164,8 +164,9 @@ describe("an HTTP request", function()
   end)
 
   it("may be cancelled, from inside a callback too", function()
-    server:play({ fault = "hang" }, { fault = "drip", body = ("x"):rep(100) }, { body = "after" })
+    server:play({ fault = "drip", body = ("x"):rep(100) })
     local done, pieces, call = false, 0, nil
+    -- before its first byte left, so the server never sees it
     http.start({ url = server.url }, function() done = true end):cancel()
     loop.await(function(wake)
       call = http.start({ url = server.url, on_data = function()

@@ -7,7 +7,9 @@
 
 #include "bind_core.h"
 #include "bind_fetch.h"
+#include "bind_store.h"
 #include "bind_loop.h"
+#include "bind_words.h"
 #include "embed.h"
 
 #ifndef KEEL_SYSTEM_LIB
@@ -18,8 +20,11 @@ static const luaL_Reg halves[] = {
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
+	{ "core.store", bind_open_store },
 	{ "core.loop", bind_open_loop },
 	{ "core.fetch", bind_open_fetch },
+	{ "core.words", bind_open_words },
+	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
 };
 

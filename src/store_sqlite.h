@@ -27,7 +27,7 @@ struct sqlite_part {
 	const struct sqlite_verb *verbs;
 };
 
-extern const struct sqlite_part sqlite_runs, sqlite_memory, sqlite_records,
+extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
 	sqlite_ledger;
 
 struct sqlite_db {

@@ -1,0 +1,446 @@
+#include "sandbox.h"
+
+#include <lauxlib.h>
+#include <lfuel.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "clock.h"
+
+/* Fuel between two looks at the clock: about half a millisecond. */
+#define WINDOW 65536
+
+/* Windows in a row that a script may spend where it cannot be preempted (in a
+ * sort, say) while slices are asked for. */
+#define STRETCH 64
+
+struct sandbox {
+	lua_State *L;
+	struct lua_Fuel *fuel;
+	struct sandbox_caps caps;
+	size_t used, peak;
+	int64_t end;		/* the total at which the cap is reached      */
+	int64_t deadline_us;
+	int64_t slice;
+	int stretch;
+	enum sandbox_death death;
+	char where[80];
+	void (*line)(void *ud, const char *text, size_t n);
+	void *line_ud;
+};
+
+/* ---- memory ------------------------------------------------------------ */
+
+static void *allocate(void *ud, void *p, size_t from, size_t to)
+{
+	struct sandbox *s = ud;
+	void *q;
+
+	if (p == NULL)
+		from = 0;	/* then it tells the kind of object */
+	if (to == 0) {
+		free(p);
+		s->used -= from;
+		return NULL;
+	}
+	if (to > from && s->caps.memory_bytes != 0 &&
+	    to - from > s->caps.memory_bytes - s->used)
+		return NULL;
+	q = realloc(p, to);
+	if (q == NULL)
+		return NULL;
+	s->used += to - from;
+	if (s->used > s->peak)
+		s->peak = s->used;
+	return q;
+}
+
+/* ---- fuel ---------------------------------------------------------------- */
+
+static int64_t total(const struct sandbox *s)
+{
+	return s->fuel->granted - s->fuel->left;
+}
+
+static void fill(struct sandbox *s)
+{
+	int64_t spent = total(s), n = s->slice ? s->slice : WINDOW;
+
+	if (n > s->end - spent)
+		n = s->end - spent;
+	s->fuel->granted = spent + n;
+	s->fuel->left = n;
+}
+
+/* The innermost line of the script on L. */
+static void locate(struct sandbox *s, lua_State *L)
+{
+	lua_Debug ar;
+	int level;
+
+	if (s->where[0] != 0)
+		return;
+	for (level = 0; level < 20 && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		if (ar.currentline <= 0)
+			continue;
+		snprintf(s->where, sizeof(s->where), "%s:%d", ar.short_src,
+			 ar.currentline);
+		return;
+	}
+}
+
+static int die(struct sandbox *s, lua_State *L, enum sandbox_death how)
+{
+	s->death = how;
+	locate(s, L);
+	return LUA_FUEL_DIE;
+}
+
+/* The tank is empty: the only place that decides whether a run goes on. */
+static int on_empty(lua_State *L, int can_yield)
+{
+	struct sandbox *s = sandbox_of(L);
+
+	if (total(s) > s->end)
+		return die(s, L, SANDBOX_INSTRUCTIONS);
+	if (s->caps.wall_ms > 0 && clock_mono_us() >= s->deadline_us)
+		return die(s, L, SANDBOX_WALL);
+	if (s->slice > 0 && can_yield) {
+		s->stretch = 0;
+		return LUA_FUEL_YIELD;
+	}
+	if (s->slice > 0 && ++s->stretch > STRETCH)
+		return die(s, L, SANDBOX_INSTRUCTIONS);
+	fill(s);
+	return LUA_FUEL_GO;
+}
+
+void sandbox_begin(struct sandbox *s)
+{
+	s->end = s->caps.instructions > 0 ? total(s) + s->caps.instructions
+					  : INT64_MAX / 2;
+	if (s->caps.wall_ms > 0)
+		s->deadline_us = clock_mono_us() + s->caps.wall_ms * 1000;
+	s->stretch = 0;
+	fill(s);
+}
+
+void sandbox_set_slice(struct sandbox *s, int64_t fuel)
+{
+	s->slice = fuel;
+	fill(s);
+}
+
+/* ---- opening and closing -------------------------------------------------- */
+
+static int no_handler(lua_State *L)
+{
+	(void)L;
+	fputs("keel: a sandbox was touched outside sandbox_push\n", stderr);
+	return 0;
+}
+
+static int fill_globals(lua_State *L)
+{
+	bind_open(L);
+	sandbox_open_globals(L);
+	return 0;
+}
+
+int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
+		 struct err *e)
+{
+	struct sandbox *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a run");
+	s->caps = *caps;
+	s->L = lua_newrun(allocate, s, caps->seed);
+	if (s->L == NULL) {
+		free(s);
+		return err_set(e, ERR_NOMEM, "no memory for a run's state");
+	}
+	lua_atpanic(s->L, no_handler);
+	s->fuel = lua_fuel(s->L);
+	s->fuel->ud = s;
+	lua_pushcfunction(s->L, fill_globals);
+	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
+		sandbox_close(s);
+		return err_set(e, ERR_NOMEM, "no memory for a run's globals");
+	}
+	/* What the library took is not the script's: numbers and counts of a
+	 * run stay the same when the engine's own tables change. */
+	s->fuel->ids = 1 << 12;
+	s->fuel->left = s->fuel->granted = s->fuel->lib = 0;
+	s->fuel->out = on_empty;
+	sandbox_begin(s);
+	*out = s;
+	return 0;
+}
+
+void sandbox_close(struct sandbox *s)
+{
+	if (s == NULL)
+		return;
+	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
+	lua_close(s->L);
+	free(s);
+}
+
+lua_State *sandbox_state(struct sandbox *s)
+{
+	return s->L;
+}
+
+struct sandbox *sandbox_of(lua_State *L)
+{
+	return lua_fuel(L)->ud;
+}
+
+/* ---- running --------------------------------------------------------------- */
+
+static int died(struct sandbox *s, struct err *e)
+{
+	static const char *const of[] = { "", "instructions", "memory", "time" };
+
+	if (s->fuel->nomem)
+		s->death = SANDBOX_MEMORY;
+	return err_set(e, ERR_LIMIT, "the run is out of %s", of[s->death]);
+}
+
+int sandbox_load(struct sandbox *s, const char *src, size_t len,
+		 const char *name, struct err *e)
+{
+	struct lua_Fuel *before = lua_fuel_current;
+	char text[400];
+	int rc;
+
+	if (s->fuel->dead)
+		return died(s, e);
+	if (len > SANDBOX_SOURCE_BYTES)
+		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
+			       name, SANDBOX_SOURCE_BYTES >> 10);
+	lua_fuel_current = s->fuel;
+	rc = luaL_loadbufferx(s->L, src, len, name, "t");
+	lua_fuel_current = before;
+	if (s->fuel->dead)
+		return died(s, e);
+	if (rc == LUA_OK)
+		return 0;
+	sandbox_error_text(s->L, -1, text, sizeof(text));
+	lua_pop(s->L, 1);
+	return err_set(e, ERR_INPUT, "%s", text);
+}
+
+int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
+		 int n, struct err *e)
+{
+	struct lua_Fuel *before = lua_fuel_current;
+	char text[400];
+	int rc;
+
+	if (s->fuel->dead)
+		return died(s, e);
+	if (!lua_checkstack(s->L, n + 4) || !lua_checkstack(to, n + 4))
+		return err_set(e, ERR_LIMIT, "no stack for %d values", n);
+	lua_fuel_current = s->fuel;
+	lua_pushcfunction(s->L, f);
+	lua_pushlightuserdata(s->L, ud);
+	rc = lua_pcall(s->L, 1, n, 0);
+	lua_fuel_current = before;
+	if (s->fuel->dead)
+		return died(s, e);
+	if (rc != LUA_OK) {
+		sandbox_error_text(s->L, -1, text, sizeof(text));
+		lua_pop(s->L, 1);
+		return err_set(e, ERR_STATE, "%s", text);
+	}
+	lua_xmove(s->L, to, n);
+	return 0;
+}
+
+/* The threads of a run hang on the registry, keyed by themselves. */
+static int new_thread(lua_State *L)
+{
+	lua_State **co = lua_touserdata(L, 1);
+
+	*co = lua_newthread(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, *co);
+	return 0;
+}
+
+int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e)
+{
+	lua_State *made = NULL;
+	int rc = sandbox_push(s, s->L, new_thread, &made, 0, e);
+
+	if (rc != 0)
+		return rc;
+	lua_xmove(s->L, made, 1);
+	*co = made;
+	return 0;
+}
+
+int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
+{
+	struct lua_Fuel *before = lua_fuel_current;
+	int rc;
+
+	if (s->fuel->dead)
+		return SANDBOX_DIED;
+	if (s->fuel->left <= 0)
+		fill(s);
+	s->fuel->preempted = 0;
+	lua_fuel_current = s->fuel;
+	rc = lua_resume(co, NULL, nargs, nresults);
+	lua_fuel_current = before;
+	if (s->fuel->dead) {
+		died(s, NULL);
+		locate(s, co);
+		return SANDBOX_DIED;
+	}
+	if (rc == LUA_YIELD && s->fuel->preempted) {
+		s->fuel->preempted = 0;
+		return SANDBOX_PREEMPTED;
+	}
+	return rc;
+}
+
+enum sandbox_death sandbox_dead(const struct sandbox *s)
+{
+	return s->death;
+}
+
+const char *sandbox_where(const struct sandbox *s)
+{
+	return s->where;
+}
+
+int64_t sandbox_script_instructions(const struct sandbox *s)
+{
+	return total(s) - s->fuel->lib;
+}
+
+int64_t sandbox_total_instructions(const struct sandbox *s)
+{
+	return total(s);
+}
+
+size_t sandbox_used_bytes(const struct sandbox *s)
+{
+	return s->used;
+}
+
+size_t sandbox_peak_bytes(const struct sandbox *s)
+{
+	return s->peak;
+}
+
+/* ---- text that leaves ------------------------------------------------------- */
+
+/* Append one byte of a script's text so that it cannot drive a terminal or
+ * begin a second line; whole UTF-8 stays as it is. */
+static size_t escape(char *out, size_t at, size_t cap, unsigned char c)
+{
+	if (c == '\n')
+		return at + (size_t)snprintf(out + at, cap - at, "\\n");
+	if (c == '\t')
+		return at + (size_t)snprintf(out + at, cap - at, "\\t");
+	return at + (size_t)snprintf(out + at, cap - at, "\\x%02x", c);
+}
+
+/* The length of the well-formed sequence at p that is not a control, or 0.
+ * U+0080 to U+009F are controls, U+2028/2029 begin lines, and the direction
+ * marks reorder what is read. */
+static size_t printable(const unsigned char *p, size_t left)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (p[0] < 0x20 || p[0] == 0x7f || n > left || !codec_utf8(p, n))
+		return 0;
+	if (p[0] == 0xc2 && p[1] < 0xa0)
+		return 0;
+	if (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae)
+		return 0;
+	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
+		return 0;
+	return n;
+}
+
+static size_t clean(const char *s, size_t len, char *out, size_t cap)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t at = 0, n;
+
+	while (len > 0 && at + 8 < cap) {
+		n = printable(p, len);
+		if (n == 0) {
+			at = escape(out, at, cap, *p);
+			n = 1;
+		} else {
+			memcpy(out + at, p, n);
+			at += n;
+		}
+		p += n;
+		len -= n;
+	}
+	if (len > 0 && at + 4 < cap) {
+		memcpy(out + at, "...", 3);
+		at += 3;
+	}
+	out[at] = 0;
+	return at;
+}
+
+void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap)
+{
+	const char *s;
+	size_t n;
+
+	switch (lua_type(L, idx)) {
+	case LUA_TSTRING:
+		s = lua_tolstring(L, idx, &n);
+		clean(s, n, out, cap);
+		return;
+	case LUA_TNUMBER:
+		if (lua_isinteger(L, idx))
+			snprintf(out, cap, "%lld",
+				 (long long)lua_tointeger(L, idx));
+		else
+			snprintf(out, cap, "%.14g", lua_tonumber(L, idx));
+		return;
+	case LUA_TNONE:
+	case LUA_TNIL:
+		snprintf(out, cap, "an error without a value");
+		return;
+	case LUA_TBOOLEAN:
+		snprintf(out, cap, "%s",
+			 lua_toboolean(L, idx) ? "true" : "false");
+		return;
+	default:
+		snprintf(out, cap, "(error value is a %s)",
+			 lua_typename(L, lua_type(L, idx)));
+	}
+}
+
+void sandbox_set_print(struct sandbox *s,
+		       void (*line)(void *ud, const char *text, size_t n),
+		       void *ud)
+{
+	s->line = line;
+	s->line_ud = ud;
+}
+
+void sandbox_print_line(lua_State *L, const char *text, size_t n)
+{
+	struct sandbox *s = sandbox_of(L);
+	char out[1024];
+
+	if (s->line == NULL)
+		return;
+	n = clean(text, n, out, sizeof(out));
+	s->line(s->line_ud, out, n);
+}

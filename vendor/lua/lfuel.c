@@ -1,0 +1,125 @@
+/* lfuel.c -- see lfuel.h. */
+#define lfuel_c
+#define LUA_CORE
+
+#include "lprefix.h"
+
+#include <string.h>
+
+#include "lua.h"
+
+#include "lapi.h"
+#include "ldo.h"
+#include "lfuel.h"
+#include "lgc.h"
+#include "lmem.h"
+#include "lstate.h"
+
+__thread struct lua_Fuel *lua_fuel_current;
+
+void fuel_init(struct lua_Fuel *f, int run, uint64_t seed)
+{
+	memset(f, 0, sizeof(*f));
+	f->run = (unsigned char)run;
+	f->seed = seed;
+	f->left = f->granted = INT64_MAX / 2;
+}
+
+/* A coroutine may be left standing only if everybody who resumed it may. */
+static int all_yieldable(lua_State *L)
+{
+	for (; L != NULL; L = L->resumer)
+		if (!yieldable(L))
+			return 0;
+	return 1;
+}
+
+void fuel_out(lua_State *L, int can_yield)
+{
+	global_State *g = G(L);
+	struct lua_Fuel *f = &g->fuel;
+
+	if (f->out == NULL) {
+		f->granted += INT64_MAX / 2 - f->left;
+		f->left = INT64_MAX / 2;
+		return;
+	}
+	if (g->gcstp)		/* in a finalizer or while the state is made */
+		return;
+	switch (f->out(L, can_yield && all_yieldable(L))) {
+	case LUA_FUEL_YIELD:
+		f->preempted = 1;
+		L->status = LUA_YIELD;
+		L->ci->u2.nyield = 0;
+		luaD_throw(L, LUA_YIELD);
+		break;
+	case LUA_FUEL_DIE:
+		f->dead = 1;
+		luaD_throw(L, LUA_DEAD);
+		break;
+	}
+}
+
+/* At a jump: pc is where it leads. */
+void fuel_jump(lua_State *L, CallInfo *ci, const Instruction *pc)
+{
+	ci->u.l.savedpc = pc;
+	L->top = ci->top;
+	fuel_out(L, 1);
+}
+
+/* Before the first instruction of a function, or when one goes on after a
+ * yield. A vararg function still needs the top that its caller left. */
+void fuel_entry(lua_State *L, CallInfo *ci)
+{
+	Proto *p = clLvalue(s2v(ci->func))->p;
+
+	if (ci->u.l.savedpc != p->code || p->is_vararg) {
+		fuel_out(L, 0);
+		return;
+	}
+	L->top = ci->top;
+	fuel_out(L, 1);
+}
+
+void fuel_walk(size_t units)
+{
+	if (lua_fuel_current != NULL)
+		fuel_defer(lua_fuel_current, units);
+}
+
+LUA_API struct lua_Fuel *lua_fuel(lua_State *L)
+{
+	return &G(L)->fuel;
+}
+
+LUA_API void lua_charge(lua_State *L, lua_Integer n)
+{
+	struct lua_Fuel *f = &G(L)->fuel;
+
+	if (n > INT64_MAX / 8)
+		n = INT64_MAX / 8;
+	if (f->out == NULL)
+		return;
+	fuel_defer(f, n);
+	if (f->left < 0)
+		fuel_out(L, 0);
+}
+
+LUA_API uint64_t lua_draw(lua_State *L)
+{
+	struct lua_Fuel *f = &G(L)->fuel;
+	uint64_t z;
+
+	if (!f->run)
+		return 0;
+	z = (f->seed += 0x9e3779b97f4a7c15u);	/* splitmix64 */
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to)
+{
+	return luaM_saferealloc_(L, p, from, to);
+}

@@ -1,0 +1,84 @@
+/* lfuel.h -- what Keel adds to Lua: fuel, death, runs.
+ *
+ * Fuel is counted in VM instructions. A Lua function is charged its whole body
+ * when it is entered; every jump is charged its signed distance and a return
+ * gives back what lies behind it, so that what stays charged is what was
+ * executed. Library loops, collections and large allocations go to a second
+ * count; both drain one tank, `left`. Where `left` falls below zero at a loop,
+ * a call or a library step, the owner's `out` decides: go on with a refilled
+ * tank, yield, or die.
+ *
+ * Death is a state of the lua_State, not an error: once `dead` is set, every
+ * protected call, coroutine and closing variable lets it through to the host,
+ * and no function of the script is called again. The host sees LUA_DEAD and
+ * may only read lua_fuel() and close the state.
+ *
+ * A state from lua_newstate is no run: `out` is NULL, the tank is endless, and
+ * it behaves as stock Lua does. */
+#ifndef lfuel_h
+#define lfuel_h
+
+#include <stdint.h>
+
+#include "lua.h"
+
+/* A status beside LUA_ERRRUN and its like; it must fit in three bits. */
+#define LUA_DEAD 7
+
+enum { LUA_FUEL_GO, LUA_FUEL_YIELD, LUA_FUEL_DIE };
+
+struct lua_Fuel {
+	int64_t left;		/* in the tank; below zero: ask `out`          */
+	int64_t lib;		/* charged outside the script's own code       */
+	int64_t granted;	/* put into the tank since the state was made  */
+	int (*out)(lua_State *L, int can_yield);
+	void *ud;		/* the owner of `out`; NULL in other states    */
+	uint64_t seed;		/* of the run                                  */
+	unsigned int ids;	/* objects numbered so far                     */
+	unsigned char run;	/* 1: no addresses, no weak tables, no __gc    */
+	unsigned char dead;	/* nothing of the script runs any more         */
+	unsigned char nomem;	/* it died of memory                           */
+	unsigned char preempted;	/* the last yield was not the script's */
+};
+
+/* A state for one run: all chance comes from seed. */
+LUA_API lua_State *lua_newrun(lua_Alloc f, void *ud, uint64_t seed);
+
+LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
+
+/* Charge n units of library work; may not return (death), never yields. */
+LUA_API void lua_charge(lua_State *L, lua_Integer n);
+
+/* Like lua_resetthread, but counts the C calls of the closer, and lets death
+ * through. */
+LUA_API int lua_closethread(lua_State *L, lua_State *from);
+
+/* Reallocate a block of L's memory that is no object: counted, with an
+ * emergency collection before it gives up; raises a memory error. */
+LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to);
+
+/* The next number of the run's own chance; 0 in other states. */
+LUA_API uint64_t lua_draw(lua_State *L);
+
+/* The state in whose name code without a lua_State charges (hash chains); set
+ * by whoever resumes a run, and restored. */
+extern __thread struct lua_Fuel *lua_fuel_current;
+
+#if defined(LUA_CORE) || defined(LUA_LIB)
+
+/* The tank is empty. can_yield: the VM stands between two instructions. */
+void fuel_out(lua_State *L, int can_yield);
+
+/* Unit work done outside the VM, looked at by the next check. */
+#define fuel_defer(f, n) \
+	((void)((f)->left -= (int64_t)(n), (f)->lib += (int64_t)(n)))
+
+/* One hop of a metamethod chain. */
+#define fuelhop(L) \
+	(--G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
+
+void fuel_walk(size_t units);
+
+#endif
+
+#endif
