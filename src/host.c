@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_budget.h"
 #include "bind_fetch.h"
 #include "bind_store.h"
 #include "bind_loop.h"
@@ -23,6 +24,7 @@ static const luaL_Reg halves[] = {
 	{ "core.store", bind_open_store },
 	{ "core.loop", bind_open_loop },
 	{ "core.fetch", bind_open_fetch },
+	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
