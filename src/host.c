@@ -8,6 +8,7 @@
 #include "bind_core.h"
 #include "bind_budget.h"
 #include "bind_fetch.h"
+#include "bind_run.h"
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_words.h"
@@ -22,6 +23,7 @@ static const luaL_Reg halves[] = {
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
 	{ "core.store", bind_open_store },
+	{ "core.run", bind_open_run },
 	{ "core.loop", bind_open_loop },
 	{ "core.fetch", bind_open_fetch },
 	{ "core.budget", bind_open_budget },
