@@ -12,9 +12,9 @@
 /* Fuel between two looks at the clock: about half a millisecond. */
 #define WINDOW 65536
 
-/* Windows in a row that a script may spend where it cannot be preempted (in a
- * sort, say) while slices are asked for. */
-#define STRETCH 64
+/* Fuel that a script may burn where it cannot be preempted (in a sort, say)
+ * while slices are asked for: some tens of milliseconds. */
+#define STRETCH 4000000
 
 struct sandbox {
 	lua_State *L;
@@ -24,7 +24,7 @@ struct sandbox {
 	int64_t end;		/* the total at which the cap is reached      */
 	int64_t deadline_us;
 	int64_t slice;
-	int stretch;
+	int64_t standstill;	/* the total when it could last be preempted  */
 	enum sandbox_death death;
 	char where[80];
 	void (*line)(void *ud, const char *text, size_t n);
@@ -108,11 +108,9 @@ static int on_empty(lua_State *L, int can_yield)
 		return die(s, L, SANDBOX_INSTRUCTIONS);
 	if (s->caps.wall_ms > 0 && clock_mono_us() >= s->deadline_us)
 		return die(s, L, SANDBOX_WALL);
-	if (s->slice > 0 && can_yield) {
-		s->stretch = 0;
+	if (s->slice > 0 && can_yield)
 		return LUA_FUEL_YIELD;
-	}
-	if (s->slice > 0 && ++s->stretch > STRETCH)
+	if (s->slice > 0 && total(s) - s->standstill > STRETCH)
 		return die(s, L, SANDBOX_INSTRUCTIONS);
 	fill(s);
 	return LUA_FUEL_GO;
@@ -124,7 +122,7 @@ void sandbox_begin(struct sandbox *s)
 					  : INT64_MAX / 2;
 	if (s->caps.wall_ms > 0)
 		s->deadline_us = clock_mono_us() + s->caps.wall_ms * 1000;
-	s->stretch = 0;
+	s->standstill = total(s);
 	fill(s);
 }
 
@@ -166,6 +164,8 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	lua_atpanic(s->L, no_handler);
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
+	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
+	lua_gc(s->L, LUA_GCINC, 200, 400, 0);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
 		sandbox_close(s);
@@ -293,6 +293,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 		return SANDBOX_DIED;
 	if (s->fuel->left <= 0)
 		fill(s);
+	s->standstill = total(s);
 	s->fuel->preempted = 0;
 	lua_fuel_current = s->fuel;
 	rc = lua_resume(co, NULL, nargs, nresults);
