@@ -80,8 +80,6 @@ static void locate(struct sandbox *s, lua_State *L)
 	lua_Debug ar;
 	int level;
 
-	if (s->where[0] != 0)
-		return;
 	for (level = 0; level < 20 && lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "Sl", &ar);
 		if (ar.currentline <= 0)
@@ -223,6 +221,9 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 	if (len > SANDBOX_SOURCE_BYTES)
 		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
 			       name, SANDBOX_SOURCE_BYTES >> 10);
+	if (len > 0 && src[0] == '#')	/* a script may name its interpreter */
+		for (; len > 0 && *src != '\n'; len--)
+			src++;
 	lua_fuel_current = s->fuel;
 	rc = luaL_loadbufferx(s->L, src, len, name, "t");
 	lua_fuel_current = before;
@@ -284,6 +285,23 @@ int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e)
 	return 0;
 }
 
+/* An error ends the coroutine: note where, then let its closing variables run,
+ * which may put another error in the place of the first. */
+static int unwind(struct sandbox *s, lua_State *co)
+{
+	struct lua_Fuel *before = lua_fuel_current;
+	int rc;
+
+	locate(s, co);
+	lua_fuel_current = s->fuel;
+	rc = lua_closethread(co, NULL);
+	lua_fuel_current = before;
+	if (!s->fuel->dead)
+		return rc;
+	died(s, NULL);
+	return SANDBOX_DIED;
+}
+
 int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 {
 	struct lua_Fuel *before = lua_fuel_current;
@@ -299,15 +317,16 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 	rc = lua_resume(co, NULL, nargs, nresults);
 	lua_fuel_current = before;
 	if (s->fuel->dead) {
+		if (s->fuel->nomem)
+			locate(s, co);
 		died(s, NULL);
-		locate(s, co);
 		return SANDBOX_DIED;
 	}
 	if (rc == LUA_YIELD && s->fuel->preempted) {
 		s->fuel->preempted = 0;
 		return SANDBOX_PREEMPTED;
 	}
-	return rc;
+	return rc > LUA_YIELD ? unwind(s, co) : rc;
 }
 
 enum sandbox_death sandbox_dead(const struct sandbox *s)
@@ -371,7 +390,7 @@ static size_t printable(const unsigned char *p, size_t left)
 	return n;
 }
 
-static size_t clean(const char *s, size_t len, char *out, size_t cap)
+size_t sandbox_clean(const char *s, size_t len, char *out, size_t cap)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t at = 0, n;
@@ -404,7 +423,7 @@ void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap)
 	switch (lua_type(L, idx)) {
 	case LUA_TSTRING:
 		s = lua_tolstring(L, idx, &n);
-		clean(s, n, out, cap);
+		sandbox_clean(s, n, out, cap);
 		return;
 	case LUA_TNUMBER:
 		if (lua_isinteger(L, idx))
@@ -442,6 +461,6 @@ void sandbox_print_line(lua_State *L, const char *text, size_t n)
 
 	if (s->line == NULL)
 		return;
-	n = clean(text, n, out, sizeof(out));
+	n = sandbox_clean(text, n, out, sizeof(out));
 	s->line(s->line_ud, out, n);
 }

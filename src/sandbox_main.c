@@ -256,6 +256,7 @@ static void put(const struct buf *b)
 
 static void print_json(const struct report *r)
 {
+	char text[600];
 	struct buf b;
 
 	buf_init(&b, 4 * RESULT_BYTES);
@@ -268,8 +269,9 @@ static void print_json(const struct report *r)
 	if (is_ok(r))
 		buf_str(&b, "null");
 	else
-		json_quote((const unsigned char *)r->error.msg,
-			   strlen(r->error.msg), &b);
+		json_quote((const unsigned char *)text,
+			   sandbox_clean(r->error.msg, strlen(r->error.msg),
+					 text, sizeof(text)), &b);
 	buf_fmt(&b, ",\"instructions\":%" PRId64 ",\"total\":%" PRId64
 		",\"preempted\":%" PRId64 ",\"peak_bytes\":%zu"
 		",\"ms\":%.3f}\n", r->instructions, r->total,
@@ -280,10 +282,13 @@ static void print_json(const struct report *r)
 
 static void print_text(const struct report *r)
 {
+	char text[600];
+
+	sandbox_clean(r->error.msg, strlen(r->error.msg), text, sizeof(text));
 	if (is_ok(r))
 		put(&r->result);
 	else
-		printf("%s: %s", r->outcome, r->error.msg);
+		printf("%s: %s", r->outcome, text);
 	printf("\n%s, %" PRId64 " instructions, peak %zu KiB, %.1f ms\n",
 	       r->outcome, r->instructions, r->peak >> 10,
 	       (double)r->us / 1000);
