@@ -7,6 +7,8 @@
 
 #include "bind_core.h"
 #include "bind_file.h"
+#include "bind_budget.h"
+#include "bind_fetch.h"
 #include "bind_run.h"
 #include "bind_store.h"
 #include "bind_loop.h"
@@ -67,6 +69,8 @@ static const luaL_Reg halves[] = {
 	{ "core.run", bind_open_run },
 	{ "core.loop", bind_open_loop },
 	{ "core.memory", bind_open_memory },
+	{ "core.fetch", bind_open_fetch },
+	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }

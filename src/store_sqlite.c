@@ -19,7 +19,7 @@
 #define MAX_COLUMNS 32
 
 static const struct sqlite_part *const parts[] = {
-	&sqlite_runs, &sqlite_records, &sqlite_memory
+	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
