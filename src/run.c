@@ -863,7 +863,8 @@ static void perform(struct run *r, struct command *c)
 	};
 
 	c->dispatched = true;
-	if (c->worked && strncmp(c->label, "step:", 5) == 0) {
+	if (c->worked && (strncmp(c->label, "step:", 5) == 0 ||
+			  strncmp(c->label, "undo:", 5) == 0)) {
 		perform_step(r, c);
 		return;
 	}
