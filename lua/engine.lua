@@ -69,7 +69,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {},
+    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -203,7 +203,7 @@ function engine:start(name, input, options)
     return nil, errors.from(message, code)
   end
   self.active[run.id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 
@@ -224,7 +224,7 @@ function engine:restore(id, tail)
   run.setup = setup
   bundle.sources(self, setup, run.handle)
   self.active[id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 

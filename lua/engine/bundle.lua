@@ -75,7 +75,9 @@ function bundle.sources(self, setup, handle)
       text = row and row.body or error("the source of " .. source.file .. " is gone from the store")
       self.sources[source.hash] = text
     end
-    assert(handle:source(name, source.file, text))
+    self.compiled[source.hash] = self.compiled[source.hash]
+      or string.dump(assert(load(text, "@" .. source.file, "t")))
+    assert(handle:source(name, source.file, self.compiled[source.hash]))
   end
 end
 
