@@ -150,7 +150,8 @@ end
 
 local function check_input(agent, input)
   if agent.manifest.input == nil then return true end
-  local ok, problems = schema.compile(agent.manifest.input, { decoded = true }):check(input)
+  agent.takes = agent.takes or schema.compile(agent.manifest.input, { decoded = true })
+  local ok, problems = agent.takes:check(input)
   if ok then return true end
   return nil, errors.new("K1011", { agent = agent.name, name = agent.name,
     detail = schema.describe(problems):gsub("\n.*", "") })
