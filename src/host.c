@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_program.h"
 #include "bind_run.h"
+#include "bind_sandbox.h"
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_words.h"
@@ -25,6 +27,8 @@ static const luaL_Reg halves[] = {
 	{ "core.loop", bind_open_loop },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
+	{ "core.program", bind_open_program },
+	{ "core.sandbox", bind_open_sandbox },
 	{ NULL, NULL }
 };
 
