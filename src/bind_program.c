@@ -1,5 +1,6 @@
 #include "bind_program.h"
 
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -34,5 +35,7 @@ int bind_open_program(lua_State *L)
 	bind_module(L, functions);
 	lua_pushliteral(L, KEEL_VERSION);
 	lua_setfield(L, -2, "version");
+	lua_pushstring(L, program_invocation_name);
+	lua_setfield(L, -2, "name");
 	return 1;
 }

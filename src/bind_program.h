@@ -4,7 +4,8 @@
 
 #include "bind.h"
 
-/* { version, isatty(fd) -> bool, columns(fd) -> n | nil } */
+/* { version, name (as it was called), isatty(fd) -> bool,
+ *   columns(fd) -> n | nil } */
 int bind_open_program(lua_State *L);
 
 #endif
