@@ -12,7 +12,6 @@
 -- `close` shuts what was opened; cli.lua calls it.
 
 local context = {}
-context.__index = context
 
 local function exists(path)
   local handle = io.open(path)
@@ -84,27 +83,21 @@ function context:set(globals)
   self.home = context.find_home(globals.home, self.getenv)
   self.json = globals.json or false
   self.no_color = globals.no_color or false
-  self.made = nil
+  self.terminal, self.color = nil, nil
 end
 
---- The terminal of standard output, made when first asked for.
-local made = {}
-function made.terminal(self)
-  return require("terminal").new { no_color = self.no_color, getenv = self.getenv }
+--- The terminal of standard output is looked at when it is first needed, which is
+-- after all flags were read.
+local function make_terminal(self)
+  local t = require("terminal").new { no_color = self.no_color, getenv = self.getenv }
+  self.terminal, self.color = t, t.color
+  return t
 end
-function made.color(self) return self.terminal.color end
 
-local plain_index = context.__index
 function context.__index(self, key)
-  local make = made[key]
-  if not make then return plain_index[key] end
-  local cache = rawget(self, "made")
-  if not cache then
-    cache = {}
-    rawset(self, "made", cache)
-  end
-  if cache[key] == nil then cache[key] = make(self) end
-  return cache[key]
+  if key == "terminal" then return make_terminal(self) end
+  if key == "color" then return make_terminal(self).color end
+  return context[key]
 end
 
 function context:open(how, options)

@@ -15,6 +15,7 @@ int runner_open(struct runner **out, struct store *s,
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
 	rn->now_ms = clock_now_ms;
+	rn->mono_us = clock_mono_us;
 	*out = rn;
 	return 0;
 }
