@@ -11,32 +11,8 @@
 -- reads it on standard error, with --json a program reads it on standard output.
 -- Only what a command needs is loaded.
 
+local commands = require "commands"
 local options = require "options"
-
-local cli = {}
-
--- Finding commands --------------------------------------------------------------
-
---- The module of a command, or nil when there is none.
-function cli.command(name)
-  if not name:find("^%l[%l%d]*$") then return nil end
-  local ok, command = pcall(require, "command." .. name)
-  if ok then return command end
-  local missing = ("module 'command.%s' not found"):format(name)
-  if command:sub(1, #missing) == missing then return nil end
-  error(command, 0)
-end
-
-local function unknown(name)
-  local known = {}
-  for _, group in ipairs(require "commands") do
-    for i = 2, #group do
-      if cli.command(group[i]) then known[#known + 1] = group[i] end
-    end
-  end
-  return require("errors").new("K1001", { name = name,
-    suggestion = require("suggest").nearest(name, known) })
-end
 
 -- Telling -------------------------------------------------------------------------
 
@@ -73,14 +49,14 @@ local function run_table(command, name, words, globals, context)
   if command.raw then
     context:set(globals)
     if globals.help or words[1] == "--help" or words[1] == "-h" then
-      return cli.command("help").run({ command = name }, context)
+      return commands.find("help").run({ command = name }, context)
     end
     return command.run(words, context)
   end
   local args, err = options.parse(words, command, name, globals)
   context:set(globals)
   if not args then return nil, err end
-  if globals.help then return cli.command("help").run({ command = name }, context) end
+  if globals.help then return commands.find("help").run({ command = name }, context) end
   return command.run(args, context)
 end
 
@@ -99,8 +75,8 @@ local function dispatch(words, context)
   if not globals then return nil, name end
   context:set(globals)
   if name == nil then name = "help" end
-  local command = cli.command(name)
-  if not command then return nil, unknown(name) end
+  local command = commands.find(name)
+  if not command then return nil, commands.unknown(name) end
   context.command_name = name
   if type(command) == "function" then
     return run_function(command, name, rest, globals, context)
@@ -127,7 +103,7 @@ local function flushed(context, code)
     detail = why, message = "what was printed did not arrive: " .. tostring(why) }))
 end
 
-function cli.main(...)
+return function(...)
   local words = { ... }
   local context = require("context").new(words)
   local ok, code, err, kind = xpcall(dispatch, with_trace, words, context)
@@ -145,5 +121,3 @@ function cli.main(...)
   end
   return flushed(context, code or 0)
 end
-
-return cli.main

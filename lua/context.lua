@@ -57,7 +57,11 @@ function context.new(words, getenv)
   end
   function self.now() return require("core.clock").now_ms() end
   function self.engine(options) return self:open("open", options) end
-  function self.look() return self.opened.open or self:open("look") end
+  function self.look()
+    local e = self.opened.open
+    if e then return e end
+    return self:open("look")
+  end
   function self.remote(argv)
     local file = require "file"
     if not file.exists(file.join(self.home, "var", "engine.sock")) then

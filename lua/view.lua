@@ -35,13 +35,23 @@ local function scalar(value)
   return needs_quotes(value) and json.encode(value) or value
 end
 
---- A value in one line, for a table's cell; "" for nothing.
+--- A value in one line, for a table's cell; "" for nothing. The fields of an object
+-- stand side by side: "label: billing, sure: 0.9".
 function view.short(value)
   if json.absent(value) then return "" end
   if type(value) == "string" then
     return (value:match("^%s*(.-)%s*$"):gsub("%s+", " "))
   end
-  return (json.encode(value)) or tostring(value)
+  if type(value) ~= "table" or next(value) == nil or is_list(value) then
+    return (json.encode(value)) or tostring(value)
+  end
+  local parts = {}
+  for i, key in ipairs(sorted_keys(value)) do
+    local field = value[key]
+    local text = type(field) == "string" and view.short(field) or json.encode(field)
+    parts[i] = ("%s: %s"):format(key, text)
+  end
+  return table.concat(parts, ", ")
 end
 
 local add_value
@@ -58,7 +68,7 @@ local function add_text(out, indent, head, text, width)
   local inner = head == "" and indent or indent .. "  "
   out[#out] = head == "" and nil or out[#out]
   for _, line in ipairs(terminal.wrap(text, room - 2)) do
-    out[#out + 1] = inner .. line
+    out[#out + 1] = line:find("%S") and inner .. line or ""
   end
 end
 
@@ -111,7 +121,7 @@ function view.problem(context, err)
   copy.message = table.concat(terminal.lines(err.message), "\n    ")
   copy.file = err.file and terminal.escape(err.file)
   copy.suggestion = err.suggestion and terminal.escape(err.suggestion)
-  copy.next = terminal.escape(err.next):gsub("^keel ", context.command "")
+  copy.next = terminal.escape(err.next):gsub("^keel (.*)$", context.command)
   if err.source then
     copy.source = table.concat(terminal.lines(err.source:gsub("\n*$", "")), "\n")
   end
@@ -177,7 +187,8 @@ function view.runs(t, list, now_ms)
     rows[i] = { run.run, run.agent, view.state_text(run), run.steps or 0,
       terminal.took(run.ms), terminal.money(run.cost_picousd),
       created and terminal.relative(created, now_ms) or "",
-      view.short(run.state == "failed" and run.error or run.output), state = run.state }
+      view.short(json.absent(run.error) and run.output or run.error.message),
+      state = run.state }
   end
   return t:table({
     { "run", style = "name" }, { "agent", shrink = true, least = 8 },
@@ -203,11 +214,43 @@ function view.log(t, log, began_ms)
   end
   return t:table({
     { "step", right = true }, { "at", right = true, style = "dim" },
-    { "what", shrink = true, least = 12 }, { "took", right = true },
+    { "what", shrink = true, least = 12, most = 48 }, { "took", right = true },
     { "cost", right = true }, { "tries", right = true },
     { "", style = function(_, row) return state_style[row.state] end },
-    { "result", shrink = true, least = 16, style = "dim" },
+    { "result", shrink = true, least = 16, most = 120, style = "dim" },
   }, rows, { indent = 2 })
+end
+
+--- One step on a line of its own, as it is recorded.
+function view.step_line(t, step)
+  local result = view.short(step.result)
+  local head = ("%4d  %s"):format(step.seq, terminal.escape(view.step_name(step)))
+  local state = step.state == "done" and "" or "  " .. step.state
+  return t:style(state_style[step.state] ~= "good" and state_style[step.state] or nil, head .. state)
+    .. t:style("dim", terminal.fit(("  %s  %s"):format(terminal.took(step.ms), result),
+      math.min(t.width, 160) - terminal.columns(head .. state))) .. "\n"
+end
+
+--- The log with every argument and result in full.
+function view.full_log(t, log, began_ms)
+  local out = {}
+  for _, step in ipairs(log) do
+    local at = view.ms(step.t)
+    local facts = { step.state, terminal.took(step.ms) }
+    if at and began_ms then facts[#facts + 1] = "at +" .. terminal.took(math.max(at - began_ms, 0)) end
+    if (tonumber(step.cost_picousd) or 0) ~= 0 then
+      facts[#facts + 1] = terminal.money(step.cost_picousd)
+    end
+    out[#out + 1] = ("%4d  %s  %s\n"):format(step.seq,
+      t:style("strong", terminal.escape(view.step_name(step))),
+      t:style("dim", table.concat(facts, ", ")))
+    for _, part in ipairs { "args", "result" } do
+      if not json.absent(step[part]) then
+        out[#out + 1] = "      " .. part .. "\n" .. view.value(step[part], t.width, 8)
+      end
+    end
+  end
+  return table.concat(out)
 end
 
 --- "skill classify", "sleep": kind and name, once when they are the same.
@@ -252,9 +295,12 @@ function view.question(context, item, number)
     add((view.value(item.proposal, t.width, indent + 2):gsub("\n$", "")))
     add("")
   end
-  if not json.absent(item.diff) then
-    add(left .. "since the last decision:")
-    add((view.value(item.diff, t.width, indent + 2):gsub("\n$", "")))
+  if not json.absent(item.diff) and #item.diff > 0 then
+    add(left .. t:style("dim", "other than you decided last time"))
+    for _, change in ipairs(item.diff) do
+      add(terminal.fit(("%s  %s: %s -> %s"):format(left, change.path, view.short(change.from),
+        view.short(change.to)), t.width))
+    end
     add("")
   end
   local id = terminal.escape(item.id)

@@ -32,8 +32,9 @@ static int l_embedded_text(lua_State *L)
 	if (folder != NULL) {
 		lua_getglobal(L, "io");
 		lua_getfield(L, -1, "open");
-		lua_pushfstring(L, "%s/%s.lua", folder,
-				luaL_gsub(L, name, ".", "/"));
+		luaL_gsub(L, name, ".", "/");
+		lua_pushfstring(L, "%s/%s.lua", folder, lua_tostring(L, -1));
+		lua_remove(L, -2);
 		lua_call(L, 1, 1);
 		if (!lua_isnil(L, -1)) {
 			lua_getfield(L, -1, "read");

@@ -1,36 +1,22 @@
+local commands = require "commands"
 local options = require "options"
 local terminal = require "terminal"
-
-local function commands()
-  local cli_command = require("command.help").find
-  local groups = {}
-  for _, group in ipairs(require "commands") do
-    local rows = {}
-    for i = 2, #group do
-      local command = cli_command(group[i])
-      if command then
-        rows[#rows + 1] = { group[i], type(command) == "table" and command.about or "" }
-      end
-    end
-    if #rows > 0 then groups[#groups + 1] = { group[1], rows } end
-  end
-  return groups
-end
 
 local function all(context)
   local t = context.terminal
   local out, width = {}, 0
-  local groups = commands()
+  local groups = commands.present()
   for _, group in ipairs(groups) do
-    for _, row in ipairs(group[2]) do width = math.max(width, #row[1]) end
+    for _, row in ipairs(group.rows) do width = math.max(width, #row[1]) end
   end
   out[#out + 1] = "keel runs agents that are written in Lua: durable, bounded,"
     .. " and never without you.\n\n  keel COMMAND [--home DIR] [--json] [--help]\n"
   for _, group in ipairs(groups) do
-    out[#out + 1] = "\n" .. t:style("dim", group[1]) .. "\n"
-    for _, row in ipairs(group[2]) do
-      out[#out + 1] = ("  %s  %s\n"):format(t:style("name", terminal.pad(row[1], width)),
-        terminal.fit(row[2], t.width - width - 4))
+    out[#out + 1] = "\n" .. t:style("dim", group.title) .. "\n"
+    for _, row in ipairs(group.rows) do
+      local about = type(row[2]) == "table" and row[2].about or ""
+      out[#out + 1] = ("  %s  %s"):format(t:style("name", terminal.pad(row[1], width)),
+        terminal.fit(about, t.width - width - 4)):gsub(" +$", "") .. "\n"
     end
   end
   out[#out + 1] = "\nkeel help COMMAND tells more; keel explain K2101 explains an error.\n"
@@ -95,26 +81,14 @@ local function as_json(name, command)
     flags = list }
 end
 
-local function find(name)
-  local ok, command = pcall(require, "command." .. name)
-  return ok and command or nil
-end
-
 local function run(args, context)
   local name = args.command
-  local command = name and name:find("^%l+$") and find(name)
-  if name and not command then
-    local known = {}
-    for _, group in ipairs(commands()) do
-      for _, row in ipairs(group[2]) do known[#known + 1] = row[1] end
-    end
-    return nil, require("errors").new("K1001", { name = name,
-      suggestion = require("suggest").nearest(name, known) })
-  end
+  local command = name and commands.find(name)
+  if name and not command then return nil, commands.unknown(name) end
   if context.json then
     local list = require("json").array {}
-    for _, group in ipairs(commands()) do
-      for _, row in ipairs(group[2]) do list[#list + 1] = as_json(row[1], find(row[1])) end
+    for _, group in ipairs(commands.present()) do
+      for _, row in ipairs(group.rows) do list[#list + 1] = as_json(row[1], row[2]) end
     end
     context.print_json(command and as_json(name, command) or list)
   else
@@ -126,5 +100,5 @@ end
 return {
   about = "what there is to type",
   arguments = { { "command", "COMMAND", optional = true } },
-  find = find, run = run,
+  run = run,
 }
