@@ -735,6 +735,8 @@ static void hand_over(struct run *r, struct command *c, struct delivery *d)
 
 	r->now_ms = d->t_ms;
 	r->steps++;
+	if (r->rn->took_n < r->rn->took_room && c->finished)
+		r->rn->took[r->rn->took_n++] = r->rn->mono_us() - c->begun_us;
 	sandbox_begin(r->sb);	/* caps are for a stretch between results */
 	for (f = r->fibers; f != NULL; f = f->next)
 		if (f->waiting == c->seq && !f->over)
@@ -863,7 +865,8 @@ static void perform(struct run *r, struct command *c)
 	};
 
 	c->dispatched = true;
-	if (c->worked && strncmp(c->label, "step:", 5) == 0) {
+	if (c->worked && (strncmp(c->label, "step:", 5) == 0 ||
+			  strncmp(c->label, "undo:", 5) == 0)) {
 		perform_step(r, c);
 		return;
 	}

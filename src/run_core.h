@@ -84,6 +84,8 @@ struct runner {
 	struct run *runs;
 	struct run *turn, **turn_end;
 	int64_t (*now_ms)(void), (*mono_us)(void);
+	int64_t *took;		/* runner_measure */
+	size_t took_n, took_room;
 };
 
 /* run.c, for run_lua.c */

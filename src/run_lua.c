@@ -306,7 +306,8 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
-	if (sandbox_load(r->sb, s->text, s->len, s->file, &e) != 0)
+	lua_pushfstring(L, "@%s", s->file);
+	if (sandbox_load(r->sb, s->text, s->len, lua_tostring(L, -1), &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	lua_xmove(sandbox_state(r->sb), L, 1);
 	lua_pushvalue(L, 2);
@@ -384,7 +385,7 @@ static int boot(lua_State *L)
 	struct err e;
 
 	bind_open(L);
-	if (sandbox_load(r->sb, r->boot.prelude, r->boot.prelude_len, "lua/ctx.lua",
+	if (sandbox_load(r->sb, r->boot.prelude, r->boot.prelude_len, "@lua/ctx.lua",
 			 &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	lua_xmove(sandbox_state(r->sb), L, 1);

@@ -76,7 +76,8 @@ function replay.check(self, id, options)
       result.equal, result.at, result.why = false, d.at, d.why
       result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
       result.new = d.new and { name = d.new }
-      result.file, result.line = d.file, d.line
+      -- a command made by a tail call has no line of its own left
+      result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
       over = true
     end,
   }

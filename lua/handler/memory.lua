@@ -31,7 +31,7 @@ function ops.remember(cmd)
   local item = arguments(cmd)
   allowed(cmd, "write", item.kind, item.key)
   cmd.effect = "local"
-  item.run, item.seq, item.now = cmd.run.run, cmd.seq, cmd.now
+  item.run, item.seq, item.now = cmd.run.id, cmd.seq, cmd.now
   local ok, message, code = memory.put(cmd.tx, item)
   if not ok then return nil, { code = code or "error", message = message } end
   return { kind = item.kind, key = item.key }
