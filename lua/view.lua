@@ -187,7 +187,7 @@ function view.runs(t, list, now_ms)
     rows[i] = { run.run, run.agent, view.state_text(run), run.steps or 0,
       terminal.took(run.ms), terminal.money(run.cost_picousd),
       created and terminal.relative(created, now_ms) or "",
-      view.short(json.absent(run.error) and run.output or run.error.message),
+      view.short(type(run.error) == "table" and run.error.message or run.output),
       state = run.state }
   end
   return t:table({
