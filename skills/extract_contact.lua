@@ -233,7 +233,7 @@ return skill {
   },
 
   ["local"] = function(input)
-    local lines = own_lines(input.text)
+    local lines = own_lines(input.text:sub(1, 200000))
     local signature = signature_of(lines)
     local out = {}
 

@@ -132,7 +132,7 @@ return skill {
   },
 
   ["local"] = function(input)
-    local all = sentences_of(input.text)
+    local all = sentences_of(input.text:sub(1, 200000))
     local weight, rows = {}, {}
     for i, sentence in ipairs(all) do
       local words = words_of(sentence)
