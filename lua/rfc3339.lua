@@ -54,8 +54,10 @@ end
 local function offset_minutes(text)
   if text == "Z" or text == "z" then return 0 end
   local sign, hours, minutes = text:match("^([+-])(%d%d):(%d%d)$")
-  hours, minutes = math.tointeger(tonumber(hours)), math.tointeger(tonumber(minutes))
-  if not sign or hours > 23 or minutes > 59 then return nil end
+  if not sign then return nil end
+  hours = math.tointeger(tonumber(hours))
+  minutes = math.tointeger(tonumber(minutes))
+  if hours > 23 or minutes > 59 then return nil end
   return (sign == "-" and -1 or 1) * (hours * 60 + minutes)
 end
 

@@ -347,12 +347,17 @@ end
 --   decoded  true: values come from a decoder, so an unmarked empty table is
 --            an object and never an array
 -- @return a validator; or nil, { path, keys, message, keyword } that says where
---   in the schema something is wrong (`keys` is `path` as a list of keys)
+--   in the schema something is wrong (`keys` is `path` as a list of Lua
+--   keys: items count from 1)
 function schema.compile(schema_value, options)
   local ran, result = pcall(compile, schema_value, options or {})
   if ran then return result end
   if type(result) ~= "table" or not result.schema_error then error(result, 0) end
-  return nil, { path = pointer(result.keys), keys = result.keys,
+  local path = {}
+  for i, key in ipairs(result.keys) do
+    path[i] = math.type(key) == "integer" and key - 1 or key
+  end
+  return nil, { path = pointer(path), keys = result.keys,
     message = result.message, keyword = result.keyword }
 end
 

@@ -46,7 +46,9 @@ end
 --- The union of a list of sets.
 function charset.union(sets)
   local flat = {}
-  for _, set in ipairs(sets) do table.move(set.ranges, 1, #set.ranges, #flat + 1, flat) end
+  for _, set in ipairs(sets) do
+    table.move(set.ranges, 1, #set.ranges, #flat + 1, flat)
+  end
   return charset.of(flat)
 end
 

@@ -187,7 +187,9 @@ local function group_head(reader)
   if reader:accept("?:") then return nil end
   if reader:accept("?<") then
     local name = ""
-    while (reader:peek() or ""):match("^[%w_$]$") do name = name .. reader:take() end
+    while (reader:peek() or ""):match("^[%w_$]$") do
+      name = name .. reader:take()
+    end
     if name == "" or name:match("^%d") or not reader:accept(">") then
       refuse(reader, "expected a group name as in (?<name>...)")
     end

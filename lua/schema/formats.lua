@@ -183,7 +183,9 @@ local function authority_holds(text, international)
   local name, port = (host or text):match("^(.-):?(%d*)$")
   local literal, literal_port = (host or text):match("^%[(.*)%](.*)$")
   if literal then
-    if not literal_port:match("^:%d*$") and literal_port ~= "" then return false end
+    if not literal_port:match("^:%d*$") and literal_port ~= "" then
+      return false
+    end
     return formats.ipv6(literal)
       or literal:match("^[vV]%x+%.[%w%-._~!$&'()*+,;=:]+$") ~= nil
   end
