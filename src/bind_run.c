@@ -3,8 +3,8 @@
  *   runner = open(path, hooks)       hooks: a table of functions, each called
  *                                    with the run first: perform, cancel, ended,
  *                                    idle, diverged, log, store_failed
- *   runner:store() :submit(tx, fn) :run{...} :close()
- *   run:source(name, file, text) :load(tail) :start(setup, prelude)
+ *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
+ *   run:source(name, file, text) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now() :live() :counts()
@@ -208,13 +208,14 @@ static struct held_runner *check_runner(lua_State *L, int idx)
 	return h;
 }
 
-/* open(path, hooks) -> runner | nil, message, code */
+/* open(path, hooks [, read_only]) -> runner | nil, message, code */
 static int l_open(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
 				   on_diverged, on_log, on_store_failed, NULL };
-	struct store_options opt = { .wake = wake_from_store };
+	struct store_options opt = { .read_only = lua_toboolean(L, 3),
+				     .wake = wake_from_store };
 	struct held_runner *h;
 	struct loop *loop = bind_loop(L);
 	struct err e;
@@ -325,27 +326,28 @@ static struct run *check_run(lua_State *L, int idx)
 	return h->r;
 }
 
-static lua_Integer field_integer(lua_State *L, const char *name, lua_Integer def)
+static lua_Integer field_integer(lua_State *L, int t, const char *name,
+				 lua_Integer def)
 {
 	lua_Integer n;
 
-	lua_getfield(L, 2, name);
+	lua_getfield(L, t, name);
 	n = luaL_optinteger(L, -1, def);
 	lua_pop(L, 1);
 	return n;
 }
 
-static bool field_true(lua_State *L, const char *name)
+static bool field_true(lua_State *L, int t, const char *name)
 {
 	bool yes;
 
-	lua_getfield(L, 2, name);
+	lua_getfield(L, t, name);
 	yes = lua_toboolean(L, -1);
 	lua_pop(L, 1);
 	return yes;
 }
 
-/* run{ id, instructions, memory, wall, seed, replay_only, check_fuel } */
+/* run{ id, replay_only } */
 static int l_run(lua_State *L)
 {
 	struct held_runner *h = check_runner(L, 1);
@@ -354,14 +356,9 @@ static int l_run(lua_State *L)
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	o.id = field_integer(L, "id", 0);
-	o.caps.instructions = field_integer(L, "instructions", 20000000);
-	o.caps.memory_bytes = (size_t)field_integer(L, "memory", 32 << 20);
-	o.caps.wall_ms = field_integer(L, "wall", 60000);
-	o.caps.seed = (uint64_t)field_integer(L, "seed", o.id);
-	o.replay_only = field_true(L, "replay_only");
-	o.check_fuel = field_true(L, "check_fuel");
-	held = lua_newuserdatauv(L, sizeof(*held), 1);
+	o.id = field_integer(L, 2, "id", 0);
+	o.replay_only = field_true(L, 2, "replay_only");
+	held = lua_newuserdatauv(L, sizeof(*held), 2);
 	held->r = NULL;
 	held->h = h;
 	luaL_setmetatable(L, RUN);
@@ -424,18 +421,35 @@ static int l_load(lua_State *L)
 	return 1;
 }
 
-/* start(setup, prelude): the prelude's text is kept by the run's userdata */
+static void read_caps(lua_State *L, int t, struct sandbox_caps *caps)
+{
+	caps->instructions = field_integer(L, t, "instructions", 20000000);
+	caps->memory_bytes = (size_t)field_integer(L, t, "memory", 32 << 20);
+	caps->wall_ms = field_integer(L, t, "wall", 60000);
+	caps->seed = (uint64_t)field_integer(L, t, "seed", 1);
+}
+
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel }) */
 static int l_start(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
 	struct held_run *held = lua_touserdata(L, 1);
-	size_t n;
-	const char *prelude = luaL_checklstring(L, 3, &n);
-	struct buf *setup = bind_buf(L, CODEC_BYTES);
+	struct run_boot b;
+	struct buf *setup;
 	struct err e;
 
-	if (bind_encode(L, 2, setup, &e) != 0 ||
-	    run_start(r, prelude, n, setup->data, setup->len, &e) != 0)
+	b.prelude = luaL_checklstring(L, 3, &b.prelude_len);
+	luaL_checktype(L, 4, LUA_TTABLE);
+	read_caps(L, 4, &b.caps);
+	b.check_fuel = field_true(L, 4, "check_fuel");
+	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
+	lua_setiuservalue(L, 1, 2);
+	setup = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 2, setup, &e) != 0)
+		return bind_fail(L, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
+	if (run_start(r, &b, &e) != 0)
 		return bind_fail(L, &e);
 	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
 	lua_pushboolean(L, 1);
@@ -708,21 +722,16 @@ static int l_play(lua_State *L)
 	struct run_options o = { .id = 0 };
 	struct runner *rn = NULL;
 	struct run *r = NULL;
-	size_t prelude_len;
-	const char *prelude;
+	struct run_boot b = { 0 };
 	struct buf *setup;
 	struct err e = { 0 };
 	int rc;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	lua_pushvalue(L, 1);		/* field_* look at 2 */
-	o.caps.instructions = field_integer(L, "instructions", 20000000);
-	o.caps.memory_bytes = (size_t)field_integer(L, "memory", 32 << 20);
-	o.caps.wall_ms = field_integer(L, "wall", 60000);
-	o.caps.seed = (uint64_t)field_integer(L, "seed", 1);
+	read_caps(L, 1, &b.caps);
 	lua_getfield(L, 1, "prelude");
-	prelude = luaL_checklstring(L, -1, &prelude_len);
+	b.prelude = luaL_checklstring(L, -1, &b.prelude_len);
 	setup = bind_buf(L, CODEC_BYTES);
 	lua_getfield(L, 1, "setup");
 	rc = bind_encode(L, -1, setup, &e);
@@ -734,9 +743,10 @@ static int l_play(lua_State *L)
 		rc = run_open(&r, rn, &o, &e);
 	if (rc == 0)
 		rc = play_sources(L, r, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
 	if (rc == 0)
-		rc = run_start(r, prelude, prelude_len, setup->data, setup->len,
-			       &e);
+		rc = run_start(r, &b, &e);
 	while (rc == 0 && !p.over && runner_turn(rn))
 		;
 	if (rn != NULL)
@@ -775,6 +785,8 @@ int bind_open_run(lua_State *L)
 		{ "counts", l_counts }, { "__gc", l_release }, { NULL, NULL }
 	};
 
+	luaL_requiref(L, "core.store", bind_open_store, 0);	/* its types */
+	lua_pop(L, 1);
 	luaL_newmetatable(L, RUNNER);
 	luaL_setfuncs(L, runner_methods, 0);
 	lua_pushvalue(L, -1);

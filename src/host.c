@@ -7,9 +7,12 @@
 
 #include "bind_core.h"
 #include "bind_file.h"
+#include "bind_budget.h"
+#include "bind_fetch.h"
 #include "bind_run.h"
 #include "bind_store.h"
 #include "bind_loop.h"
+#include "bind_memory.h"
 #include "bind_words.h"
 #include "embed.h"
 
@@ -65,6 +68,9 @@ static const luaL_Reg halves[] = {
 	{ "core.store", bind_open_store },
 	{ "core.run", bind_open_run },
 	{ "core.loop", bind_open_loop },
+	{ "core.memory", bind_open_memory },
+	{ "core.fetch", bind_open_fetch },
+	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }

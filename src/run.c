@@ -131,20 +131,12 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 	     struct err *e)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	int rc;
 
 	if (r == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a run");
-	rc = sandbox_open(&r->sb, &o->caps, e);
-	if (rc != 0) {
-		free(r);
-		return rc;
-	}
 	r->rn = rn;
 	r->id = o->id;
 	r->replay_only = o->replay_only;
-	r->check_fuel = o->check_fuel;
-	r->tag = o->tag;
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
 	r->next = rn->runs;
@@ -943,11 +935,6 @@ bool run_turn(struct run *r)
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */
-
-void *run_tag(const struct run *r)
-{
-	return r->tag;
-}
 
 int64_t run_id(const struct run *r)
 {

@@ -55,7 +55,6 @@ struct run {
 	bool queued;
 	struct runner *rn;
 	int64_t id;
-	void *tag;
 	struct sandbox *sb;
 	bool replay_only, check_fuel;
 
@@ -72,9 +71,8 @@ struct run {
 	struct fiber *ready, **ready_end;
 	struct delivery *inbox, **inbox_end;
 	struct source *sources;
+	struct run_boot boot;
 	struct buf setup;
-	const char *prelude;
-	size_t prelude_len;
 
 	int in_flight;			/* commits on their way */
 	bool live, over, released, turning;

@@ -19,7 +19,7 @@
 #define MAX_COLUMNS 32
 
 static const struct sqlite_part *const parts[] = {
-	&sqlite_runs, &sqlite_records
+	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -242,6 +242,7 @@ static void sqlite_close(struct db *base)
 
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
+	sqlite_memory_release(db);
 	sqlite3_finalize(db->append);
 	sqlite3_finalize(db->row);
 	sqlite3_finalize(db->epoch_of);
