@@ -3,8 +3,8 @@
  *   runner = open(path, hooks)       hooks: a table of functions, each called
  *                                    with the run first: perform, cancel, ended,
  *                                    idle, diverged, log, store_failed
- *   runner:store() :submit(tx, fn) :run{...} :close()
- *   run:source(name, file, text) :load(tail) :start(setup, prelude)
+ *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
+ *   run:source(name, file, text) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now() :live() :counts()
@@ -208,13 +208,14 @@ static struct held_runner *check_runner(lua_State *L, int idx)
 	return h;
 }
 
-/* open(path, hooks) -> runner | nil, message, code */
+/* open(path, hooks [, read_only]) -> runner | nil, message, code */
 static int l_open(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
 				   on_diverged, on_log, on_store_failed, NULL };
-	struct store_options opt = { .wake = wake_from_store };
+	struct store_options opt = { .read_only = lua_toboolean(L, 3),
+				     .wake = wake_from_store };
 	struct held_runner *h;
 	struct loop *loop = bind_loop(L);
 	struct err e;
@@ -268,6 +269,30 @@ static int l_store(lua_State *L)
 {
 	bind_push_store(L, check_runner(L, 1)->s);
 	return 1;
+}
+
+/* measure(n): keep the times of the next n commands */
+static int l_measure(lua_State *L)
+{
+	struct err e;
+
+	if (runner_measure(check_runner(L, 1)->rn,
+			   (size_t)luaL_checkinteger(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* measured() -> p50_us, p99_us, count */
+static int l_measured(lua_State *L)
+{
+	int64_t p50, p99;
+	size_t n = runner_measured(check_runner(L, 1)->rn, &p50, &p99);
+
+	lua_pushinteger(L, p50);
+	lua_pushinteger(L, p99);
+	lua_pushinteger(L, (lua_Integer)n);
+	return 3;
 }
 
 struct told {
@@ -325,27 +350,28 @@ static struct run *check_run(lua_State *L, int idx)
 	return h->r;
 }
 
-static lua_Integer field_integer(lua_State *L, const char *name, lua_Integer def)
+static lua_Integer field_integer(lua_State *L, int t, const char *name,
+				 lua_Integer def)
 {
 	lua_Integer n;
 
-	lua_getfield(L, 2, name);
+	lua_getfield(L, t, name);
 	n = luaL_optinteger(L, -1, def);
 	lua_pop(L, 1);
 	return n;
 }
 
-static bool field_true(lua_State *L, const char *name)
+static bool field_true(lua_State *L, int t, const char *name)
 {
 	bool yes;
 
-	lua_getfield(L, 2, name);
+	lua_getfield(L, t, name);
 	yes = lua_toboolean(L, -1);
 	lua_pop(L, 1);
 	return yes;
 }
 
-/* run{ id, instructions, memory, wall, seed, replay_only, check_fuel } */
+/* run{ id, replay_only } */
 static int l_run(lua_State *L)
 {
 	struct held_runner *h = check_runner(L, 1);
@@ -354,14 +380,9 @@ static int l_run(lua_State *L)
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	o.id = field_integer(L, "id", 0);
-	o.caps.instructions = field_integer(L, "instructions", 20000000);
-	o.caps.memory_bytes = (size_t)field_integer(L, "memory", 32 << 20);
-	o.caps.wall_ms = field_integer(L, "wall", 60000);
-	o.caps.seed = (uint64_t)field_integer(L, "seed", o.id);
-	o.replay_only = field_true(L, "replay_only");
-	o.check_fuel = field_true(L, "check_fuel");
-	held = lua_newuserdatauv(L, sizeof(*held), 1);
+	o.id = field_integer(L, 2, "id", 0);
+	o.replay_only = field_true(L, 2, "replay_only");
+	held = lua_newuserdatauv(L, sizeof(*held), 2);
 	held->r = NULL;
 	held->h = h;
 	luaL_setmetatable(L, RUN);
@@ -424,18 +445,35 @@ static int l_load(lua_State *L)
 	return 1;
 }
 
-/* start(setup, prelude): the prelude's text is kept by the run's userdata */
+static void read_caps(lua_State *L, int t, struct sandbox_caps *caps)
+{
+	caps->instructions = field_integer(L, t, "instructions", 20000000);
+	caps->memory_bytes = (size_t)field_integer(L, t, "memory", 32 << 20);
+	caps->wall_ms = field_integer(L, t, "wall", 60000);
+	caps->seed = (uint64_t)field_integer(L, t, "seed", 1);
+}
+
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel }) */
 static int l_start(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
 	struct held_run *held = lua_touserdata(L, 1);
-	size_t n;
-	const char *prelude = luaL_checklstring(L, 3, &n);
-	struct buf *setup = bind_buf(L, CODEC_BYTES);
+	struct run_boot b;
+	struct buf *setup;
 	struct err e;
 
-	if (bind_encode(L, 2, setup, &e) != 0 ||
-	    run_start(r, prelude, n, setup->data, setup->len, &e) != 0)
+	b.prelude = luaL_checklstring(L, 3, &b.prelude_len);
+	luaL_checktype(L, 4, LUA_TTABLE);
+	read_caps(L, 4, &b.caps);
+	b.check_fuel = field_true(L, 4, "check_fuel");
+	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
+	lua_setiuservalue(L, 1, 2);
+	setup = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 2, setup, &e) != 0)
+		return bind_fail(L, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
+	if (run_start(r, &b, &e) != 0)
 		return bind_fail(L, &e);
 	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
 	lua_pushboolean(L, 1);
@@ -573,6 +611,10 @@ static void push_row(lua_State *L, const struct journal_row *row)
 	lua_setfield(L, -2, "cost");
 	lua_pushinteger(L, row->t_ms);
 	lua_setfield(L, -2, "t");
+	lua_pushinteger(L, row->took_us);
+	lua_setfield(L, -2, "took_us");
+	if (row->args != NULL && bind_decode(L, row->args, row->args_len) == 0)
+		lua_setfield(L, -2, "args");
 	if (row->data != NULL && bind_decode(L, row->data, row->len) == 0)
 		lua_setfield(L, -2, "value");
 }
@@ -615,13 +657,147 @@ static int l_journal(lua_State *L)
 	return 1;
 }
 
+/* ---- playing without a journal --------------------------------------------------------------- */
+
+struct played {
+	bool over, failed;
+	struct buf value;
+	const char *refused;
+};
+
+static void play_perform(void *arg, struct run *r, const struct run_command *c)
+{
+	(void)r;
+	(void)c;
+	((struct played *)arg)->refused = "ctx is not there yet";
+}
+
+static void play_ended(void *arg, struct run *r, bool failed, const void *value,
+		       size_t len)
+{
+	struct played *p = arg;
+
+	(void)r;
+	p->over = true;
+	p->failed = failed;
+	buf_add(&p->value, value, len);
+}
+
+static void play_log(void *arg, struct run *r, const char *level,
+		     const char *text, size_t len)
+{
+	(void)arg;
+	(void)r;
+	(void)level;
+	(void)text;
+	(void)len;
+}
+
+static void play_cancel(void *arg, struct run *r, int32_t seq)
+{
+	(void)arg;
+	(void)r;
+	(void)seq;
+}
+
+static void play_idle(void *arg, struct run *r)
+{
+	(void)r;
+	((struct played *)arg)->over = true;
+}
+
+static int play_sources(lua_State *L, struct run *r, struct err *e)
+{
+	lua_Integer i, n;
+	int rc = 0;
+
+	lua_getfield(L, 1, "sources");
+	luaL_checktype(L, -1, LUA_TTABLE);
+	n = (lua_Integer)lua_rawlen(L, -1);
+	for (i = 1; i <= n && rc == 0; i++) {
+		size_t len;
+		const char *name, *file, *text;
+
+		lua_rawgeti(L, -1, i);
+		lua_getfield(L, -1, "name");
+		lua_getfield(L, -2, "file");
+		lua_getfield(L, -3, "text");
+		name = lua_tostring(L, -3);
+		file = lua_tostring(L, -2);
+		text = lua_tolstring(L, -1, &len);
+		if (name == NULL || file == NULL || text == NULL)
+			rc = err_set(e, ERR_INPUT, "a source is name, file, text");
+		else
+			rc = run_source(r, name, file, text, len, e);
+		lua_pop(L, 4);
+	}
+	lua_pop(L, 1);
+	return rc;
+}
+
+/* play{ sources = {{name, file, text}...}, setup, prelude, instructions, memory,
+ * wall, seed } -> true, value | false, error value | nil, message, code
+ * Runs the prelude's function to its end, with no store: no ctx. */
+static int l_play(lua_State *L)
+{
+	struct played p = { 0 };
+	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
+				   play_idle, NULL, play_log, NULL, &p };
+	struct run_options o = { .id = 0 };
+	struct runner *rn = NULL;
+	struct run *r = NULL;
+	struct run_boot b = { 0 };
+	struct buf *setup;
+	struct err e = { 0 };
+	int rc;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	read_caps(L, 1, &b.caps);
+	lua_getfield(L, 1, "prelude");
+	b.prelude = luaL_checklstring(L, -1, &b.prelude_len);
+	setup = bind_buf(L, CODEC_BYTES);
+	lua_getfield(L, 1, "setup");
+	rc = bind_encode(L, -1, setup, &e);
+	lua_pop(L, 1);
+	buf_init(&p.value, CODEC_BYTES);
+	if (rc == 0)
+		rc = runner_open(&rn, NULL, &hooks, &e);
+	if (rc == 0)
+		rc = run_open(&r, rn, &o, &e);
+	if (rc == 0)
+		rc = play_sources(L, r, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
+	if (rc == 0)
+		rc = run_start(r, &b, &e);
+	while (rc == 0 && !p.over && runner_turn(rn))
+		;
+	if (rn != NULL)
+		runner_close(rn);
+	if (rc == 0 && p.refused != NULL)
+		rc = err_set(&e, ERR_STATE, "%s", p.refused);
+	if (rc == 0 && p.value.failed)
+		rc = buf_err(&p.value, &e, "result");
+	if (rc != 0) {
+		buf_release(&p.value);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, !p.failed);
+	rc = bind_decode(L, p.value.data, p.value.len);
+	buf_release(&p.value);
+	return rc == 0 ? 2 : luaL_error(L, "nothing came out of the script");
+}
+
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "open", l_open }, { "journal", l_journal }, { NULL, NULL }
+		{ "open", l_open }, { "journal", l_journal },
+		{ "play", l_play }, { NULL, NULL }
 	};
 	static const luaL_Reg runner_methods[] = {
 		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },
+		{ "measure", l_measure }, { "measured", l_measured },
 		{ "close", l_runner_close }, { "__gc", l_runner_close },
 		{ "__close", l_runner_close }, { NULL, NULL }
 	};
@@ -634,6 +810,8 @@ int bind_open_run(lua_State *L)
 		{ "counts", l_counts }, { "__gc", l_release }, { NULL, NULL }
 	};
 
+	luaL_requiref(L, "core.store", bind_open_store, 0);	/* its types */
+	lua_pop(L, 1);
 	luaL_newmetatable(L, RUNNER);
 	luaL_setfuncs(L, runner_methods, 0);
 	lua_pushvalue(L, -1);

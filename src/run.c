@@ -51,6 +51,8 @@ static int copy_record(void *arg, const struct journal_row *row)
 	}
 	memcpy(data, row->data, row->len);
 	to->data = data;
+	to->args = NULL;	/* a replay compares their hash */
+	to->args_len = 0;
 	r->records++;
 	return 0;
 }
@@ -129,20 +131,12 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 	     struct err *e)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	int rc;
 
 	if (r == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a run");
-	rc = sandbox_open(&r->sb, &o->caps, e);
-	if (rc != 0) {
-		free(r);
-		return rc;
-	}
 	r->rn = rn;
 	r->id = o->id;
 	r->replay_only = o->replay_only;
-	r->check_fuel = o->check_fuel;
-	r->tag = o->tag;
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
 	r->next = rn->runs;
@@ -321,6 +315,7 @@ struct command *run_begin(struct run *r, const char *label, struct buf *args)
 		return NULL;
 	}
 	c->seq = ++r->seq;
+	c->begun_us = r->rn->mono_us();
 	c->args = *args;
 	buf_init(args, args->limit);
 	buf_init(&c->outcome, VALUE_BYTES);
@@ -361,6 +356,7 @@ static void append_drop(struct op *op)
 {
 	struct append_op *a = (struct append_op *)op;
 
+	free((void *)a->row.args);
 	if (a->delivery != NULL)
 		free_deliveries(a->delivery);
 	else
@@ -400,8 +396,12 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 	txn_add(t, &a->op);
 }
 
-static void describe(struct append_op *a, const struct command *c)
+/* The arguments go with the first record of a command. */
+static void describe(struct append_op *a, struct command *c, int64_t now_us)
 {
+	if (!c->intended && c->args.len > 1)
+		a->row.args = buf_take(&c->args, &a->row.args_len);
+	a->row.took_us = now_us - c->begun_us;
 	a->row.seq = c->seq;
 	a->row.fuel = c->fuel;
 	memcpy(a->row.hash, c->hash, JOURNAL_HASH);
@@ -430,7 +430,7 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 	memcpy(copy, data, len);
 	a->row.seq = seq;
 	if (intent) {
-		describe(a, c);
+		describe(a, c, r->rn->mono_us());
 		c->intended = true;
 	}
 	a->row.flags |= flags;
@@ -496,7 +496,7 @@ static int finish(struct run *r, struct txn *t, struct command *c, bool failed,
 		free(data);
 		return err_set(e, ERR_NOMEM, "no memory for a result");
 	}
-	describe(a, c);
+	describe(a, c, r->rn->mono_us());
 	a->row.flags |= failed ? JOURNAL_FAILED : 0;
 	a->row.effect = (uint8_t)effect;
 	a->row.cost = cost;
@@ -735,6 +735,8 @@ static void hand_over(struct run *r, struct command *c, struct delivery *d)
 
 	r->now_ms = d->t_ms;
 	r->steps++;
+	if (r->rn->took_n < r->rn->took_room && c->finished)
+		r->rn->took[r->rn->took_n++] = r->rn->mono_us() - c->begun_us;
 	sandbox_begin(r->sb);	/* caps are for a stretch between results */
 	for (f = r->fibers; f != NULL; f = f->next)
 		if (f->waiting == c->seq && !f->over)
@@ -863,7 +865,8 @@ static void perform(struct run *r, struct command *c)
 	};
 
 	c->dispatched = true;
-	if (c->worked && strncmp(c->label, "step:", 5) == 0) {
+	if (c->worked && (strncmp(c->label, "step:", 5) == 0 ||
+			  strncmp(c->label, "undo:", 5) == 0)) {
 		perform_step(r, c);
 		return;
 	}
@@ -935,11 +938,6 @@ bool run_turn(struct run *r)
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */
-
-void *run_tag(const struct run *r)
-{
-	return r->tag;
-}
 
 int64_t run_id(const struct run *r)
 {

@@ -76,14 +76,16 @@ void runner_close(struct runner *rn);
 /* Let runs that can go on do so, each for a slice; true while some still can. */
 bool runner_turn(struct runner *rn);
 
+/* Keep how long each of the next n commands took, from being issued until their
+ * result was handed to the script; and say it, in microseconds. */
+int runner_measure(struct runner *rn, size_t n, struct err *e);
+size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us);
+
 /* ---- a run ------------------------------------------------------------------ */
 
 struct run_options {
 	int64_t id;
-	struct sandbox_caps caps;
 	bool replay_only;	/* perform nothing; stop where the record ends */
-	bool check_fuel;	/* the record was made by the same prelude      */
-	void *tag;		/* the host's                                   */
 };
 
 int run_open(struct run **out, struct runner *rn, const struct run_options *o,
@@ -98,9 +100,17 @@ int run_source(struct run *r, const char *name, const char *file,
 /* Load the records of the run, walking back from `tail`. */
 int run_load(struct run *r, int64_t tail, struct err *e);
 
-/* Start: boot the prelude with `setup` (codec bytes). The run becomes ready. */
-int run_start(struct run *r, const char *prelude, size_t prelude_len,
-	      const void *setup, size_t setup_len, struct err *e);
+/* Start: boot the prelude with `setup` (codec bytes). The run becomes ready. The
+ * prelude is borrowed until the run is released. */
+struct run_boot {
+	struct sandbox_caps caps;
+	bool check_fuel;	/* the record was made by this very prelude */
+	const char *prelude;
+	size_t prelude_len;
+	const void *setup;
+	size_t setup_len;
+};
+int run_start(struct run *r, const struct run_boot *b, struct err *e);
 
 /* Put a record of this run into t, and say its log number. data is copied. */
 int run_append(struct run *r, struct txn *t, enum journal_kind kind,
@@ -114,7 +124,6 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
 	       enum effect_class effect, int64_t cost, int64_t now_ms,
 	       const void *data, size_t len, struct err *e);
 
-void *run_tag(const struct run *r);
 int64_t run_id(const struct run *r);
 int64_t run_tail(const struct run *r);		/* lsn of the newest record   */
 int run_steps(const struct run *r);		/* commands with a result     */

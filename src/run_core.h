@@ -22,7 +22,7 @@ struct command {		/* issued, its result not yet handed over */
 	char *label;		/* "kind:name" */
 	struct buf args, outcome;
 	unsigned char hash[JOURNAL_HASH];
-	int64_t fuel;
+	int64_t fuel, begun_us;
 	bool worked;		/* the script did it: outcome holds what came out */
 	bool failed;
 	bool grouped;		/* its body made commands of its own              */
@@ -55,7 +55,6 @@ struct run {
 	bool queued;
 	struct runner *rn;
 	int64_t id;
-	void *tag;
 	struct sandbox *sb;
 	bool replay_only, check_fuel;
 
@@ -72,9 +71,8 @@ struct run {
 	struct fiber *ready, **ready_end;
 	struct delivery *inbox, **inbox_end;
 	struct source *sources;
+	struct run_boot boot;
 	struct buf setup;
-	const char *prelude;
-	size_t prelude_len;
 
 	int in_flight;			/* commits on their way */
 	bool live, over, released, turning;
@@ -85,7 +83,9 @@ struct runner {
 	struct run_hooks hooks;
 	struct run *runs;
 	struct run *turn, **turn_end;
-	int64_t (*now_ms)(void);
+	int64_t (*now_ms)(void), (*mono_us)(void);
+	int64_t *took;		/* runner_measure */
+	size_t took_n, took_room;
 };
 
 /* run.c, for run_lua.c */

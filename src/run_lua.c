@@ -13,6 +13,7 @@
 #include "words.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)
+#define SLICE 100000		/* instructions before others have a turn: ~1 ms */
 
 static struct run *run_of(lua_State *L)
 {
@@ -305,7 +306,8 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
-	if (sandbox_load(r->sb, s->text, s->len, s->file, &e) != 0)
+	lua_pushfstring(L, "@%s", s->file);
+	if (sandbox_load(r->sb, s->text, s->len, lua_tostring(L, -1), &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	lua_xmove(sandbox_state(r->sb), L, 1);
 	lua_pushvalue(L, 2);
@@ -383,7 +385,7 @@ static int boot(lua_State *L)
 	struct err e;
 
 	bind_open(L);
-	if (sandbox_load(r->sb, r->prelude, r->prelude_len, "lua/ctx.lua",
+	if (sandbox_load(r->sb, r->boot.prelude, r->boot.prelude_len, "@lua/ctx.lua",
 			 &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	lua_xmove(sandbox_state(r->sb), L, 1);
@@ -398,29 +400,32 @@ static int boot(lua_State *L)
 	return prelude_done(L, 0, 0);
 }
 
-int run_start(struct run *r, const char *prelude, size_t prelude_len,
-	      const void *setup, size_t setup_len, struct err *e)
+int run_start(struct run *r, const struct run_boot *b, struct err *e)
 {
-	lua_State *L = sandbox_state(r->sb);
-	struct fiber *f = calloc(1, sizeof(*f));
-	int rc;
+	struct fiber *f;
+	int rc = sandbox_open(&r->sb, &b->caps, e);
 
+	if (rc != 0)
+		return rc;
+	r->boot = *b;
+	r->check_fuel = b->check_fuel;
 	buf_init(&r->setup, CODEC_BYTES);
-	if (f == NULL || buf_add(&r->setup, setup, setup_len) != 0) {
+	f = calloc(1, sizeof(*f));
+	if (f == NULL || buf_add(&r->setup, b->setup, b->setup_len) != 0) {
 		free(f);
 		return err_set(e, ERR_NOMEM, "no memory for a run");
 	}
-	lua_pushcfunction(L, boot);
+	lua_pushcfunction(sandbox_state(r->sb), boot);
 	rc = sandbox_thread(r->sb, &f->co, e);
 	if (rc != 0) {
 		free(f);
 		return rc;
 	}
-	r->prelude = prelude;
-	r->prelude_len = prelude_len;
 	lua_pushlightuserdata(f->co, r);
 	f->args = 1;
 	r->fibers = r->fibers_first = f;
+	sandbox_set_slice(r->sb, SLICE);
+	sandbox_begin(r->sb);
 	run_fiber_ready(r, f);
 	runner_ready(r->rn, r);
 	return 0;

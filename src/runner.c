@@ -15,6 +15,7 @@ int runner_open(struct runner **out, struct store *s,
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
 	rn->now_ms = clock_now_ms;
+	rn->mono_us = clock_mono_us;
 	*out = rn;
 	return 0;
 }
@@ -28,7 +29,41 @@ void runner_stop(struct runner *rn)
 void runner_close(struct runner *rn)
 {
 	runner_stop(rn);
+	free(rn->took);
 	free(rn);
+}
+
+int runner_measure(struct runner *rn, size_t n, struct err *e)
+{
+	int64_t *took = calloc(n ? n : 1, sizeof(*took));
+
+	if (took == NULL)
+		return err_set(e, ERR_NOMEM, "no memory to measure");
+	free(rn->took);
+	rn->took = took;
+	rn->took_room = n;
+	rn->took_n = 0;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us)
+{
+	size_t n = rn->took_n;
+
+	*p50_us = *p99_us = 0;
+	if (n == 0)
+		return 0;
+	qsort(rn->took, n, sizeof(*rn->took), by_number);
+	*p50_us = rn->took[n / 2];
+	*p99_us = rn->took[n - 1 - n / 100];
+	return n;
 }
 
 void runner_ready(struct runner *rn, struct run *r)

@@ -12,9 +12,9 @@
 /* Fuel between two looks at the clock: about half a millisecond. */
 #define WINDOW 65536
 
-/* Windows in a row that a script may spend where it cannot be preempted (in a
- * sort, say) while slices are asked for. */
-#define STRETCH 64
+/* Fuel that a script may burn where it cannot be preempted (in a sort, say)
+ * while slices are asked for: some tens of milliseconds. */
+#define STRETCH 4000000
 
 struct sandbox {
 	lua_State *L;
@@ -24,7 +24,7 @@ struct sandbox {
 	int64_t end;		/* the total at which the cap is reached      */
 	int64_t deadline_us;
 	int64_t slice;
-	int stretch;
+	int64_t standstill;	/* the total when it could last be preempted  */
 	enum sandbox_death death;
 	char where[80];
 	void (*line)(void *ud, const char *text, size_t n);
@@ -80,8 +80,6 @@ static void locate(struct sandbox *s, lua_State *L)
 	lua_Debug ar;
 	int level;
 
-	if (s->where[0] != 0)
-		return;
 	for (level = 0; level < 20 && lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "Sl", &ar);
 		if (ar.currentline <= 0)
@@ -108,11 +106,9 @@ static int on_empty(lua_State *L, int can_yield)
 		return die(s, L, SANDBOX_INSTRUCTIONS);
 	if (s->caps.wall_ms > 0 && clock_mono_us() >= s->deadline_us)
 		return die(s, L, SANDBOX_WALL);
-	if (s->slice > 0 && can_yield) {
-		s->stretch = 0;
+	if (s->slice > 0 && can_yield)
 		return LUA_FUEL_YIELD;
-	}
-	if (s->slice > 0 && ++s->stretch > STRETCH)
+	if (s->slice > 0 && total(s) - s->standstill > STRETCH)
 		return die(s, L, SANDBOX_INSTRUCTIONS);
 	fill(s);
 	return LUA_FUEL_GO;
@@ -124,7 +120,7 @@ void sandbox_begin(struct sandbox *s)
 					  : INT64_MAX / 2;
 	if (s->caps.wall_ms > 0)
 		s->deadline_us = clock_mono_us() + s->caps.wall_ms * 1000;
-	s->stretch = 0;
+	s->standstill = total(s);
 	fill(s);
 }
 
@@ -166,6 +162,8 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	lua_atpanic(s->L, no_handler);
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
+	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
+	lua_gc(s->L, LUA_GCINC, 200, 400, 0);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
 		sandbox_close(s);
@@ -223,6 +221,9 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 	if (len > SANDBOX_SOURCE_BYTES)
 		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
 			       name, SANDBOX_SOURCE_BYTES >> 10);
+	if (len > 0 && src[0] == '#')	/* a script may name its interpreter */
+		for (; len > 0 && *src != '\n'; len--)
+			src++;
 	lua_fuel_current = s->fuel;
 	rc = luaL_loadbufferx(s->L, src, len, name, "t");
 	lua_fuel_current = before;
@@ -284,6 +285,23 @@ int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e)
 	return 0;
 }
 
+/* An error ends the coroutine: note where, then let its closing variables run,
+ * which may put another error in the place of the first. */
+static int unwind(struct sandbox *s, lua_State *co)
+{
+	struct lua_Fuel *before = lua_fuel_current;
+	int rc;
+
+	locate(s, co);
+	lua_fuel_current = s->fuel;
+	rc = lua_closethread(co, NULL);
+	lua_fuel_current = before;
+	if (!s->fuel->dead)
+		return rc;
+	died(s, NULL);
+	return SANDBOX_DIED;
+}
+
 int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 {
 	struct lua_Fuel *before = lua_fuel_current;
@@ -293,20 +311,22 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 		return SANDBOX_DIED;
 	if (s->fuel->left <= 0)
 		fill(s);
+	s->standstill = total(s);
 	s->fuel->preempted = 0;
 	lua_fuel_current = s->fuel;
 	rc = lua_resume(co, NULL, nargs, nresults);
 	lua_fuel_current = before;
 	if (s->fuel->dead) {
+		if (s->fuel->nomem)
+			locate(s, co);
 		died(s, NULL);
-		locate(s, co);
 		return SANDBOX_DIED;
 	}
 	if (rc == LUA_YIELD && s->fuel->preempted) {
 		s->fuel->preempted = 0;
 		return SANDBOX_PREEMPTED;
 	}
-	return rc;
+	return rc > LUA_YIELD ? unwind(s, co) : rc;
 }
 
 enum sandbox_death sandbox_dead(const struct sandbox *s)
@@ -370,7 +390,7 @@ static size_t printable(const unsigned char *p, size_t left)
 	return n;
 }
 
-static size_t clean(const char *s, size_t len, char *out, size_t cap)
+size_t sandbox_clean(const char *s, size_t len, char *out, size_t cap)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t at = 0, n;
@@ -403,7 +423,7 @@ void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap)
 	switch (lua_type(L, idx)) {
 	case LUA_TSTRING:
 		s = lua_tolstring(L, idx, &n);
-		clean(s, n, out, cap);
+		sandbox_clean(s, n, out, cap);
 		return;
 	case LUA_TNUMBER:
 		if (lua_isinteger(L, idx))
@@ -441,6 +461,6 @@ void sandbox_print_line(lua_State *L, const char *text, size_t n)
 
 	if (s->line == NULL)
 		return;
-	n = clean(text, n, out, sizeof(out));
+	n = sandbox_clean(text, n, out, sizeof(out));
 	s->line(s->line_ud, out, n);
 }

@@ -76,12 +76,13 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
  * as its body; it lives as long as the sandbox. */
 int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e);
 
-/* Like lua_resume. Only here does the script run. */
+/* Like lua_resume. Only here does the script run. After an error the
+ * coroutine is closed and the error value is on top of its stack. */
 int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults);
 
 enum sandbox_death sandbox_dead(const struct sandbox *s);
 
-/* "NAME:LINE" where it died, or "". */
+/* "NAME:LINE" where it died or raised its last error, or "". */
 const char *sandbox_where(const struct sandbox *s);
 
 /* Since the state was opened. Script instructions depend on the script and its
@@ -99,6 +100,10 @@ void sandbox_set_print(struct sandbox *s,
 /* Describe the error value on top of L as text, without running any code of the
  * script: never raises, never allocates, escapes control characters. */
 void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap);
+
+/* Copy text so that it cannot drive a terminal, begin a line or reorder what is
+ * read; cut with "..." at cap. Returns the length. */
+size_t sandbox_clean(const char *s, size_t len, char *out, size_t cap);
 
 /* The command line `keel sandbox`; argv[0] is "sandbox". */
 int sandbox_main(int argc, char **argv);

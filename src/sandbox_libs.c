@@ -222,7 +222,7 @@ static int co_create(lua_State *L)
 	lua_State *co;
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
-	lua_charge(L, 100);
+	lua_charge(L, 40);
 	co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);

@@ -24,7 +24,7 @@
 
 struct options {
 	struct sandbox_caps caps;
-	int64_t runs;
+	int64_t runs, slice;
 	bool json;
 	const char *file;
 };
@@ -33,7 +33,7 @@ struct report {
 	const char *outcome;	/* ok error instructions memory wall      */
 	struct buf result;	/* JSON, when ok                          */
 	struct err error;
-	int64_t instructions, total, us;
+	int64_t instructions, total, preempted, us;
 	size_t peak;
 };
 
@@ -45,7 +45,8 @@ static int usage(const char *why, const char *what)
 		fprintf(stderr, "keel sandbox: %s%s\n", why, what ? what : "");
 	fputs("usage: keel sandbox [--instructions N] [--memory BYTES] "
 	      "[--wall MS]\n"
-	      "                    [--runs N] [--seed N] [--json] FILE\n",
+	      "                    [--runs N] [--seed N] [--slice FUEL]\n"
+	      "                    [--json] FILE\n",
 	      stderr);
 	return 2;
 }
@@ -85,6 +86,7 @@ static int read_option(struct options *o, int argc, char **argv, int *i)
 		       &o->caps.instructions)) ||
 	    (rc = take("--memory", argc, argv, i, &memory)) ||
 	    (rc = take("--wall", argc, argv, i, &o->caps.wall_ms)) ||
+	    (rc = take("--slice", argc, argv, i, &o->slice)) ||
 	    (rc = take("--runs", argc, argv, i, &o->runs)) ||
 	    (rc = take("--seed", argc, argv, i, &seed))) {
 		o->caps.memory_bytes = (size_t)memory;
@@ -186,9 +188,8 @@ static void run_loaded(struct sandbox *s, struct report *r)
 
 	if (sandbox_thread(s, &co, &r->error) != 0)
 		return;
-	do
-		rc = sandbox_resume(s, co, 0, &n);
-	while (rc == SANDBOX_PREEMPTED);
+	while ((rc = sandbox_resume(s, co, 0, &n)) == SANDBOX_PREEMPTED)
+		r->preempted++;
 	if (rc == SANDBOX_DIED)
 		return;
 	if (rc == LUA_YIELD) {
@@ -221,6 +222,7 @@ static void run_once(const struct options *o, const struct buf *src,
 		r->us = clock_mono_us() - start;
 		return;
 	}
+	sandbox_set_slice(s, o->slice);
 	sandbox_set_print(s, print_line, o->json ? stderr : stdout);
 	if (sandbox_load(s, (const char *)src->data, src->len, name,
 			 &r->error) == 0)
@@ -254,6 +256,7 @@ static void put(const struct buf *b)
 
 static void print_json(const struct report *r)
 {
+	char text[600];
 	struct buf b;
 
 	buf_init(&b, 4 * RESULT_BYTES);
@@ -266,21 +269,26 @@ static void print_json(const struct report *r)
 	if (is_ok(r))
 		buf_str(&b, "null");
 	else
-		json_quote((const unsigned char *)r->error.msg,
-			   strlen(r->error.msg), &b);
+		json_quote((const unsigned char *)text,
+			   sandbox_clean(r->error.msg, strlen(r->error.msg),
+					 text, sizeof(text)), &b);
 	buf_fmt(&b, ",\"instructions\":%" PRId64 ",\"total\":%" PRId64
-		",\"peak_bytes\":%zu,\"ms\":%.3f}\n", r->instructions,
-		r->total, r->peak, (double)r->us / 1000);
+		",\"preempted\":%" PRId64 ",\"peak_bytes\":%zu"
+		",\"ms\":%.3f}\n", r->instructions, r->total,
+		r->preempted, r->peak, (double)r->us / 1000);
 	put(&b);
 	buf_release(&b);
 }
 
 static void print_text(const struct report *r)
 {
+	char text[600];
+
+	sandbox_clean(r->error.msg, strlen(r->error.msg), text, sizeof(text));
 	if (is_ok(r))
 		put(&r->result);
 	else
-		printf("%s: %s", r->outcome, r->error.msg);
+		printf("%s: %s", r->outcome, text);
 	printf("\n%s, %" PRId64 " instructions, peak %zu KiB, %.1f ms\n",
 	       r->outcome, r->instructions, r->peak >> 10,
 	       (double)r->us / 1000);

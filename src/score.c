@@ -23,17 +23,31 @@ double score_recency(int64_t age_ms, int64_t half_life_ms)
 	return exp2(-(double)age_ms / (double)half_life_ms);
 }
 
-static void stretch(struct score_item *items, size_t n, int reason,
-		    double weight)
+/* Least and greatest of a reason over the candidates. */
+static void range(const struct score_item *items, size_t n, int reason,
+		  double *low, double *high)
 {
-	double low = INFINITY, high = -INFINITY, x;
 	size_t i;
 
+	*low = 0;
+	*high = 1;
+	if (reason == SCORE_RECENCY || reason == SCORE_IMPORTANCE)
+		return;
+	*low = INFINITY;
+	*high = -INFINITY;
 	for (i = 0; i < n; i++) {
-		x = items[i].raw[reason];
-		low = x < low ? x : low;
-		high = x > high ? x : high;
+		*low = fmin(*low, items[i].raw[reason]);
+		*high = fmax(*high, items[i].raw[reason]);
 	}
+}
+
+static void weigh(struct score_item *items, size_t n, int reason,
+		  double weight)
+{
+	double low, high, x;
+	size_t i;
+
+	range(items, n, reason, &low, &high);
 	for (i = 0; i < n; i++) {
 		x = high > low ? (items[i].raw[reason] - low) / (high - low)
 			: high > 0;
@@ -59,7 +73,7 @@ void score_rank(struct score_item *items, size_t n,
 	int reason;
 
 	for (reason = 0; reason < SCORE_REASONS; reason++)
-		stretch(items, n, reason, w->part[reason]);
+		weigh(items, n, reason, w->part[reason]);
 	for (i = 0; i < n; i++) {
 		items[i].score = 0;
 		for (reason = 0; reason < SCORE_REASONS; reason++)

@@ -1,9 +1,10 @@
 /* score.h -- many reasons, one rank (pure).
  *
- * Each candidate has a raw number for each reason, in whatever unit. Over the
- * candidates of one query each reason is stretched to 0..1 (least to greatest)
- * and multiplied by its weight; the score is the sum. Parts are rounded to
- * multiples of 2^-20, so that they add up to the score exactly, in any order.
+ * Each candidate has a raw number for each reason. Those in units of their own
+ * (text, vector, context) are stretched to 0..1 over the candidates of the query,
+ * least to greatest; recency and importance are 0..1 already. Each is multiplied
+ * by its weight; the score is the sum. Parts are rounded to multiples of 2^-20,
+ * so that they add up to the score exactly, in any order.
  *
  * Why not by ranks (RRF): measured, a weighted sum does better as long as one
  * reason is much weaker than the other, and it can be explained. */
@@ -38,8 +39,8 @@ extern const struct score_weights score_defaults;
 extern const char *const score_names[SCORE_REASONS];
 
 /* Fill parts and scores, and sort best first (newer, then higher id, among
- * equals). A reason in which all candidates agree gives its full weight when it
- * is above zero, else nothing. */
+ * equals). Where all candidates agree, a stretched reason gives its full weight
+ * when it is above zero, else nothing. */
 void score_rank(struct score_item *items, size_t n,
 		const struct score_weights *w);
 

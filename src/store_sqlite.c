@@ -19,7 +19,7 @@
 #define MAX_COLUMNS 32
 
 static const struct sqlite_part *const parts[] = {
-	&sqlite_runs, &sqlite_records, &sqlite_ledger
+	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -242,6 +242,7 @@ static void sqlite_close(struct db *base)
 
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
+	sqlite_memory_release(db);
 	sqlite3_finalize(db->append);
 	sqlite3_finalize(db->row);
 	sqlite3_finalize(db->epoch_of);
@@ -593,8 +594,9 @@ static int sqlite_append(struct db *base, const struct journal_row *row,
 	if (st == NULL)
 		st = db->append = sqlite_prepare(db,
 			"INSERT INTO journal(lsn, run, prev, seq, kind, effect,"
-			" flags, name, hash, fuel, cost, t, data) "
-			"VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", e);
+			" flags, name, hash, fuel, cost, t, took, args, data) "
+			"VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
+			"?15)", e);
 	if (st == NULL)
 		return ERR_IO;
 	sqlite3_bind_int64(st, 1, row->lsn);
@@ -612,7 +614,9 @@ static int sqlite_append(struct db *base, const struct journal_row *row,
 	sqlite3_bind_int64(st, 10, row->fuel);
 	sqlite3_bind_int64(st, 11, row->cost);
 	sqlite3_bind_int64(st, 12, row->t_ms);
-	sqlite3_bind_blob64(st, 13, row->data, row->len, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 13, row->took_us);
+	sqlite3_bind_blob64(st, 14, row->args, row->args_len, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 15, row->data, row->len, SQLITE_STATIC);
 	if (sqlite3_step(st) != SQLITE_DONE) {
 		int rc = sqlite_err(db, e, "appending to the journal");
 
@@ -641,8 +645,11 @@ static void load_row(sqlite3_stmt *st, struct journal_row *row)
 	row->fuel = sqlite3_column_int64(st, 9);
 	row->cost = sqlite3_column_int64(st, 10);
 	row->t_ms = sqlite3_column_int64(st, 11);
-	row->data = sqlite3_column_blob(st, 12);
-	row->len = (size_t)sqlite3_column_bytes(st, 12);
+	row->took_us = sqlite3_column_int64(st, 12);
+	row->args = sqlite3_column_blob(st, 13);
+	row->args_len = (size_t)sqlite3_column_bytes(st, 13);
+	row->data = sqlite3_column_blob(st, 14);
+	row->len = (size_t)sqlite3_column_bytes(st, 14);
 }
 
 static int sqlite_walk(struct db *base, int64_t lsn,
@@ -656,7 +663,8 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 	if (db->row == NULL)
 		db->row = sqlite_prepare(db,
 			"SELECT lsn, run, prev, seq, kind, effect, flags, name,"
-			" hash, fuel, cost, t, data FROM journal WHERE lsn = ?1",
+			" hash, fuel, cost, t, took, args, data FROM journal"
+			" WHERE lsn = ?1",
 			e);
 	if (db->row == NULL)
 		return ERR_IO;

@@ -12,7 +12,7 @@ static const char schema[] =
 " prev INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
 " effect INTEGER NOT NULL, flags INTEGER NOT NULL, name TEXT, hash BLOB,"
 " fuel INTEGER NOT NULL, cost INTEGER NOT NULL, t INTEGER NOT NULL,"
-" data BLOB);"
+" took INTEGER NOT NULL, args BLOB, data BLOB);"
 
 "CREATE TABLE code(hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
 
@@ -40,7 +40,8 @@ static const char schema[] =
 " NOT NULL, seq INTEGER NOT NULL, agent TEXT NOT NULL, subject TEXT NOT NULL,"
 " proposal BLOB, digest TEXT NOT NULL, risk TEXT, deadline INTEGER,"
 " otherwise TEXT, state TEXT NOT NULL, value BLOB, decided_by TEXT,"
-" decided_at INTEGER, note TEXT, created INTEGER NOT NULL) WITHOUT ROWID;"
+" decided_at INTEGER, note TEXT, delivered INTEGER NOT NULL DEFAULT 0,"
+" created INTEGER NOT NULL) WITHOUT ROWID;"
 "CREATE INDEX approvals_open ON approvals(created) WHERE state = 'open';"
 "CREATE UNIQUE INDEX approvals_run ON approvals(run, seq);"
 
@@ -105,6 +106,9 @@ static const struct sqlite_verb verbs[] = {
 	  " runs WHERE ended IS NULL ORDER BY id", false },
 	{ "run.children", "SELECT " RUN_COLUMNS " FROM runs WHERE parent = :id"
 	  " ORDER BY id", false },
+	{ "run.orphans", "SELECT DISTINCT p.id FROM runs p JOIN runs c ON"
+	  " c.parent = p.id WHERE p.ended IS NULL AND p.waiting_for = 'child'"
+	  " AND c.ended IS NOT NULL ORDER BY p.id", false },
 	{ "run.counts", "SELECT agent, state, count(*) AS n, sum(steps) AS"
 	  " steps, sum(cost) AS cost FROM runs GROUP BY agent, state ORDER BY"
 	  " agent, state", false },
@@ -117,6 +121,8 @@ static const struct sqlite_verb verbs[] = {
 	{ "timer.drop", "DELETE FROM timers WHERE run = :run AND seq = :seq",
 	  false },
 	{ "timer.drop_run", "DELETE FROM timers WHERE run = :run", false },
+	{ "timer.get", "SELECT due FROM timers WHERE run = :run AND seq = :seq",
+	  false },
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
 	  " ORDER BY due, run, seq LIMIT 1000", false },
 	{ "timer.next", "SELECT min(due) AS due FROM timers", false },
@@ -152,6 +158,14 @@ static const struct sqlite_verb verbs[] = {
 	  " runs r ON r.id = a.run WHERE a.subject = :subject AND a.state IN"
 	  " ('approved', 'edited', 'rejected') ORDER BY a.decided_at DESC"
 	  " LIMIT 1", false },
+	{ "approval.of_command", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
+	  " JOIN runs r ON r.id = a.run WHERE a.run = :run AND a.seq = :seq",
+	  false },
+	{ "approval.deliver", "UPDATE approvals SET delivered = 1 WHERE run ="
+	  " :run AND seq = :seq", false },
+	{ "approval.undelivered", "SELECT DISTINCT a.run FROM approvals a JOIN"
+	  " runs r ON r.id = a.run WHERE a.state != 'open' AND a.delivered = 0"
+	  " AND r.ended IS NULL ORDER BY a.run", false },
 	{ "approval.of_run", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
 	  " JOIN runs r ON r.id = a.run WHERE a.run = :run ORDER BY a.seq",
 	  false },

@@ -196,18 +196,60 @@ bool token_next(struct token_reader *r, struct token *t)
 	return true;
 }
 
-int64_t token_hash(const void *text, size_t n)
+/* Spaces, and punctuation that only parts: of no weight between words. */
+static bool parts(uint32_t c)
 {
-	uint64_t h = 14695981039346656037u;
-	struct token_reader r;
-	struct token t;
+	if (c <= ' ')
+		return true;
+	if (c < 0x80)
+		return strchr(".,;:!?\"()[]{}*_#>|~`", (int)c) != NULL;
+	return c == 0xa0 || c == 0xab || c == 0xbb || between(c, 0x2000, 0x200b) ||
+	       between(c, 0x201c, 0x201f) || c == 0x2026;
+}
+
+static bool digit(uint32_t c)
+{
+	return between(c, '0', '9');
+}
+
+struct hashing {
+	uint64_t h;
+	uint32_t last;		/* code point before, ' ' after a gap */
+};
+
+static void hash_add(struct hashing *s, uint32_t c)
+{
+	struct token t = { .n = 0 };
 	size_t i;
 
-	token_read(&r, text, n);
-	while (token_next(&r, &t)) {
-		for (i = 0; i < t.n; i++)
-			h = (h ^ (unsigned char)t.word[i]) * 1099511628211u;
-		h = (h ^ ' ') * 1099511628211u;
+	put(&t, is_word(c) ? fold(c) : c == 0x2019 ? '\'' : c);
+	for (i = 0; i < t.n; i++)
+		s->h = (s->h ^ (unsigned char)t.word[i]) * 1099511628211u;
+}
+
+int64_t token_hash(const void *text, size_t n)
+{
+	struct hashing s = { 14695981039346656037u, ' ' };
+	const unsigned char *p = text, *end = n > 0 ? p + n : p;
+	bool gap = false;
+	uint32_t c, next;
+	size_t len, ignored;
+
+	for (; p < end; p += len) {
+		c = decode(p, end, &len);
+		if (c == 0 || between(c, 0x300, 0x36f))
+			continue;
+		next = p + len < end ? decode(p + len, end, &ignored) : ' ';
+		if (parts(c) && !(c > ' ' && digit(s.last) && digit(next))) {
+			gap = true;
+			s.last = ' ';
+			continue;
+		}
+		if (gap && s.h != 14695981039346656037u)
+			s.h = (s.h ^ ' ') * 1099511628211u;
+		gap = false;
+		hash_add(&s, c);
+		s.last = c;
 	}
-	return (int64_t)(h >> 1);
+	return (int64_t)(s.h >> 1);
 }

@@ -30,8 +30,9 @@ void token_read(struct token_reader *r, const void *text, size_t n);
 /* Take the next word. False at the end. */
 bool token_next(struct token_reader *r, struct token *t);
 
-/* A number for the folded words in their order: equal for texts that differ
- * only in case, accents, spaces and punctuation. FNV-1a, 63 bits. */
+/* A number for what a text says: equal for texts that differ only in case,
+ * accents, spaces and the punctuation between words. Signs that can turn the
+ * meaning ("can't", "-5", "1.5", "C++") count. FNV-1a, 63 bits. */
 int64_t token_hash(const void *text, size_t n);
 
 #endif

@@ -148,15 +148,29 @@ static void rise(struct vec_hit *hits, size_t i)
 	hits[i] = moving;
 }
 
-static void best_first(struct vec_hit *hits, size_t n)
+size_t vec_best(struct vec_hit *kept, size_t n, size_t k, struct vec_hit h)
+{
+	if (n < k) {
+		kept[n] = h;
+		rise(kept, n);
+		return n + 1;
+	}
+	if (k > 0 && worse(&kept[0], &h)) {
+		kept[0] = h;
+		sink(kept, n, 0);
+	}
+	return n;
+}
+
+void vec_best_first(struct vec_hit *kept, size_t n)
 {
 	struct vec_hit last;
 
 	while (n > 1) {
-		last = hits[--n];
-		hits[n] = hits[0];
-		hits[0] = last;
-		sink(hits, n, 0);
+		last = kept[--n];
+		kept[n] = kept[0];
+		kept[0] = last;
+		sink(kept, n, 0);
 	}
 }
 
@@ -176,14 +190,8 @@ size_t vec_top(const int8_t *arena, const float *inverse, size_t n,
 		h.at = i;
 		h.score = (float)f(arena + i * stride, query, stride) *
 			inverse[i] * scale;
-		if (count < k) {
-			hits[count] = h;
-			rise(hits, count++);
-		} else if (worse(&hits[0], &h)) {
-			hits[0] = h;
-			sink(hits, count, 0);
-		}
+		count = vec_best(hits, count, k, h);
 	}
-	best_first(hits, count);
+	vec_best_first(hits, count);
 	return count;
 }

@@ -44,6 +44,11 @@ size_t vec_top(const int8_t *arena, const float *inverse, size_t n,
 	       size_t stride, const int8_t *query, const uint64_t *mask,
 	       struct vec_hit *hits, size_t k);
 
+/* Keep the best k of many: add one to the n that are kept, return the new n; at
+ * the end put them in order, best first. */
+size_t vec_best(struct vec_hit *kept, size_t n, size_t k, struct vec_hit h);
+void vec_best_first(struct vec_hit *kept, size_t n);
+
 /* "avx2" or "plain"; and, for tests, choose "plain" (or NULL: the best again). */
 const char *vec_path(void);
 void vec_use(const char *path);

@@ -34,6 +34,7 @@ struct lua_Fuel {
 	int (*out)(lua_State *L, int can_yield);
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
+	int64_t memory_cap;	/* of the allocator; 0: none                     */
 	unsigned int ids;	/* objects numbered so far                     */
 	unsigned char run;	/* 1: no addresses, no weak tables, no __gc    */
 	unsigned char dead;	/* nothing of the script runs any more         */
@@ -76,6 +77,9 @@ void fuel_out(lua_State *L, int can_yield);
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
 	(--G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
+
+/* Endless recursion is an error long before it is the end of the memory. */
+#define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
 
 void fuel_walk(size_t units);
 

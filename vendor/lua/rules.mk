@@ -23,7 +23,7 @@ $(B)/lua/.edited: $(LUA_SRC)/.ready $(LUA_DIR)/edit $(LUA_EDITS) \
 
 $(LUA_OBJ:.o=.c): $(B)/lua/.edited ;
 
-$(LUA_OBJ): %.o: %.c $(B)/lua/.edited
+$(LUA_OBJ): %.o: %.c $(B)/lua/.edited | $(B)/.deps
 	$(CC) $(LUA_DEFS) $(CFLAGS) -c -o $@ $<
 
 $(B)/lua/liblua.a: $(LUA_OBJ)

@@ -1,0 +1,3 @@
+-- expect: instructions
+local s = ("("):rep(60000)
+while true do s:find("%b()") end

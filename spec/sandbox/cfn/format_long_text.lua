@@ -1,0 +1,3 @@
+-- expect: instructions|memory
+local s = ("x"):rep(4000000)
+while true do string.format(s) end

@@ -1,0 +1,2 @@
+-- expect: instructions
+while true do math.random(math.mininteger, math.maxinteger) end

@@ -1,0 +1,2 @@
+-- expect: error
+next({}, "no such key")

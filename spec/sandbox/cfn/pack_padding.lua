@@ -1,0 +1,2 @@
+-- expect: instructions|memory
+while true do string.pack("c8000000", "") end

@@ -1,0 +1,3 @@
+-- expect: instructions
+local p = ("a"):rep(4000000)
+while true do ("a"):find(p) end

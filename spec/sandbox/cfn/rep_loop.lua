@@ -1,0 +1,2 @@
+-- expect: instructions
+while true do string.rep("ab", 1000000) end

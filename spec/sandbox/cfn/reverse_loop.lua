@@ -1,0 +1,3 @@
+-- expect: instructions|memory
+local s = ("a"):rep(8000000)
+while true do s:reverse() end

@@ -1,0 +1,2 @@
+-- expect: error out of range
+select(-1)

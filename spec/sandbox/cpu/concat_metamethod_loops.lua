@@ -1,0 +1,3 @@
+-- expect: instructions
+local t = setmetatable({}, { __concat = function() while true do end end })
+return t .. "x"

@@ -1,0 +1,2 @@
+-- expect: instructions|memory
+while true do coroutine.create(print) end

@@ -1,0 +1,2 @@
+-- expect: instructions
+for i = 1.0, 1e300 do end

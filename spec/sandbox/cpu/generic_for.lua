@@ -1,0 +1,2 @@
+-- expect: instructions
+for _ in function() return true end do end

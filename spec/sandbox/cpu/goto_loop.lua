@@ -1,0 +1,3 @@
+-- expect: instructions
+::again::
+goto again

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- options: --instructions 1
+return 1 + 1

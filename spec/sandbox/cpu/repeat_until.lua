@@ -1,0 +1,2 @@
+-- expect: instructions
+repeat until false

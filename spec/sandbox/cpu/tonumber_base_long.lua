@@ -1,0 +1,3 @@
+-- expect: instructions
+local s = ("1"):rep(4000000)
+while true do tonumber(s, 10) end

@@ -1,0 +1,2 @@
+-- expect: instructions
+tostring(setmetatable({}, { __tostring = function() while true do end end }))

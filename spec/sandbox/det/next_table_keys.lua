@@ -1,0 +1,2 @@
+-- expect: error cannot be replayed
+next({ [{}] = 1 })

@@ -1,0 +1,2 @@
+-- expect: error cannot be replayed
+for k in pairs({ [{}] = 1 }) do end

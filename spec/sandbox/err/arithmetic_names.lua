@@ -1,0 +1,3 @@
+-- expect: error field 'total'
+local order = {}
+return order.total + 1

@@ -1,0 +1,2 @@
+-- expect: error no order
+assert(nil, "no order")

@@ -1,0 +1,2 @@
+-- expect: error attempt to compare
+return {} < 1

@@ -1,0 +1,2 @@
+-- expect: error without a value
+error()

@@ -1,0 +1,2 @@
+-- expect: error key
+return { [true] = 1 }

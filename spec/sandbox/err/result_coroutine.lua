@@ -1,0 +1,2 @@
+-- expect: error thread
+return coroutine.create(print)

@@ -1,0 +1,2 @@
+-- expect: error|ok
+return ("x"):rep(14000000)

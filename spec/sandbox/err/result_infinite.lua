@@ -1,0 +1,2 @@
+-- expect: error finite
+return { x = math.huge }

@@ -1,0 +1,2 @@
+-- expect: error UTF%-8
+return "\xff\xfe"

@@ -1,0 +1,2 @@
+-- expect: error finite
+return 0 / 0

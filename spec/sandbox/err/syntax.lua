@@ -1,0 +1,2 @@
+-- expect: error near
+local x = = 1

@@ -1,0 +1,2 @@
+-- expect: error
+-- raw: \27Lua\84\0\25\147\r\n\26\n

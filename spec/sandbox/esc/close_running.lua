@@ -1,0 +1,2 @@
+-- expect: error running
+coroutine.close(coroutine.running())

@@ -1,0 +1,2 @@
+-- expect: error \xe2
+error("safe \u{202e}txt.exe", 0)

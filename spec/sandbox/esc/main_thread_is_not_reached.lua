@@ -1,0 +1,4 @@
+-- expect: ok
+-- result: false
+local co, main = coroutine.running()
+return main

@@ -1,0 +1,2 @@
+-- expect: error identity
+return string.format("%p", "text")

@@ -1,0 +1,3 @@
+-- expect: error protected
+local t = setmetatable({}, { __metatable = "no" })
+setmetatable(t, nil)

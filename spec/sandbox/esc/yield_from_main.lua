@@ -1,0 +1,2 @@
+-- expect: error yielded
+coroutine.yield(1)

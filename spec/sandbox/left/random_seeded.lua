@@ -1,0 +1,5 @@
+-- options: --runs 2
+-- expect: ok
+-- same: true
+math.randomseed()
+return math.random(1 << 40)

@@ -1,0 +1,2 @@
+-- expect: memory
+return #(("x"):rep(10000000):gsub("x", "yyyyyyyy"))

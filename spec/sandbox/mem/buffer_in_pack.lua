@@ -1,0 +1,2 @@
+-- expect: memory|instructions
+return #string.pack("c1000000000", "")

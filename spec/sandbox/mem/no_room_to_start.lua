@@ -1,0 +1,3 @@
+-- expect: memory
+-- options: --memory 2000
+return 1

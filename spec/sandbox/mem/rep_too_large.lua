@@ -1,0 +1,2 @@
+-- expect: error too large
+string.rep("x", 1 << 40)

@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: [9223372036854775807,-9223372036854775808,9007199254740993]
+return { math.maxinteger, math.mininteger, 9007199254740993 }

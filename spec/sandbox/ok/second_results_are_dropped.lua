@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: 1
+return 1, 2, 3

@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: true
+return os == nil

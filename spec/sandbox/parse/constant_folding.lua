@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: -9223372036854775808
+return math.mininteger // 1 | 0

@@ -1,0 +1,2 @@
+-- expect: error
+-- raw: local x = \1\27[31m

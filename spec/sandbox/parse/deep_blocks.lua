@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: ||do ||50000||||end ||50000

@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: return ||"a"..||40000||"b"||||0

@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: return ||function() return ||10000||1 ||end ||10000

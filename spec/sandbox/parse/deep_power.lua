@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: return ||1^||80000||1||||0

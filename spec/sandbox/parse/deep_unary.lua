@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: return ||- ||100000||1||||0

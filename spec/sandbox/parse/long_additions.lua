@@ -1,0 +1,2 @@
+-- expect: ok|error
+-- repeat: return ||1+||100000||1||||0

@@ -1,0 +1,2 @@
+-- expect: ok
+-- repeat: return #"||x||200000||"||||0

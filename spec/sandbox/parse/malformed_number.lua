@@ -1,0 +1,2 @@
+-- expect: error malformed number
+return 1e+

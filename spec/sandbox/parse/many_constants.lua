@@ -1,0 +1,2 @@
+-- expect: ok|error
+-- number: local _ = "s%d" _ = nil; do local x = %d.5 end ||150

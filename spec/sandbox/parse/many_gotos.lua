@@ -1,0 +1,2 @@
+-- expect: ok|error|instructions
+-- number: do goto l%d ::l%d:: end ||8000

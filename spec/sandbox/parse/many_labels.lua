@@ -1,0 +1,2 @@
+-- expect: ok|error|instructions
+-- number: ::l%d:: ||20000

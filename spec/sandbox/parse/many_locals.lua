@@ -1,0 +1,2 @@
+-- expect: error too many local variables
+-- repeat: ||local a ||300||||||0

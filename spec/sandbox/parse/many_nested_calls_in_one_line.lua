@@ -1,0 +1,2 @@
+-- expect: error
+-- repeat: return ||f(||100000||||)||100000

@@ -1,0 +1,2 @@
+-- expect: error|ok
+-- repeat: local a,b,c,d return ||function() return a,b,c,d,||180||1 ||end ||180

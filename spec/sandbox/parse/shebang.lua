@@ -1,0 +1,4 @@
+-- expect: ok
+-- result: 1
+-- first: #!/usr/bin/keel
+return 1

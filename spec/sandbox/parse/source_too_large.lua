@@ -1,0 +1,2 @@
+-- expect: error KiB
+-- repeat: return 1 -- ||x||300000||||||0

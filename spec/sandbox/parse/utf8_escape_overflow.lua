@@ -1,0 +1,2 @@
+-- expect: error too large
+return "\u{FFFFFFFFF}"
