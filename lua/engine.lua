@@ -284,6 +284,33 @@ function engine:fire()
   self:task(function() self:set_timer() end)
 end
 
+-- ---- what handlers use ---------------------------------------------------------------
+
+--- Call `fn` once the result of this command is durable: an empty transaction submitted
+--- behind it becomes true after it.
+function engine:after(cmd, fn)
+  cmd.after = fn
+end
+
+--- The memory of this home.
+function engine:memory()
+  self.memories = self.memories or assert(require("memory").open(self.store, { clock = self.clock, ns = self.namespace }))
+  return self.memories
+end
+
+engine.namespace = "main"
+
+--- A skill by the hash a run is pinned to: { name, manifest, hash }.
+function engine:pinned_skill(name, source)
+  local current = self.library.skills[name]
+  if current and current.hash == source.hash then return current end
+  self.old_skills = self.old_skills or {}
+  if not self.old_skills[source.hash] then
+    self.old_skills[source.hash] = assert(library.of_source("skill", name, source.file, self.sources[source.hash]))
+  end
+  return self.old_skills[source.hash]
+end
+
 -- ---- performing ------------------------------------------------------------------------
 
 local command = {}
@@ -327,6 +354,11 @@ function engine:finish(cmd, value, err)
   if value == nil then value = json.null end
   local ok, message = run.handle:finish(cmd.tx, cmd.seq, failed, failed and plain_failure(err) or value,
     cmd.effect or "pure", cmd.cost or 0, self.clock())
+  if ok and cmd.after then
+    self:task(function()
+      if self:commit(self.store:tx()) then cmd.after() end
+    end)
+  end
   if ok then return end
   cmd.tx = self.store:tx()
   run:mark_running(self, cmd.tx)

@@ -88,6 +88,16 @@ function library.load(home, adapters)
   return self
 end
 
+--- One agent or skill from its text: { name, file, hash, text, manifest }, or nil, err.
+function library.of_source(kind, name, path, text)
+  local source = { name = name, file = path, text = text, hash = digest.sha256(text) }
+  local raw, err = read_manifest(kind, source)
+  if not raw then return nil, err end
+  source.manifest, err = manifest[kind](raw, { file = path, source = text, name = name })
+  if not source.manifest then return nil, err end
+  return source
+end
+
 --- The problem of a file, when there is one: "agents/x.lua".
 function library:problem_of(name)
   for _, err in ipairs(self.problems) do
