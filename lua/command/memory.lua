@@ -205,7 +205,7 @@ end
 function commands.get(m, o, words, io_)
   local t = target(o, words)
   local row, message, code = m:get(t)
-  if not row and code == "notfound" then missing(t) end
+  if not row and not message then missing(t) end
   put(io_, try(row, message, code))
   return 0
 end
