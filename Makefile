@@ -37,6 +37,8 @@ $B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
 		-DKEEL_SYSTEM_LIB='"/usr/lib/$(shell $(CC) -print-multiarch)"' \
 		-MMD -MP -Isrc -c -o $@ $<
 
+$B/words.o: vendor/vectors/words-50k-100d.bin
+
 $B/embed.c: src/embed.lua $(LUA) $(B)/lua/lua
 	$(B)/lua/lua src/embed.lua $@ $(LUA)
 

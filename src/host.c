@@ -6,16 +6,73 @@
 #include <string.h>
 
 #include "bind_core.h"
+#include "bind_file.h"
+#include "bind_budget.h"
+#include "bind_fetch.h"
+#include "bind_run.h"
+#include "bind_store.h"
+#include "bind_loop.h"
+#include "bind_memory.h"
+#include "bind_words.h"
 #include "embed.h"
 
 #ifndef KEEL_SYSTEM_LIB
 #define KEEL_SYSTEM_LIB "/usr/lib/x86_64-linux-gnu"
 #endif
 
+/* text(name) -> the source of a module of the Lua half, or nil */
+static int l_embedded_text(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const char *folder = getenv("KEEL_LUA");
+	const struct embed_file *f;
+
+	if (folder != NULL) {
+		lua_getglobal(L, "io");
+		lua_getfield(L, -1, "open");
+		lua_pushfstring(L, "%s/%s.lua", folder,
+				luaL_gsub(L, name, ".", "/"));
+		lua_call(L, 1, 1);
+		if (!lua_isnil(L, -1)) {
+			lua_getfield(L, -1, "read");
+			lua_pushvalue(L, -2);
+			lua_pushliteral(L, "a");
+			lua_call(L, 2, 1);
+			return 1;
+		}
+	}
+	for (f = embed_files; f->name != NULL; f++) {
+		if (strcmp(f->name, name) != 0)
+			continue;
+		lua_pushlstring(L, (const char *)f->start,
+				(size_t)(f->end - f->start));
+		return 1;
+	}
+	return 0;
+}
+
+static int open_embed(lua_State *L)
+{
+	lua_newtable(L);
+	lua_pushcfunction(L, l_embedded_text);
+	lua_setfield(L, -2, "text");
+	return 1;
+}
+
 static const luaL_Reg halves[] = {
+	{ "core.embed", open_embed },
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
+	{ "core.file", bind_open_file },
+	{ "core.store", bind_open_store },
+	{ "core.run", bind_open_run },
+	{ "core.loop", bind_open_loop },
+	{ "core.memory", bind_open_memory },
+	{ "core.fetch", bind_open_fetch },
+	{ "core.budget", bind_open_budget },
+	{ "core.words", bind_open_words },
+	{ "core.vec", bind_open_vec },
 	{ NULL, NULL }
 };
 

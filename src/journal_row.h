@@ -40,7 +40,10 @@ struct journal_row {
 	int64_t fuel;		/* script instructions since the last command */
 	int64_t cost;		/* pico-USD                                   */
 	int64_t t_ms;
-	const void *data;	/* codec bytes                                */
+	int64_t took_us;	/* from the command to its result             */
+	const void *args;	/* codec bytes of the command; NULL for none  */
+	size_t args_len;
+	const void *data;	/* codec bytes of the result                  */
 	size_t len;
 };
 

@@ -27,7 +27,7 @@ struct sqlite_part {
 	const struct sqlite_verb *verbs;
 };
 
-extern const struct sqlite_part sqlite_runs, sqlite_memory, sqlite_records,
+extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
 	sqlite_ledger;
 
 struct sqlite_db {
@@ -38,6 +38,7 @@ struct sqlite_db {
 	int64_t epoch;
 	int lock_fd;
 	int64_t wal_pages;
+	struct sqlite_memory *memory;	/* statements of memory */
 };
 
 /* The connection of a db that this driver opened. */
@@ -45,6 +46,9 @@ static inline struct sqlite_db *sqlite_of(struct db *db)
 {
 	return (struct sqlite_db *)db;
 }
+
+/* Called when a connection closes. */
+void sqlite_memory_release(struct sqlite_db *db);
 
 /* Turn SQLite's complaint into ours: full, locked, damaged, io, nomem. */
 int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);

@@ -1,0 +1,322 @@
+-- ctx.lua: the prelude of every run. It runs first inside the run's sandbox, makes
+-- the `ctx` that agents see, and returns the function that the run executes.
+--
+--   core    what C gives: begin, outcome, await, spawn, join, copy, ...
+--   setup   what the run is: {run, agent, input, config, skills, zone} or, to read a
+--           manifest only, {manifest = "agent"|"skill", chunk = NAME}
+--
+-- Nothing here trusts the script: library functions are taken before it is loaded.
+local core, setup = ...
+
+local begin, outcome, await, copy = core.begin, core.outcome, core.await, core.copy
+local error, pairs, pcall, select, type, tostring = error, pairs, pcall, select, type, tostring
+local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
+local sort, concat, unpack = table.sort, table.concat, table.unpack
+local floor, random, match, format = math.floor, math.random, string.match, string.format
+local null = core.null
+
+-- ---- small helpers ---------------------------------------------------------
+
+local function check(condition, message, level)
+  if not condition then error(message, (level or 1) + 2) end
+end
+
+local function one_table(name, args)
+  check(type(args) == "table", ("%s takes one table, got %s"):format(name, type(args)), 2)
+  return args
+end
+
+--- An error as the journal keeps it: a class and a sentence, never a position in the
+--- script, because a position changes with every edit.
+local function plain_error(err)
+  if type(err) == "table" then
+    local message, code = rawget(err, "message"), rawget(err, "code")
+    return { code = type(code) == "string" and code or "error",
+             message = type(message) == "string" and message or "error object" }
+  end
+  local text = type(err) == "string" and err or "error of type " .. type(err)
+  local where, rest = match(text, "^(%[?[^:\n]*:%d+): (.*)$")
+  return { code = "error", message = rest or text, where = where }
+end
+
+local function present(value)
+  if value == null then return nil end
+  return value
+end
+
+--- Issue a command and wait for its result: value | nil, {code, message}.
+local function command(kind, name, args)
+  local failed, value = await((begin(kind, name, args)))
+  if not failed then return present(value) end
+  if value.raise then error(value.message, 3) end
+  return nil, value
+end
+
+--- A command whose work the script does itself: `body` runs unless its result is
+--- recorded. The result handed back is the journal's copy, the first time too.
+local function worked(kind, name, args, body)
+  local seq, recorded = begin(kind, name, args, true)
+  if not recorded then
+    local ok, value, err = pcall(body)
+    if ok and value == nil and err ~= nil then
+      outcome(seq, true, plain_error(err))
+    elseif ok then
+      outcome(seq, false, value)
+    else
+      local failure = plain_error(value)
+      failure.raise = true
+      outcome(seq, true, failure)
+    end
+  end
+  return await(seq)
+end
+
+-- ---- ctx ---------------------------------------------------------------------
+
+local ctx = { config = setup.config, run = setup.run, agent = setup.agent }
+local undos = {}
+
+--- Run `run` once for ever: ctx.step{ name = "fetch", run = function() ... end }.
+-- `undo(result)` runs if the run fails later; newest first. Returns the result, or
+-- nil, err when `run` returned nil, err; an error raised in `run` is raised again.
+function ctx.step(spec)
+  one_table("ctx.step", spec)
+  check(type(spec.name) == "string", "ctx.step needs a name (text)")
+  check(type(spec.run) == "function", "ctx.step needs run (a function)")
+  check(spec.undo == nil or type(spec.undo) == "function", "undo of ctx.step is a function")
+  local failed, value = worked("step", spec.name, spec.args, spec.run)
+  if failed then
+    if value.raise then error(value.message, 2) end
+    return nil, value
+  end
+  if spec.undo then undos[#undos + 1] = { name = spec.name, undo = spec.undo, value = value } end
+  return present(value)
+end
+
+-- Skills: only those that the manifest's `uses` names.
+local loaded = {}
+
+local function captured(kind, chunk)
+  local found
+  local env = core.environment()
+  env[kind] = function(manifest)
+    check(type(manifest) == "table", kind .. "{...} takes one table")
+    found = manifest
+    return manifest
+  end
+  local returned = core.load(chunk, env)()
+  check(type(returned) == "table", chunk .. ": the file must end with `return " .. kind .. " { ... }`")
+  return found or returned
+end
+
+local lib = { similarity = core.similarity, zone = setup.zone, config = setup.config, null = null }
+lib.skill = setmetatable({}, { __index = function(_, name) return ctx.skill[name] end, __metatable = false })
+
+local function run_local(name, args)
+  local manifest = loaded[name]
+  if not manifest then
+    manifest = captured("skill", "skill/" .. name)
+    loaded[name] = manifest
+  end
+  lib.now = core.iso_now()
+  return manifest["local"](args, lib)
+end
+
+local function use_skill(name, args)
+  local how = setup.skills[name]
+  if how == "local" then
+    args = args == nil and {} or args
+    local failed, value = worked("skill", name, args, function() return run_local(name, copy(args)) end)
+    if not failed then return present(value) end
+    if value.raise then error("skill " .. name .. ": " .. value.message, 3) end
+    return nil, value
+  end
+  return command("skill", name, args)
+end
+
+local faces = {}
+ctx.skill = setmetatable({}, {
+  __metatable = false,
+  __index = function(_, name)
+    if not setup.skills[name] then
+      error(("skill '%s' is not among the manifest's uses"):format(tostring(name)), 2)
+    end
+    faces[name] = faces[name] or function(args) return use_skill(name, args) end
+    return faces[name]
+  end,
+})
+
+--- Ask a model: ctx.model{ tier = "small", prompt = "...", schema = {...}, max_tokens = 400 }.
+-- Returns the text (or, with a schema, the value), or nil, err.
+function ctx.model(request)
+  one_table("ctx.model", request)
+  return command("model", tostring(request.tier or "small"), request)
+end
+
+ctx.memory = {}
+for _, op in pairs { "remember", "get", "search", "forget", "history" } do
+  ctx.memory[op] = function(args)
+    return command("memory", op, one_table("ctx.memory." .. op, args))
+  end
+end
+
+ctx.records = {}
+for _, op in pairs { "put", "get", "find", "delete" } do
+  ctx.records[op] = function(args)
+    one_table("ctx.records." .. op, args)
+    check(type(args.type) == "string", "ctx.records." .. op .. " needs a type (text)")
+    return command("records", op, args)
+  end
+end
+
+--- Ask the owner: ctx.approve{ subject, proposal, within = "4h", otherwise = "hold" }.
+-- Returns { outcome = "approved|edited|rejected|expired|obsolete", approved = bool, value, by, at, note }.
+function ctx.approve(request)
+  one_table("ctx.approve", request)
+  check(type(request.subject) == "string", "ctx.approve needs a subject (text)")
+  check(request.proposal ~= nil, "ctx.approve needs a proposal")
+  return command("approve", request.subject, request)
+end
+
+--- Wait durably: ctx.sleep("2d") or ctx.sleep(milliseconds).
+function ctx.sleep(duration)
+  check(type(duration) == "string" or type(duration) == "number", "ctx.sleep takes a duration such as \"2d\"")
+  command("sleep", tostring(duration), { duration = duration })
+end
+
+--- Wait for an event: ctx.wait{ event = "payment.received", where = {...}, within = "3d" }.
+-- Returns the event {type, key, payload, time, trust}, or nil, err (code "timeout").
+function ctx.wait(spec)
+  one_table("ctx.wait", spec)
+  check(type(spec.event) == "string", "ctx.wait needs an event (text)")
+  return command("wait", spec.event, spec)
+end
+
+--- Publish an event; `options.key` makes it unique for ever.
+function ctx.emit(event, payload, options)
+  check(type(event) == "string", "ctx.emit takes the event's type first")
+  return command("emit", event, { payload = payload == nil and {} or payload, key = options and options.key })
+end
+
+--- Run another agent and wait for its output.
+function ctx.call(agent, input)
+  check(type(agent) == "string", "ctx.call takes the agent's name first")
+  return command("call", agent, { input = input == nil and {} or input })
+end
+
+local function sorted_keys(t)
+  local keys = {}
+  for k in pairs(t) do keys[#keys + 1] = k end
+  sort(keys, function(a, b)
+    if type(a) == type(b) then return a < b end
+    return type(a) == "number"
+  end)
+  return keys
+end
+
+local function branches(name, fns)
+  one_table(name, fns)
+  local keys = sorted_keys(fns)
+  for _, k in pairs(keys) do
+    check(type(fns[k]) == "function", name .. " takes a table of functions", 2)
+  end
+  return keys
+end
+
+--- Run functions side by side; returns their results under the same keys. If one
+--- raises, the others finish first and then its error is raised.
+function ctx.all(fns)
+  local keys, results, failure = branches("ctx.all", fns), {}, nil
+  local fibers = {}
+  for i = 1, #keys do
+    local key = keys[i]
+    fibers[i] = core.spawn(function()
+      local ok, value = pcall(fns[key])
+      if ok then results[key] = value
+      elseif failure == nil then failure = { value } end
+    end)
+  end
+  for i = 1, #fibers do core.join(fibers[i]) end
+  if failure then error(failure[1], 0) end
+  return results
+end
+
+--- Run functions side by side until the first is done; the others are cancelled.
+-- Returns its key and its result.
+function ctx.any(fns)
+  local keys, winner, result, failure = branches("ctx.any", fns), nil, nil, nil
+  local fibers = {}
+  for i = 1, #keys do
+    local key = keys[i]
+    fibers[i] = core.spawn(function()
+      local ok, value = pcall(fns[key])
+      if winner == nil then
+        winner = key
+        if ok then result = value else failure = { value } end
+      end
+    end)
+  end
+  core.join_any(fibers)
+  if failure then error(failure[1], 0) end
+  return winner, result
+end
+
+--- The time of the last record of this run's journal, in ms since 1970 UTC.
+function ctx.now() return core.now() end
+--- The same as RFC 3339 text.
+function ctx.now_text() return core.iso_now() end
+
+--- The run's own dice, the same on every replay: ctx.random(), (m), (m, n).
+function ctx.random(...) return random(...) end
+
+--- A line for the log; not a step. Levels: debug, info, warn, error.
+function ctx.log(text, level)
+  core.log(level or "info", type(text) == "string" and text or tostring(text))
+end
+
+ctx.null = null
+ctx.array = core.array
+
+-- ---- what the run executes -----------------------------------------------------
+
+local function without_functions(value, depth)
+  if type(value) == "function" then return { ["$function"] = core.line_of(value) } end
+  if type(value) ~= "table" then return value end
+  check(depth < 50, "the manifest nests too deep")
+  local out = getmetatable(value) and core.array() or {}
+  for k, v in pairs(value) do out[k] = without_functions(v, depth + 1) end
+  return out
+end
+
+if setup.manifest then
+  return function() return without_functions(captured(setup.manifest, setup.chunk), 0) end
+end
+
+--- A failure undoes what was done, newest first; each undo is a step of its own.
+local function compensate(failure)
+  for i = #undos, 1, -1 do
+    local entry = undos[i]
+    undos[i] = nil
+    local failed, value = worked("undo", entry.name, nil, function() return entry.undo(entry.value) end)
+    if failed then
+      failure.stuck_undo = { name = entry.name, message = value.message }
+      return failure
+    end
+    failure.compensated = true
+  end
+  return failure
+end
+
+if setup.example then -- one skill on one input, without a journal
+  return function() return run_local(setup.example, setup.input) end
+end
+
+local manifest = captured("agent", "agent")
+
+return function()
+  local ok, value = pcall(manifest.run, ctx, setup.input)
+  if ok then return value end
+  local failure = plain_error(value)
+  if #undos > 0 then failure = compensate(failure) end
+  error(failure, 0)
+end

@@ -1,0 +1,82 @@
+--- What a run is pinned to: its input, its settings, the sources it can reach.
+--
+-- The bundle is the value of the run's first record. A save, a new price or another
+-- model configured later changes new runs only.
+local clock = require "core.clock"
+local digest = require "core.digest"
+local json = require "json"
+local manifest = require "manifest"
+local prelude = require "prelude"
+
+local bundle = {}
+
+local function has_tier(config, tier)
+  local entries = config.tiers[tier]
+  return entries ~= nil and entries[1] ~= nil
+end
+
+--- Which implementation of a skill runs: a model when its tier is configured, else the
+--- local one; adapters are performed by the engine.
+local function choose(self, name)
+  local skill = self.library.skills[name]
+  if not skill then return self.settings.adapters[name] and "adapter" or nil end
+  local model = skill.manifest.model
+  if model and (has_tier(self.settings, model.tier) or not skill.manifest["local"]) then return "model" end
+  return "local"
+end
+
+local function implementations(self, agent, reach)
+  local chosen = {}
+  for _, name in ipairs(agent.manifest.uses or {}) do chosen[name] = choose(self, name) end
+  for name, skill in pairs(reach) do
+    chosen[name] = choose(self, name)
+    for _, other in ipairs(skill.manifest.needs.skills or {}) do chosen[other] = choose(self, other) end
+  end
+  return chosen
+end
+
+local function pin(self, source)
+  self.sources[source.hash] = source.text
+  return { hash = source.hash, file = source.file }
+end
+
+--- The bundle of a new run, or nil, err when the agent's settings do not fit.
+function bundle.make(self, agent, input, now)
+  local config, err = manifest.settings(agent.manifest, self.settings.agents[agent.name], self.settings.origin)
+  if not config then return nil, err end
+  local reach = self.library:reach(agent)
+  local sources = { agent = pin(self, agent) }
+  for name, skill in pairs(reach) do sources["skill/" .. name] = pin(self, skill) end
+  local caps = agent.manifest.caps
+  return {
+    run = digest.make_id("run", now, clock.random()), agent = agent.name, version = agent.manifest.version,
+    input = input, config = config, output = agent.manifest.output, zone = self.settings.zone,
+    memory = agent.manifest.memory, budget = agent.manifest.budget,
+    skills = implementations(self, agent, reach), sources = sources,
+    code = digest.sha256(json.pack(sources)), seed = clock.random() & 0x7fffffffffffffff,
+    profile = prelude.profile,
+    caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms },
+  }
+end
+
+--- The caps and the seed as a run's start wants them.
+function bundle.caps(setup)
+  local caps = setup.caps
+  return { instructions = caps.instructions, memory = caps.memory, wall = caps.wall, seed = setup.seed,
+    check_fuel = setup.profile == prelude.profile }
+end
+
+--- Give the run its pinned sources, from memory or from the store.
+function bundle.sources(self, setup, handle)
+  for name, source in pairs(setup.sources) do
+    local text = self.sources[source.hash]
+    if not text then
+      local row = self.store:read("code.get", { hash = source.hash })[1]
+      text = row and row.body or error("the source of " .. source.file .. " is gone from the store")
+      self.sources[source.hash] = text
+    end
+    assert(handle:source(name, source.file, text))
+  end
+end
+
+return bundle

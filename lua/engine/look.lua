@@ -1,0 +1,152 @@
+--- Looking at an engine's store: runs, journals, the inbox. Nothing here writes.
+local errors = require "errors"
+local json = require "json"
+local rfc3339 = require "rfc3339"
+local runs = require "core.run"
+
+local look = {}
+
+local function time(ms) return ms and rfc3339.format(ms) or nil end
+
+--- A run as the command line shows it (contracts: `keel run`).
+local function described(row)
+  return { run = row.run, agent = row.agent, version = row.version, state = row.state,
+    waiting_for = row.waiting_for, output = row.output, error = row.error, steps = row.steps,
+    cost_picousd = tostring(row.cost), ms = row.active_ms, key = row.key,
+    created = time(row.created), ended = time(row.ended) }
+end
+
+--- The id that a person meant: whole, or the beginning of exactly one.
+local function resolve(store, verb, kind, id)
+  local rows = store:read(verb, { prefix = id })
+  local field = verb == "run.prefix" and "run" or "id"
+  if #rows == 1 or (rows[1] and rows[1][field] == id) then return rows[1][field] end
+  if #rows == 0 then return nil, errors.new("K1007", { kind = kind, name = id }) end
+  return nil, errors.new("K1008", { name = id, count = #rows })
+end
+
+function look:run_row(id)
+  local full, err = resolve(self.store, "run.prefix", "run", id)
+  if not full then return nil, err end
+  return self.store:read("run.get", { run = full })[1]
+end
+
+--- { run, agent, version, state, waiting_for, output, error, steps, cost_picousd, ms, ... }
+function look:describe(id)
+  local row, err = self:run_row(id)
+  if not row then return nil, err end
+  return described(row)
+end
+
+--- Runs, newest first. Filters: agent, state, since (ms), text, limit (default 50).
+function look:list(filter)
+  filter = filter or {}
+  local rows, message, code = self.store:read("run.list", { agent = filter.agent, state = filter.state,
+    since = filter.since, text = filter.text, limit = filter.limit or 50 })
+  if not rows then return nil, errors.from(message, code) end
+  local list = json.array {}
+  for i, row in ipairs(rows) do list[i] = described(row) end
+  return list
+end
+
+--- The tail of a run's journal; a run that is at work right now may be further than its
+--- row says.
+local function tail_of(self, row)
+  if row.state ~= "running" then return row.tail end
+  for _, t in ipairs(self.store:read("journal.tails", { since = row.tail })) do
+    if t.run == row.id then return t.tail end
+  end
+  return row.tail
+end
+
+--- The records of a run, oldest first, as they are in the journal.
+function look:journal(row)
+  local records, message, code = runs.journal(self.store, row.id, tail_of(self, row))
+  if not records then return nil, errors.from(message, code) end
+  local ordered = {}
+  for i = #records, 1, -1 do ordered[#ordered + 1] = records[i] end
+  return ordered
+end
+
+local function entry_of(record)
+  local kind, name = (record.name or ""):match("^([^:]*):?(.*)$")
+  return { seq = record.seq, kind = kind, name = name, effect = record.effect, attempts = 1,
+    args = record.args, ms = record.took_us / 1000, cost_picousd = tostring(record.cost),
+    t = time(record.t) }
+end
+
+local function close_entry(entry, record)
+  entry.state = record.failed and "failed" or "done"
+  entry.result = record.value
+  entry.ms = record.took_us / 1000
+  entry.cost_picousd = tostring(record.cost)
+  entry.effect = record.effect
+end
+
+--- The steps of a run: { seq, kind, name, effect, state, attempts, ms, cost_picousd,
+--- args, result, t }, in the order of their commands.
+function look:log(id)
+  local row, err = self:run_row(id)
+  if not row then return nil, err end
+  local records
+  records, err = self:journal(row)
+  if not records then return nil, err end
+  local entries, list = {}, json.array {}
+  for _, record in ipairs(records) do
+    local entry = entries[record.seq]
+    if record.kind == "step" or record.kind == "intent" then
+      entry = entry_of(record)
+      entry.state = "waiting"
+      entries[record.seq] = entry
+      list[#list + 1] = entry
+    end
+    if entry and (record.kind == "step" or record.kind == "result") then close_entry(entry, record) end
+  end
+  table.sort(list, function(a, b) return a.seq < b.seq end)
+  return list
+end
+
+-- ---- approvals ---------------------------------------------------------------------
+
+local function item_of(row)
+  return { id = row.id, kind = row.kind, run = row.run, run_id = row.run_id, agent = row.agent, subject = row.subject,
+    proposal = row.proposal, risk = row.risk, deadline = time(row.deadline), otherwise = row.otherwise,
+    digest = row.digest, state = row.state, value = row.value, by = row.decided_by, at = time(row.decided_at),
+    note = row.note, created = time(row.created) }
+end
+
+--- One approval by its id or the beginning of it.
+function look:approval(id)
+  local full, err = resolve(self.store, "approval.prefix", "approval", id)
+  if not full then return nil, err end
+  return item_of(self.store:read("approval.get", { id = full })[1])
+end
+
+--- What waits for the owner, oldest first, with what was last decided on the subject.
+function look:inbox()
+  local list = json.array {}
+  for i, row in ipairs(self.store:read("approval.open", {})) do
+    local item = item_of(row)
+    local last = self.store:read("approval.last", { subject = row.subject })[1]
+    item.run_id, item.state = nil, nil
+    item.diff = last and require("diff").values(last.value or last.proposal, row.proposal) or json.array {}
+    list[i] = item
+  end
+  return list
+end
+
+-- ---- records -----------------------------------------------------------------------
+
+function look:record_types()
+  return self.store:read("record.types", {})
+end
+
+function look:records(kind)
+  return self.store:read("record.find", { type = kind, limit = 10000 })
+end
+
+function look:replay(id, options)
+  return require("engine.replay").check(self, id, options or {})
+end
+
+return look

@@ -1,0 +1,93 @@
+--- Replaying a run from its journal alone: nothing is performed, nothing is written.
+local bundle = require "engine.bundle"
+local errors = require "errors"
+local file = require "file"
+local json = require "json"
+local loop = require "loop"
+local prelude = require "prelude"
+
+local replay = {}
+
+local function command_at(records, seq)
+  for _, record in ipairs(records) do
+    if record.seq == seq and (record.kind == "step" or record.kind == "intent") then
+      return { name = record.name, args = record.args }
+    end
+  end
+end
+
+local function end_of(records)
+  local last = records[#records]
+  return last and last.kind == "end" and last.value or nil
+end
+
+--- Another source for the agent, as `--with FILE` gives it.
+local function swap_source(setup, path)
+  local text, message, code = file.read(path)
+  if not text then return nil, errors.new("K1009", { name = path, detail = message, code = code }) end
+  return { file = path, text = text }
+end
+
+local function sources(self, setup, handle, other)
+  bundle.sources(self, setup, handle)
+  if other then assert(handle:source("agent", other.file, other.text)) end
+end
+
+local function compare_end(result, records, failed, value)
+  local recorded = end_of(records)
+  if not recorded then return end
+  local got = { failed = failed, value = value }
+  if json.pack(recorded) == json.pack(got) then return end
+  result.equal, result.at, result.why = false, records[#records].seq, "output"
+  result.recorded, result.new = recorded.value, value
+end
+
+--- Play run `id` against its journal. Returns { run, equal, at, recorded, new, file,
+--- line, why, steps }, or nil, err.
+function replay.check(self, id, options)
+  local row, err = self:run_row(id)
+  if not row then return nil, err end
+  local records
+  records, err = self:journal(row)
+  if not records then return nil, err end
+  local result, over = { run = row.run, equal = true }, false
+
+  local handle = assert(self.runner:run { id = row.id, replay_only = true })
+  local setup, message, code = handle:load(#records > 0 and records[#records].lsn or row.tail)
+  if not setup then
+    handle:release()
+    return nil, errors.from(message, code)
+  end
+  local other
+  if options.with then
+    other, err = swap_source(setup, options.with)
+    if not other then return nil, err end
+  end
+  sources(self, setup, handle, other)
+
+  self.replaying = self.replaying or {}
+  self.replaying[row.id] = {
+    ended = function(failed, value)
+      compare_end(result, records, failed, value)
+      over = true
+    end,
+    idle = function() over = true end,
+    diverged = function(d)
+      result.equal, result.at, result.why = false, d.at, d.why
+      result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
+      result.new = d.new and { name = d.new }
+      result.file, result.line = d.file, d.line
+      over = true
+    end,
+  }
+  local caps = bundle.caps(setup)
+  caps.check_fuel = caps.check_fuel and not other
+  assert(handle:start(setup, prelude.text, caps))
+  while not over do loop.turn(true) end
+  result.steps = handle:steps()
+  self.replaying[row.id] = nil
+  handle:release()
+  return result
+end
+
+return replay

@@ -1,0 +1,107 @@
+--- HTTP requests to the outside.
+--
+--     local http = require "http"
+--     local reply, message, code = http.request {
+--       url = "https://example.org/items", method = "POST",
+--       headers = { accept = "application/json" }, body = "{}",
+--       limits = { total_ms = 5000, body_bytes = 1048576 },
+--     }
+--     if reply and reply.status == 200 then print(reply.body) end
+--
+-- In a task the others go on meanwhile; elsewhere the loop turns until the reply
+-- is there. A request leaves at most once, redirects are not followed, and no
+-- message tells a header, a body or the query of a URL. The limits, each with a
+-- default, are: connect_ms first_byte_ms stall_ms total_ms header_bytes body_bytes.
+local fetch = require "core.fetch"
+local loop = require "loop"
+
+local http = {}
+
+local limit_names = { "connect_ms", "first_byte_ms", "stall_ms", "total_ms", "header_bytes", "body_bytes" }
+local known = { method = true, url = true, headers = true, body = true, limits = true, on_data = true, ca_file = true }
+for _, name in ipairs(limit_names) do known[name] = true end
+
+--- "A: 1\r\nB: 2" -> { a = "1", b = "2" }; a name that repeats is joined by ", ".
+function http.parse_header(text)
+  local map = {}
+  for line in text:gmatch("[^\r\n]+") do
+    local name, value = line:match("^([^%s:]+)%s*:%s*(.-)%s*$")
+    if name then
+      name = name:lower()
+      map[name] = map[name] and map[name] .. ", " .. value or value
+    end
+  end
+  return map
+end
+
+local function header_lines(headers)
+  local lines = {}
+  for name, value in pairs(headers or {}) do
+    if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+      error("not a header name: " .. tostring(name), 3)
+    end
+    value = tostring(value)
+    -- Said without the value: it may be a key.
+    if value:find("[%c]") then error("header " .. name .. " has control characters", 3) end
+    -- libcurl spells an empty value "Name;"
+    lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value
+  end
+  table.sort(lines)
+  return lines
+end
+
+local function prepare(request)
+  if type(request) ~= "table" then error("http.request expects a table", 3) end
+  for key in pairs(request) do
+    if not known[key] then error("http.request knows no field " .. tostring(key), 3) end
+  end
+  local wire = {
+    url = request.url, body = request.body, ca_file = request.ca_file,
+    method = request.method or (request.body and "POST" or "GET"),
+    headers = header_lines(request.headers),
+  }
+  if not wire.method:find("^%u+$") then error("a method is a word in capitals, like GET", 3) end
+  for _, name in ipairs(limit_names) do
+    local limit = (request.limits or {})[name] or request[name]
+    wire[name] = limit and math.ceil(limit)
+  end
+  return wire
+end
+
+local function finish(raw)
+  if raw.outcome ~= "ok" then
+    return nil, raw.message, raw.outcome, { sent = raw.sent, begun = raw.begun, status = raw.status,
+      body = raw.body, total_us = raw.total_us }
+  end
+  return {
+    status = raw.status, headers = http.parse_header(raw.header), body = raw.body,
+    connect_us = raw.connect_us, first_byte_us = raw.first_byte_us, total_us = raw.total_us,
+    ms = raw.total_us / 1000,
+  }
+end
+
+--- Begin a request; `done` is called later with what `http.request` returns.
+-- Returns a handle with `:cancel()`, or nil, message, code.
+function http.start(request, done)
+  local on_data = request.on_data
+  local header, parsed
+  return fetch.start(prepare(request), function(raw) done(finish(raw)) end,
+    on_data and function(piece, status, text)
+      if text ~= header then header, parsed = text, http.parse_header(text) end
+      on_data(piece, status, parsed)
+    end)
+end
+
+--- Send a request and wait for its reply { status, headers, body, ms }, or
+-- nil, message, code, detail. Codes: bad_url connect tls timeout lost (no byte of a
+-- reply) cut (inside it) too_large protocol local; detail.sent says whether the
+-- other side may have seen the request. `on_data(piece, status, headers)` gets the
+-- body as it comes, and `body` is then empty.
+function http.request(request)
+  return loop.await(function(wake)
+    local call, message, code = http.start(request, wake)
+    if not call then wake(nil, message, code == "input" and "bad_url" or "local", { sent = false }) end
+  end)
+end
+
+return http

@@ -1,0 +1,128 @@
+--- The user's agents and skills: read, compiled in a sandbox, validated.
+--
+-- A library holds what could be loaded; what could not is in `problems`, a list of
+-- errors with file and line, and hinders nobody else.
+local clockless = require "core.run"
+local digest = require "core.digest"
+local errors = require "errors"
+local file = require "file"
+local manifest = require "manifest"
+local prelude = require "prelude"
+
+local library = {}
+library.__index = library
+
+local function play(setup, sources)
+  return clockless.play { setup = setup, sources = sources, prelude = prelude.text,
+    instructions = 5000000, memory = 16 << 20, wall = 2000 }
+end
+
+--- What the script hands to agent{} or skill{}, functions as { ["$function"] = line }.
+local function read_manifest(kind, source)
+  local chunk = kind == "agent" and "agent" or "skill/" .. source.name
+  local ok, value, code = play({ manifest = kind, chunk = chunk },
+    { { name = chunk, file = source.file, text = source.text } })
+  if ok then return value end
+  if ok == nil then return nil, errors.from(value, code) end
+  if value.code == "instructions" or value.code == "memory" or value.code == "wall" then
+    return nil, errors.new(value.code, { file = source.file, limit = "loading a script" })
+  end
+  local message = value.where and value.where .. ": " .. value.message or value.message
+  return nil, manifest.source_error(message, source.text, source.file)
+end
+
+local function read_source(folder, name)
+  local path = file.join(folder, name .. ".lua")
+  local text, message, code = file.read(path)
+  if not text then return nil, errors.from(message, code) end
+  local short = path:match("([^/]+/[^/]+)$")
+  return { name = name, file = short, path = path, text = text, hash = digest.sha256(text) }
+end
+
+local function names_in(folder)
+  local names = {}
+  for _, entry in ipairs(file.list(folder) or {}) do
+    local name = entry:match("^([%w_]+)%.lua$")
+    if name then names[#names + 1] = name end
+  end
+  return names
+end
+
+local function load_folder(self, kind, folder, known)
+  local loaded, raw = {}, {}
+  for _, name in ipairs(names_in(folder)) do
+    local source, err = read_source(folder, name)
+    if source then raw[name], err = read_manifest(kind, source) end
+    if err then self.problems[#self.problems + 1] = err end
+    loaded[name] = source
+  end
+  local skills = known or {}
+  if kind == "skill" then
+    for name in pairs(loaded) do skills[name] = true end
+  end
+  for name, value in pairs(raw) do
+    local source = loaded[name]
+    local result, err = manifest[kind](value,
+      { file = source.file, source = source.text, name = name, skills = skills })
+    source.manifest = result
+    if err then self.problems[#self.problems + 1] = err end
+  end
+  for name, source in pairs(loaded) do
+    if not source.manifest then
+      self.broken[kind .. "/" .. name] = true
+      loaded[name] = nil
+    end
+  end
+  return loaded
+end
+
+--- Load `home`/agents and `home`/skills. `adapters` are the names that agents may
+--- use beside skills (config.adapters).
+function library.load(home, adapters)
+  local self = setmetatable({ problems = {}, broken = {}, home = home }, library)
+  local known = {}
+  for name in pairs(adapters) do known[name] = true end
+  self.skills = load_folder(self, "skill", file.join(home, "skills"), known)
+  self.agents = load_folder(self, "agent", file.join(home, "agents"), known)
+  table.sort(self.problems, function(a, b) return (a.file or "") < (b.file or "") end)
+  return self
+end
+
+--- The problem of a file, when there is one: "agents/x.lua".
+function library:problem_of(name)
+  for _, err in ipairs(self.problems) do
+    if err.file == name then return err end
+  end
+end
+
+--- All skills that an agent reaches, through other skills too: name -> skill.
+function library:reach(agent)
+  local found, queue = {}, table.pack(table.unpack(agent.manifest.uses or {}))
+  while #queue > 0 do
+    local name = table.remove(queue)
+    local skill = self.skills[name]
+    if skill and not found[name] then
+      found[name] = skill
+      for _, other in ipairs(skill.manifest.needs.skills or {}) do queue[#queue + 1] = other end
+    end
+  end
+  return found
+end
+
+--- Run one skill's local implementation on one input, without a journal.
+-- Returns the output, or nil, err.
+function library:try_skill(name, input, zone)
+  local skill = self.skills[name]
+  if not skill then return nil, errors.new("K1006", { name = name }) end
+  local sources, kinds = {}, {}
+  for other, one in pairs(self.skills) do
+    sources[#sources + 1] = { name = "skill/" .. other, file = one.file, text = one.text }
+    kinds[other] = "local"
+  end
+  local ok, value, code = play({ example = name, input = input, skills = kinds, zone = zone or "UTC" }, sources)
+  if ok then return value end
+  if ok == nil then return nil, errors.from(value, code) end
+  return nil, errors.new("K3007", { name = name, detail = (value.where and value.where .. ": " or "") .. value.message })
+end
+
+return library

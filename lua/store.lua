@@ -1,0 +1,22 @@
+--- Durable state, spoken to in verbs.
+--
+--   local store = assert(require("store").open("var/keel.db"))
+--   local tx = store:tx()
+--   tx:add("record.put", { type = "task", key = "T-1", value_json = { due = "2026-03-09" }, now = 0 })
+--   assert(store:commit(tx))                        -- waits until it survives power loss
+--   local rows = store:read("record.find", { type = "task", limit = 10 })
+--
+-- A transaction becomes true as a whole or not at all. Verbs and their fields stand
+-- in src/store_sqlite_*.c. Failing worlds return nil, message, code ("locked",
+-- "full", "damaged", "conflict", ...).
+local core = require "core.store"
+
+local store = {}
+
+--- Open the store at `path` (":memory:" dies with the process).
+-- `options.read_only` looks on without taking ownership.
+function store.open(path, options)
+  return core.open(path, options and options.read_only or false)
+end
+
+return store

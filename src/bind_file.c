@@ -1,0 +1,126 @@
+#include "bind_file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define FILE_BYTES ((size_t)256 << 20)
+
+static int done(lua_State *L, int rc, const struct err *e)
+{
+	if (rc != 0)
+		return bind_fail(L, e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* list(path) -> names | nil, message, code */
+static int l_list(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct buf *b = bind_buf(L, FILE_BYTES);
+	const char *p, *end;
+	lua_Integer i = 0;
+	struct err e;
+
+	if (file_list(path, b, &e) != 0)
+		return bind_fail(L, &e);
+	lua_newtable(L);
+	p = (const char *)b->data;
+	for (end = p + b->len; p < end; p += strlen(p) + 1) {
+		lua_pushstring(L, p);
+		lua_rawseti(L, -2, ++i);
+	}
+	return 1;
+}
+
+/* read(path) -> bytes | nil, message, code */
+static int l_read(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct buf *b = bind_buf(L, FILE_BYTES);
+	struct err e;
+
+	if (file_read(path, b, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushlstring(L, (const char *)b->data, b->len);
+	return 1;
+}
+
+/* write(path, bytes [, mode]) */
+static int l_write(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	size_t n;
+	const char *p = luaL_checklstring(L, 2, &n);
+	struct err e;
+
+	return done(L, file_write(path, p, n,
+				  (int)luaL_optinteger(L, 3, 0644), &e), &e);
+}
+
+/* append(path, bytes) */
+static int l_append(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	size_t n;
+	const char *p = luaL_checklstring(L, 2, &n);
+	struct err e;
+
+	return done(L, file_append(path, p, n, &e), &e);
+}
+
+static int l_mkdir(lua_State *L)
+{
+	struct err e;
+
+	return done(L, file_mkdir(luaL_checkstring(L, 1), &e), &e);
+}
+
+static int l_kind(lua_State *L)
+{
+	static const char *const names[] = { NULL, "file", "folder", "other" };
+
+	lua_pushstring(L, names[file_kind(luaL_checkstring(L, 1))]);
+	return 1;
+}
+
+/* stat(path) -> bytes, changed_ms | nil, message, code */
+static int l_stat(lua_State *L)
+{
+	int64_t bytes, changed;
+	struct err e;
+
+	if (file_stat(luaL_checkstring(L, 1), &bytes, &changed, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushinteger(L, bytes);
+	lua_pushinteger(L, changed);
+	return 2;
+}
+
+static int l_isatty(lua_State *L)
+{
+	lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static int l_getpid(lua_State *L)
+{
+	lua_pushinteger(L, getpid());
+	return 1;
+}
+
+int bind_open_file(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "list", l_list }, { "read", l_read }, { "write", l_write },
+		{ "append", l_append }, { "mkdir", l_mkdir },
+		{ "kind", l_kind }, { "stat", l_stat },
+		{ "isatty", l_isatty }, { "getpid", l_getpid },
+		{ NULL, NULL }
+	};
+
+	bind_module(L, functions);
+	return 1;
+}

@@ -1,0 +1,805 @@
+/* bind_run.c -- core.run: a store, its runner, and the runs on the loop.
+ *
+ *   runner = open(path, hooks)       hooks: a table of functions, each called
+ *                                    with the run first: perform, cancel, ended,
+ *                                    idle, diverged, log, store_failed
+ *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
+ *   run:source(name, file, text) :load(tail) :start(setup, prelude, caps)
+ *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
+ *   run:finish(tx, seq, failed, value, effect, cost, now)
+ *   run:release() :id() :tail() :steps() :cost() :now() :live() :counts()
+ *   journal(store, run_id, tail) -> list of records                          */
+#include "bind_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_loop.h"
+#include "bind_store.h"
+#include "run.h"
+#include "store_driver.h"
+
+#define RUNNER "keel.runner"
+#define RUN "keel.run"
+
+struct held_runner {
+	struct runner *rn;
+	struct store *s;
+	struct loop *loop;
+	struct loop_wake wake;
+	struct loop_soon soon;
+	lua_State *T;		/* the thread on which hooks enter Lua */
+};
+
+struct held_run {
+	struct run *r;
+	struct held_runner *h;
+};
+
+static const char runs_key;	/* registry: struct run * -> userdata */
+static const char hooks_key;	/* registry: held_runner -> hooks     */
+
+static const char *const effects[] = { "pure", "read", "local", "idempotent",
+				       "at_most_once", NULL };
+static const char *const kinds[] = { "?", "start", "step", "intent", "result",
+				     "note", "end", NULL };
+
+/* ---- entering Lua --------------------------------------------------------------- */
+
+/* Push hooks[name] and the run; false (nothing pushed) when there is none. */
+static bool push_hook(struct held_runner *h, const char *name, struct run *r)
+{
+	lua_State *T = h->T;
+
+	luaL_checkstack(T, 12, NULL);
+	lua_rawgetp(T, LUA_REGISTRYINDEX, &hooks_key);
+	lua_rawgetp(T, -1, h);
+	lua_remove(T, -2);
+	if (lua_getfield(T, -1, name) != LUA_TFUNCTION) {
+		lua_pop(T, 2);
+		return false;
+	}
+	lua_remove(T, -2);
+	lua_rawgetp(T, LUA_REGISTRYINDEX, &runs_key);
+	lua_rawgetp(T, -1, r);
+	lua_remove(T, -2);
+	return true;
+}
+
+static void push_value(lua_State *T, const void *p, size_t n)
+{
+	if (p == NULL || bind_decode(T, p, n) != 0)
+		lua_pushnil(T);
+}
+
+static void on_perform(void *arg, struct run *r, const struct run_command *c)
+{
+	struct held_runner *h = arg;
+	lua_State *T = h->T;
+
+	if (!push_hook(h, "perform", r))
+		return;
+	lua_pushinteger(T, c->seq);
+	lua_pushstring(T, c->kind);
+	lua_pushstring(T, c->name);
+	push_value(T, c->args, c->args_len);
+	lua_createtable(T, 0, 4);
+	lua_pushboolean(T, c->intended);
+	lua_setfield(T, -2, "intended");
+	lua_pushboolean(T, c->worked);
+	lua_setfield(T, -2, "worked");
+	lua_pushboolean(T, c->failed);
+	lua_setfield(T, -2, "failed");
+	if (c->worked) {
+		push_value(T, c->outcome, c->outcome_len);
+		lua_setfield(T, -2, "outcome");
+	}
+	bind_loop_call(T, 6);
+}
+
+static void on_cancel(void *arg, struct run *r, int32_t seq)
+{
+	struct held_runner *h = arg;
+
+	if (!push_hook(h, "cancel", r))
+		return;
+	lua_pushinteger(h->T, seq);
+	bind_loop_call(h->T, 2);
+}
+
+static void on_ended(void *arg, struct run *r, bool failed, const void *value,
+		     size_t len)
+{
+	struct held_runner *h = arg;
+
+	if (!push_hook(h, "ended", r))
+		return;
+	lua_pushboolean(h->T, failed);
+	push_value(h->T, value, len);
+	bind_loop_call(h->T, 3);
+}
+
+static void on_idle(void *arg, struct run *r)
+{
+	if (push_hook(arg, "idle", r))
+		bind_loop_call(((struct held_runner *)arg)->T, 1);
+}
+
+static void on_diverged(void *arg, struct run *r,
+			const struct run_difference *d)
+{
+	struct held_runner *h = arg;
+	lua_State *T = h->T;
+
+	if (!push_hook(h, "diverged", r))
+		return;
+	lua_createtable(T, 0, 6);
+	lua_pushinteger(T, d->seq);
+	lua_setfield(T, -2, "at");
+	lua_pushstring(T, d->why);
+	lua_setfield(T, -2, "why");
+	lua_pushstring(T, d->recorded);
+	lua_setfield(T, -2, "recorded");
+	lua_pushstring(T, d->got);
+	lua_setfield(T, -2, "new");
+	lua_pushstring(T, d->file);
+	lua_setfield(T, -2, "file");
+	if (d->line > 0) {
+		lua_pushinteger(T, d->line);
+		lua_setfield(T, -2, "line");
+	}
+	bind_loop_call(T, 2);
+}
+
+static void on_log(void *arg, struct run *r, const char *level,
+		   const char *text, size_t len)
+{
+	struct held_runner *h = arg;
+
+	if (!push_hook(h, "log", r))
+		return;
+	lua_pushstring(h->T, level);
+	lua_pushlstring(h->T, text, len);
+	bind_loop_call(h->T, 3);
+}
+
+static void on_store_failed(void *arg, struct run *r, const struct err *e)
+{
+	struct held_runner *h = arg;
+
+	if (!push_hook(h, "store_failed", r))
+		return;
+	lua_pushstring(h->T, e->msg);
+	lua_pushstring(h->T, err_name(e->code));
+	bind_loop_call(h->T, 3);
+}
+
+/* ---- the runner -------------------------------------------------------------------- */
+
+static void take_turns(void *arg)
+{
+	struct held_runner *h = arg;
+
+	if (h->rn != NULL && runner_turn(h->rn))
+		loop_soon_start(h->loop, &h->soon, take_turns, h);
+}
+
+static void on_wake(void *arg)
+{
+	struct held_runner *h = arg;
+
+	if (h->rn == NULL)
+		return;
+	store_poll(h->s);
+	take_turns(h);
+}
+
+static void wake_from_store(void *arg)
+{
+	loop_wake_send(&((struct held_runner *)arg)->wake);
+}
+
+static struct held_runner *check_runner(lua_State *L, int idx)
+{
+	struct held_runner *h = luaL_checkudata(L, idx, RUNNER);
+
+	if (h->rn == NULL)
+		luaL_argerror(L, idx, "this runner is closed");
+	return h;
+}
+
+/* open(path, hooks [, read_only]) -> runner | nil, message, code */
+static int l_open(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
+				   on_diverged, on_log, on_store_failed, NULL };
+	struct store_options opt = { .read_only = lua_toboolean(L, 3),
+				     .wake = wake_from_store };
+	struct held_runner *h;
+	struct loop *loop = bind_loop(L);
+	struct err e;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	h = lua_newuserdatauv(L, sizeof(*h), 0);
+	memset(h, 0, sizeof(*h));
+	luaL_setmetatable(L, RUNNER);
+	h->loop = loop;
+	h->T = bind_loop_thread(L);
+	hooks.arg = opt.wake_arg = h;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_pushvalue(L, 2);
+	lua_rawsetp(L, -2, h);
+	lua_pop(L, 1);
+	loop_wake_start(loop, &h->wake, on_wake, h);
+	if (store_open(&h->s, path, &opt, &e) != 0 ||
+	    runner_open(&h->rn, h->s, &hooks, &e) != 0) {
+		loop_wake_stop(&h->wake);
+		store_close(h->s);
+		h->s = NULL;
+		return bind_fail(L, &e);
+	}
+	loop_hold(loop);
+	return 1;
+}
+
+static int l_runner_close(lua_State *L)
+{
+	struct held_runner *h = luaL_checkudata(L, 1, RUNNER);
+	struct runner *rn = h->rn;
+
+	if (rn == NULL)
+		return 0;
+	/* commits on their way refer to runs: let them arrive in between */
+	runner_stop(rn);
+	store_close(h->s);
+	runner_close(rn);
+	h->rn = NULL;
+	h->s = NULL;
+	loop_soon_stop(h->loop, &h->soon);
+	loop_wake_stop(&h->wake);
+	loop_release(h->loop);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_pushnil(L);
+	lua_rawsetp(L, -2, h);
+	return 0;
+}
+
+static int l_store(lua_State *L)
+{
+	bind_push_store(L, check_runner(L, 1)->s);
+	return 1;
+}
+
+struct told {
+	lua_State *T;
+	int fn;
+};
+
+static void on_committed(void *arg, struct txn *t)
+{
+	struct told *w = arg;
+	lua_State *T = w->T;
+
+	lua_rawgeti(T, LUA_REGISTRYINDEX, w->fn);
+	luaL_unref(T, LUA_REGISTRYINDEX, w->fn);
+	free(w);
+	if (t->rc == 0) {
+		lua_pushboolean(T, 1);
+		bind_loop_call(T, 1);
+		return;
+	}
+	bind_fail(T, &t->err);
+	bind_loop_call(T, 3);
+}
+
+/* submit(tx, fn): fn(true) or fn(nil, message, code) when the outcome is known. */
+static int l_submit(lua_State *L)
+{
+	struct held_runner *h = check_runner(L, 1);
+	struct told *w;
+	struct txn *t;
+
+	luaL_checktype(L, 3, LUA_TFUNCTION);
+	bind_check_txn(L, 2);
+	lua_pushvalue(L, 3);
+	w = malloc(sizeof(*w));
+	if (w == NULL)
+		return luaL_error(L, "no memory to submit");
+	w->T = h->T;
+	w->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+	t = bind_take_txn(L, 2);
+	t->done = on_committed;
+	t->arg = w;
+	store_submit(h->s, t);
+	return 0;
+}
+
+/* ---- a run ---------------------------------------------------------------------------- */
+
+static struct run *check_run(lua_State *L, int idx)
+{
+	struct held_run *h = luaL_checkudata(L, idx, RUN);
+
+	if (h->r == NULL)
+		luaL_argerror(L, idx, "this run was released");
+	return h->r;
+}
+
+static lua_Integer field_integer(lua_State *L, int t, const char *name,
+				 lua_Integer def)
+{
+	lua_Integer n;
+
+	lua_getfield(L, t, name);
+	n = luaL_optinteger(L, -1, def);
+	lua_pop(L, 1);
+	return n;
+}
+
+static bool field_true(lua_State *L, int t, const char *name)
+{
+	bool yes;
+
+	lua_getfield(L, t, name);
+	yes = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return yes;
+}
+
+/* run{ id, replay_only } */
+static int l_run(lua_State *L)
+{
+	struct held_runner *h = check_runner(L, 1);
+	struct run_options o = { 0 };
+	struct held_run *held;
+	struct err e;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	o.id = field_integer(L, 2, "id", 0);
+	o.replay_only = field_true(L, 2, "replay_only");
+	held = lua_newuserdatauv(L, sizeof(*held), 2);
+	held->r = NULL;
+	held->h = h;
+	luaL_setmetatable(L, RUN);
+	lua_pushvalue(L, 1);		/* the runner outlives its runs */
+	lua_setiuservalue(L, -2, 1);
+	if (run_open(&held->r, h->rn, &o, &e) != 0)
+		return bind_fail(L, &e);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_pushvalue(L, -2);
+	lua_rawsetp(L, -2, held->r);
+	lua_pop(L, 1);
+	return 1;
+}
+
+static int l_release(lua_State *L)
+{
+	struct held_run *held = luaL_checkudata(L, 1, RUN);
+
+	if (held->r == NULL)
+		return 0;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_pushnil(L);
+	lua_rawsetp(L, -2, held->r);
+	if (held->h->rn != NULL)
+		run_release(held->r);
+	held->r = NULL;
+	return 0;
+}
+
+static int l_source(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	size_t n;
+	const char *text = luaL_checklstring(L, 4, &n);
+	struct err e;
+
+	if (run_source(r, luaL_checkstring(L, 2), luaL_checkstring(L, 3), text,
+		       n, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* load(tail) -> value of the start record | nil, message, code */
+static int l_load(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	const struct journal_row *first;
+	struct err e;
+
+	if (run_load(r, luaL_checkinteger(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	first = run_records(r) > 0 ? run_record(r, 0) : NULL;
+	if (first == NULL || first->kind != JOURNAL_START ||
+	    bind_decode(L, first->data, first->len) != 0) {
+		err_set(&e, ERR_DAMAGED, "the journal of run %lld has no start",
+			(long long)run_id(r));
+		return bind_fail(L, &e);
+	}
+	return 1;
+}
+
+static void read_caps(lua_State *L, int t, struct sandbox_caps *caps)
+{
+	caps->instructions = field_integer(L, t, "instructions", 20000000);
+	caps->memory_bytes = (size_t)field_integer(L, t, "memory", 32 << 20);
+	caps->wall_ms = field_integer(L, t, "wall", 60000);
+	caps->seed = (uint64_t)field_integer(L, t, "seed", 1);
+}
+
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel }) */
+static int l_start(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	struct held_run *held = lua_touserdata(L, 1);
+	struct run_boot b;
+	struct buf *setup;
+	struct err e;
+
+	b.prelude = luaL_checklstring(L, 3, &b.prelude_len);
+	luaL_checktype(L, 4, LUA_TTABLE);
+	read_caps(L, 4, &b.caps);
+	b.check_fuel = field_true(L, 4, "check_fuel");
+	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
+	lua_setiuservalue(L, 1, 2);
+	setup = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 2, setup, &e) != 0)
+		return bind_fail(L, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
+	if (run_start(r, &b, &e) != 0)
+		return bind_fail(L, &e);
+	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* append(tx, kind, value, now, seq, effect, cost) -> lsn */
+static int l_append(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	struct txn *t = bind_check_txn(L, 2);
+	int kind = luaL_checkoption(L, 3, NULL, kinds);
+	lua_Integer now = luaL_checkinteger(L, 5);
+	lua_Integer seq = luaL_optinteger(L, 6, 0);
+	int effect = luaL_checkoption(L, 7, "pure", effects);
+	lua_Integer cost = luaL_optinteger(L, 8, 0);
+	struct buf *b = bind_buf(L, CODEC_BYTES);
+	int64_t lsn;
+	struct err e;
+
+	if (bind_encode(L, 4, b, &e) != 0 ||
+	    run_append(r, t, (enum journal_kind)kind, (int32_t)seq, 0,
+		       (enum effect_class)effect, cost, now, b->data, b->len,
+		       &lsn, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushinteger(L, lsn);
+	return 1;
+}
+
+/* finish(tx, seq, failed, value, effect, cost, now) -> true | nil, message, code
+ * The transaction is handed over. */
+static int l_finish(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	lua_Integer seq = luaL_checkinteger(L, 3);
+	bool failed = lua_toboolean(L, 4);
+	int effect = luaL_checkoption(L, 6, "pure", effects);
+	lua_Integer cost = luaL_optinteger(L, 7, 0);
+	lua_Integer now = luaL_checkinteger(L, 8);
+	struct buf *b;
+	struct txn *t;
+	struct err e;
+
+	bind_check_txn(L, 2);
+	b = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 5, b, &e) != 0)
+		return bind_fail(L, &e);
+	t = bind_take_txn(L, 2);
+	if (run_finish(r, t, (int32_t)seq, failed, (enum effect_class)effect,
+		       cost, now, b->data, b->len, &e) != 0) {
+		txn_free(t);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int l_id(lua_State *L)
+{
+	lua_pushinteger(L, run_id(check_run(L, 1)));
+	return 1;
+}
+
+static int l_tail(lua_State *L)
+{
+	lua_pushinteger(L, run_tail(check_run(L, 1)));
+	return 1;
+}
+
+static int l_steps(lua_State *L)
+{
+	lua_pushinteger(L, run_steps(check_run(L, 1)));
+	return 1;
+}
+
+static int l_cost(lua_State *L)
+{
+	lua_pushinteger(L, run_cost(check_run(L, 1)));
+	return 1;
+}
+
+static int l_now(lua_State *L)
+{
+	lua_pushinteger(L, run_now(check_run(L, 1)));
+	return 1;
+}
+
+static int l_live(lua_State *L)
+{
+	lua_pushboolean(L, run_live(check_run(L, 1)));
+	return 1;
+}
+
+/* counts() -> script instructions, total instructions, peak bytes */
+static int l_counts(lua_State *L)
+{
+	struct sandbox *sb = run_sandbox(check_run(L, 1));
+
+	lua_pushinteger(L, sandbox_script_instructions(sb));
+	lua_pushinteger(L, sandbox_total_instructions(sb));
+	lua_pushinteger(L, (lua_Integer)sandbox_peak_bytes(sb));
+	return 3;
+}
+
+/* ---- looking at a journal ------------------------------------------------------------------ */
+
+struct journal_op {
+	struct op op;
+	lua_State *L;
+	int64_t run, tail;
+	lua_Integer n;
+};
+
+static void push_row(lua_State *L, const struct journal_row *row)
+{
+	lua_createtable(L, 0, 10);
+	lua_pushinteger(L, row->lsn);
+	lua_setfield(L, -2, "lsn");
+	lua_pushinteger(L, row->seq);
+	lua_setfield(L, -2, "seq");
+	lua_pushstring(L, kinds[row->kind <= JOURNAL_END ? row->kind : 0]);
+	lua_setfield(L, -2, "kind");
+	lua_pushstring(L, effects[row->effect <= EFFECT_AT_MOST_ONCE
+				  ? row->effect : 0]);
+	lua_setfield(L, -2, "effect");
+	lua_pushboolean(L, (row->flags & JOURNAL_FAILED) != 0);
+	lua_setfield(L, -2, "failed");
+	if (row->name != NULL) {
+		lua_pushstring(L, row->name);
+		lua_setfield(L, -2, "name");
+	}
+	lua_pushinteger(L, row->fuel);
+	lua_setfield(L, -2, "fuel");
+	lua_pushinteger(L, row->cost);
+	lua_setfield(L, -2, "cost");
+	lua_pushinteger(L, row->t_ms);
+	lua_setfield(L, -2, "t");
+	lua_pushinteger(L, row->took_us);
+	lua_setfield(L, -2, "took_us");
+	if (row->args != NULL && bind_decode(L, row->args, row->args_len) == 0)
+		lua_setfield(L, -2, "args");
+	if (row->data != NULL && bind_decode(L, row->data, row->len) == 0)
+		lua_setfield(L, -2, "value");
+}
+
+static int each_row(void *arg, const struct journal_row *row)
+{
+	struct journal_op *j = arg;
+
+	if (row->run != j->run)
+		return ERR_DAMAGED;
+	push_row(j->L, row);
+	lua_rawseti(j->L, -2, ++j->n);
+	return 0;
+}
+
+static int journal_apply(struct db *db, struct op *op, struct err *e)
+{
+	struct journal_op *j = (struct journal_op *)op;
+	int rc = db->driver->walk(db, j->tail, each_row, j, e);
+
+	if (rc == ERR_DAMAGED && e->code != ERR_DAMAGED)
+		err_set(e, rc, "the journal leads into another run");
+	return rc;
+}
+
+/* journal(store, run_id, tail) -> records, newest first | nil, message, code.
+ * The rows are pushed while the store's lock is held; a memory error of a
+ * trusted state is the end of a command, so that is fine. */
+static int l_journal(lua_State *L)
+{
+	struct store *s = bind_check_store(L, 1);
+	struct journal_op j = { .op = { .apply = journal_apply }, .L = L,
+				.run = luaL_checkinteger(L, 2),
+				.tail = luaL_checkinteger(L, 3) };
+	struct err e = { 0 };
+
+	lua_newtable(L);
+	if (store_look(s, &j.op, &e) != 0)
+		return bind_fail(L, &e);
+	return 1;
+}
+
+/* ---- playing without a journal --------------------------------------------------------------- */
+
+struct played {
+	bool over, failed;
+	struct buf value;
+	const char *refused;
+};
+
+static void play_perform(void *arg, struct run *r, const struct run_command *c)
+{
+	(void)r;
+	(void)c;
+	((struct played *)arg)->refused = "ctx is not there yet";
+}
+
+static void play_ended(void *arg, struct run *r, bool failed, const void *value,
+		       size_t len)
+{
+	struct played *p = arg;
+
+	(void)r;
+	p->over = true;
+	p->failed = failed;
+	buf_add(&p->value, value, len);
+}
+
+static void play_log(void *arg, struct run *r, const char *level,
+		     const char *text, size_t len)
+{
+	(void)arg;
+	(void)r;
+	(void)level;
+	(void)text;
+	(void)len;
+}
+
+static void play_cancel(void *arg, struct run *r, int32_t seq)
+{
+	(void)arg;
+	(void)r;
+	(void)seq;
+}
+
+static void play_idle(void *arg, struct run *r)
+{
+	(void)r;
+	((struct played *)arg)->over = true;
+}
+
+static int play_sources(lua_State *L, struct run *r, struct err *e)
+{
+	lua_Integer i, n;
+	int rc = 0;
+
+	lua_getfield(L, 1, "sources");
+	luaL_checktype(L, -1, LUA_TTABLE);
+	n = (lua_Integer)lua_rawlen(L, -1);
+	for (i = 1; i <= n && rc == 0; i++) {
+		size_t len;
+		const char *name, *file, *text;
+
+		lua_rawgeti(L, -1, i);
+		lua_getfield(L, -1, "name");
+		lua_getfield(L, -2, "file");
+		lua_getfield(L, -3, "text");
+		name = lua_tostring(L, -3);
+		file = lua_tostring(L, -2);
+		text = lua_tolstring(L, -1, &len);
+		if (name == NULL || file == NULL || text == NULL)
+			rc = err_set(e, ERR_INPUT, "a source is name, file, text");
+		else
+			rc = run_source(r, name, file, text, len, e);
+		lua_pop(L, 4);
+	}
+	lua_pop(L, 1);
+	return rc;
+}
+
+/* play{ sources = {{name, file, text}...}, setup, prelude, instructions, memory,
+ * wall, seed } -> true, value | false, error value | nil, message, code
+ * Runs the prelude's function to its end, with no store: no ctx. */
+static int l_play(lua_State *L)
+{
+	struct played p = { 0 };
+	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
+				   play_idle, NULL, play_log, NULL, &p };
+	struct run_options o = { .id = 0 };
+	struct runner *rn = NULL;
+	struct run *r = NULL;
+	struct run_boot b = { 0 };
+	struct buf *setup;
+	struct err e = { 0 };
+	int rc;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	read_caps(L, 1, &b.caps);
+	lua_getfield(L, 1, "prelude");
+	b.prelude = luaL_checklstring(L, -1, &b.prelude_len);
+	setup = bind_buf(L, CODEC_BYTES);
+	lua_getfield(L, 1, "setup");
+	rc = bind_encode(L, -1, setup, &e);
+	lua_pop(L, 1);
+	buf_init(&p.value, CODEC_BYTES);
+	if (rc == 0)
+		rc = runner_open(&rn, NULL, &hooks, &e);
+	if (rc == 0)
+		rc = run_open(&r, rn, &o, &e);
+	if (rc == 0)
+		rc = play_sources(L, r, &e);
+	b.setup = setup->data;
+	b.setup_len = setup->len;
+	if (rc == 0)
+		rc = run_start(r, &b, &e);
+	while (rc == 0 && !p.over && runner_turn(rn))
+		;
+	if (rn != NULL)
+		runner_close(rn);
+	if (rc == 0 && p.refused != NULL)
+		rc = err_set(&e, ERR_STATE, "%s", p.refused);
+	if (rc == 0 && p.value.failed)
+		rc = buf_err(&p.value, &e, "result");
+	if (rc != 0) {
+		buf_release(&p.value);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, !p.failed);
+	rc = bind_decode(L, p.value.data, p.value.len);
+	buf_release(&p.value);
+	return rc == 0 ? 2 : luaL_error(L, "nothing came out of the script");
+}
+
+int bind_open_run(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "open", l_open }, { "journal", l_journal },
+		{ "play", l_play }, { NULL, NULL }
+	};
+	static const luaL_Reg runner_methods[] = {
+		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },
+		{ "close", l_runner_close }, { "__gc", l_runner_close },
+		{ "__close", l_runner_close }, { NULL, NULL }
+	};
+	static const luaL_Reg run_methods[] = {
+		{ "source", l_source }, { "load", l_load },
+		{ "start", l_start }, { "append", l_append },
+		{ "finish", l_finish }, { "release", l_release },
+		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
+		{ "cost", l_cost }, { "now", l_now }, { "live", l_live },
+		{ "counts", l_counts }, { "__gc", l_release }, { NULL, NULL }
+	};
+
+	luaL_requiref(L, "core.store", bind_open_store, 0);	/* its types */
+	lua_pop(L, 1);
+	luaL_newmetatable(L, RUNNER);
+	luaL_setfuncs(L, runner_methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	luaL_newmetatable(L, RUN);
+	luaL_setfuncs(L, run_methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_pop(L, 2);
+	bind_module(L, functions);
+	return 1;
+}

@@ -1,0 +1,198 @@
+#include "bind_store.h"
+
+#include <stdlib.h>
+
+#define STORE "keel.store"
+#define TXN "keel.txn"
+
+struct held_store {
+	struct store *s;
+	int borrowed;
+};
+
+/* ---- transactions ---------------------------------------------------------- */
+
+struct txn *bind_push_txn(lua_State *L)
+{
+	struct txn **slot = lua_newuserdatauv(L, sizeof(*slot), 0);
+
+	*slot = NULL;
+	luaL_setmetatable(L, TXN);
+	*slot = txn_new();
+	if (*slot == NULL)
+		luaL_error(L, "no memory for a transaction");
+	return *slot;
+}
+
+static struct txn **txn_slot(lua_State *L, int idx)
+{
+	struct txn **slot = luaL_checkudata(L, idx, TXN);
+
+	if (*slot == NULL)
+		luaL_argerror(L, idx, "this transaction was handed over already");
+	return slot;
+}
+
+struct txn *bind_check_txn(lua_State *L, int idx)
+{
+	return *txn_slot(L, idx);
+}
+
+struct txn *bind_take_txn(lua_State *L, int idx)
+{
+	struct txn **slot = txn_slot(L, idx), *t = *slot;
+
+	*slot = NULL;
+	return t;
+}
+
+static int l_txn_gc(lua_State *L)
+{
+	struct txn **slot = luaL_checkudata(L, 1, TXN);
+
+	txn_free(*slot);
+	*slot = NULL;
+	return 0;
+}
+
+/* tx:add(verb, fields) -> tx. Raises on fields that cannot be kept. */
+static int l_txn_add(lua_State *L)
+{
+	struct txn *t = bind_check_txn(L, 1);
+	const char *verb = luaL_checkstring(L, 2);
+	struct buf *b;
+	struct err e;
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	b = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 3, b, &e) != 0 ||
+	    txn_verb(t, verb, b->data, b->len, &e) != 0)
+		return luaL_error(L, "%s: %s", verb, e.msg);
+	lua_settop(L, 1);
+	return 1;
+}
+
+/* ---- stores ------------------------------------------------------------------ */
+
+struct store *bind_check_store(lua_State *L, int idx)
+{
+	struct held_store *h = luaL_checkudata(L, idx, STORE);
+
+	if (h->s == NULL)
+		luaL_argerror(L, idx, "this store is closed");
+	return h->s;
+}
+
+static struct held_store *push_held(lua_State *L)
+{
+	struct held_store *h = lua_newuserdatauv(L, sizeof(*h), 0);
+
+	h->s = NULL;
+	h->borrowed = 0;
+	luaL_setmetatable(L, STORE);
+	return h;
+}
+
+void bind_push_store(lua_State *L, struct store *s)
+{
+	struct held_store *h = push_held(L);
+
+	h->s = s;
+	h->borrowed = 1;
+}
+
+/* open(path [, read_only]) -> store | nil, message, code */
+static int l_open(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct store_options opt = { .read_only = lua_toboolean(L, 2) };
+	struct held_store *h = push_held(L);
+	struct err e;
+
+	if (store_open(&h->s, path, &opt, &e) != 0)
+		return bind_fail(L, &e);
+	return 1;
+}
+
+static int l_close(lua_State *L)
+{
+	struct held_store *h = luaL_checkudata(L, 1, STORE);
+
+	if (!h->borrowed)
+		store_close(h->s);
+	h->s = NULL;
+	return 0;
+}
+
+static int l_tx(lua_State *L)
+{
+	bind_check_store(L, 1);
+	bind_push_txn(L);
+	return 1;
+}
+
+/* commit(store, tx) -> true | nil, message, code. Waits for the disk. */
+static int l_commit(lua_State *L)
+{
+	struct store *s = bind_check_store(L, 1);
+	struct err e;
+
+	if (store_commit(s, bind_take_txn(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* read(store, verb, fields) -> rows | nil, message, code */
+static int l_read(lua_State *L)
+{
+	struct store *s = bind_check_store(L, 1);
+	const char *verb = luaL_checkstring(L, 2);
+	struct buf *args, *rows;
+	struct err e;
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	args = bind_buf(L, CODEC_BYTES);
+	rows = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 3, args, &e) != 0 ||
+	    store_read(s, verb, args->data, args->len, rows, &e) != 0)
+		return bind_fail(L, &e);
+	if (bind_decode(L, rows->data, rows->len) != 0) {
+		err_set(&e, ERR_DAMAGED, "%s gave a damaged row", verb);
+		return bind_fail(L, &e);
+	}
+	return 1;
+}
+
+static int l_next_id(lua_State *L)
+{
+	lua_pushinteger(L, store_next_id(bind_check_store(L, 1)));
+	return 1;
+}
+
+int bind_open_store(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "open", l_open }, { NULL, NULL }
+	};
+	static const luaL_Reg methods[] = {
+		{ "close", l_close }, { "tx", l_tx }, { "commit", l_commit },
+		{ "read", l_read }, { "next_id", l_next_id },
+		{ "__gc", l_close }, { "__close", l_close }, { NULL, NULL }
+	};
+	static const luaL_Reg txn_methods[] = {
+		{ "add", l_txn_add }, { "__gc", l_txn_gc }, { NULL, NULL }
+	};
+
+	luaL_newmetatable(L, STORE);
+	luaL_setfuncs(L, methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	luaL_newmetatable(L, TXN);
+	luaL_setfuncs(L, txn_methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 2);
+	bind_module(L, functions);
+	return 1;
+}

@@ -1,0 +1,79 @@
+/* memory.h -- what was learned, found again, with its reasons.
+ *
+ * Writes are operations of a transaction (store.h), so that what a run remembers
+ * becomes true together with its journal row. A key has versions: the new one
+ * ends the old one, both are kept. Text without a key that is known already (the
+ * same words, whatever the case and punctuation) is not stored again.
+ *
+ * A search holds a copy of its namespace in memory: one card and one int8 vector
+ * a row, filled when the namespace is first searched and brought up to date
+ * before every search, so a commit is visible to the next one. Candidates come
+ * from full text and from an exact vector scan; score.h adds up the reasons. */
+#ifndef KEEL_MEMORY_H
+#define KEEL_MEMORY_H
+
+#include "score.h"
+#include "store_memory.h"
+
+#define MEMORY_TEXT_MAX ((size_t)1 << 20)	/* bytes of one text */
+#define MEMORY_K_MAX 1000			/* hits of one search */
+#define MEMORY_FEW 16				/* kinds, tags, patterns of one */
+
+struct memory;
+
+/* The store is borrowed and must outlive the memory. */
+int memory_open(struct memory **out, struct store *s, struct err *e);
+void memory_close(struct memory *m);
+
+/* ---- writing: operations to add to a transaction (txn_add) ------------------- */
+
+/* Copies the item; fills hash, words and, when it has none, its vector. When
+ * result is not NULL it is written on commit and must live until the outcome is
+ * told. ERR_LIMIT for a text that is too long, ERR_INPUT for what is malformed. */
+int memory_put_op(struct op **out, const struct memory_item *item,
+		  struct memory_put *result, struct err *e);
+
+/* Leave tombstones; *count (or NULL) becomes the number of rows. */
+int memory_forget_op(struct op **out, const struct memory_which *which,
+		     int64_t now_ms, const char *reason, int64_t *count,
+		     struct err *e);
+
+/* ---- searching ------------------------------------------------------------------ */
+
+struct memory_query {
+	struct span ns;			/* always                              */
+	struct span text;
+	struct span model, vector;	/* int8; absent: the built-in embedder  */
+	size_t k;
+	int64_t now_ms;
+	int64_t as_of;			/* 0: now                              */
+	int layer;			/* 0: any                              */
+	struct span kinds[MEMORY_FEW], tags[MEMORY_FEW], allow[MEMORY_FEW];
+	size_t kinds_n;			/* 0: any; else one of them            */
+	size_t tags_n;			/* all of them                         */
+	size_t allow_n;			/* 0: any; else fits one: "kind/key"   */
+	struct span trust, session, speaker;
+	int64_t since, until;		/* of valid_from; 0: open              */
+	struct score_weights weights;
+	double k1, b;			/* BM25; k1 = 0: by the texts' length  */
+	int64_t half_life_ms;		/* of recency                          */
+};
+
+struct memory_hit {
+	struct score_item score;	/* id is the row's number        */
+	double similarity;		/* cosine, -1..1                 */
+	size_t at, len;			/* the row, in hits.rows (codec) */
+};
+
+struct memory_hits {
+	struct memory_hit *hit;
+	size_t n;
+	struct buf rows;
+};
+
+/* Best first, at most k. On 0 release the hits. */
+int memory_search(struct memory *m, const struct memory_query *q,
+		  struct memory_hits *out, struct err *e);
+void memory_hits_release(struct memory_hits *h);
+
+#endif

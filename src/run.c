@@ -1,0 +1,982 @@
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "digest.h"
+#include "run_core.h"
+#include "store_driver.h"
+
+#define VALUE_BYTES ((size_t)8 << 20)	/* of one argument list or result */
+
+/* ---- records ------------------------------------------------------------------ */
+
+static void free_records(struct run *r)
+{
+	int i;
+
+	for (i = 0; i < r->records; i++) {
+		free((char *)r->record[i].name);
+		free((void *)r->record[i].data);
+	}
+	free(r->record);
+	free(r->command_at);
+}
+
+static int copy_record(void *arg, const struct journal_row *row)
+{
+	struct run *r = arg;
+	struct journal_row *grown, *to;
+	void *data;
+
+	if (row->run != r->id)
+		return ERR_DAMAGED;
+	if (r->records == r->record_room) {
+		r->record_room = r->record_room ? 2 * r->record_room : 32;
+		grown = realloc(r->record,
+				(size_t)r->record_room * sizeof(*grown));
+		if (grown == NULL)
+			return ERR_NOMEM;
+		r->record = grown;
+	}
+	to = &r->record[r->records];
+	*to = *row;
+	data = malloc(row->len ? row->len : 1);
+	to->name = row->name != NULL ? strdup(row->name) : NULL;
+	if (data == NULL || (row->name != NULL && to->name == NULL)) {
+		free(data);
+		free((char *)to->name);
+		return ERR_NOMEM;
+	}
+	memcpy(data, row->data, row->len);
+	to->data = data;
+	to->args = NULL;	/* a replay compares their hash */
+	to->args_len = 0;
+	r->records++;
+	return 0;
+}
+
+struct load_op {
+	struct op op;
+	struct run *run;
+	int64_t tail;
+};
+
+static int load_apply(struct db *db, struct op *op, struct err *e)
+{
+	struct load_op *l = (struct load_op *)op;
+	int rc = db->driver->walk(db, l->tail, copy_record, l->run, e);
+
+	if (rc == ERR_NOMEM)
+		return err_set(e, rc, "no memory for a journal");
+	if (rc == ERR_DAMAGED)
+		return err_set(e, rc, "the journal of run %lld leads into "
+			       "another run", (long long)l->run->id);
+	return rc;
+}
+
+/* Commands by seq, so that a replay finds what it is compared with. */
+static int index_commands(struct run *r, struct err *e)
+{
+	int32_t top = 0;
+	int i;
+
+	for (i = 0; i < r->records; i++)
+		if (r->record[i].seq > top)
+			top = r->record[i].seq;
+	r->command_top = top;
+	r->command_at = calloc((size_t)top + 1, sizeof(*r->command_at));
+	if (r->command_at == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a journal");
+	for (i = 0; i < r->records; i++)
+		if (r->record[i].kind == JOURNAL_STEP ||
+		    r->record[i].kind == JOURNAL_INTENT)
+			r->command_at[r->record[i].seq] = i + 1;
+	return 0;
+}
+
+int run_load(struct run *r, int64_t tail, struct err *e)
+{
+	struct load_op op = { .op = { .apply = load_apply }, .run = r,
+			      .tail = tail };
+	int rc = store_look(r->rn->store, &op.op, e), i, j;
+	struct journal_row swap;
+
+	if (rc != 0)
+		return rc;
+	for (i = 0, j = r->records - 1; i < j; i++, j--) {
+		swap = r->record[i];
+		r->record[i] = r->record[j];
+		r->record[j] = swap;
+	}
+	if (r->records > 0) {
+		r->tail = r->record[r->records - 1].lsn;
+		r->now_ms = r->record[0].t_ms;
+	}
+	return index_commands(r, e);
+}
+
+const struct journal_row *run_recorded(const struct run *r, int32_t seq)
+{
+	if (seq > r->command_top || r->command_at == NULL ||
+	    r->command_at[seq] == 0)
+		return NULL;
+	return &r->record[r->command_at[seq] - 1];
+}
+
+/* ---- opening and closing --------------------------------------------------------- */
+
+int run_open(struct run **out, struct runner *rn, const struct run_options *o,
+	     struct err *e)
+{
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a run");
+	r->rn = rn;
+	r->id = o->id;
+	r->replay_only = o->replay_only;
+	r->inbox_end = &r->inbox;
+	r->ready_end = &r->ready;
+	r->next = rn->runs;
+	if (rn->runs != NULL)
+		rn->runs->at = &r->next;
+	r->at = &rn->runs;
+	rn->runs = r;
+	*out = r;
+	return 0;
+}
+
+static void free_command(struct command *c)
+{
+	buf_release(&c->args);
+	buf_release(&c->outcome);
+	free(c->label);
+	free(c);
+}
+
+static void free_deliveries(struct delivery *d)
+{
+	struct delivery *next;
+
+	for (; d != NULL; d = next) {
+		next = d->next;
+		free(d->data);
+		free(d);
+	}
+}
+
+static void free_run(struct run *r)
+{
+	struct command *c, *next_c;
+	struct fiber *f, *next_f;
+	struct source *s, *next_s;
+
+	for (c = r->open; c != NULL; c = next_c) {
+		next_c = c->next;
+		free_command(c);
+	}
+	for (f = r->fibers; f != NULL; f = next_f) {
+		next_f = f->next;
+		free_deliveries(f->result);
+		free(f);
+	}
+	for (s = r->sources; s != NULL; s = next_s) {
+		next_s = s->next;
+		free(s);
+	}
+	free_deliveries(r->inbox);
+	free_records(r);
+	buf_release(&r->setup);
+	free(r);
+}
+
+/* Released in two parts: the state when no code of it is on the C stack, the
+ * struct when no commit on its way refers to it. */
+static void let_go(struct run *r)
+{
+	if (!r->released || r->turning)
+		return;
+	sandbox_close(r->sb);
+	r->sb = NULL;
+	if (r->in_flight == 0)
+		free_run(r);
+}
+
+void run_release(struct run *r)
+{
+	if (r->released)
+		return;
+	r->released = true;
+	*r->at = r->next;
+	if (r->next != NULL)
+		r->next->at = r->at;
+	runner_forget(r->rn, r);
+	let_go(r);
+}
+
+int run_source(struct run *r, const char *name, const char *file,
+	       const char *text, size_t len, struct err *e)
+{
+	size_t n = strlen(name) + 1, m = strlen(file) + 1;
+	struct source *s = malloc(sizeof(*s) + n + m + len);
+
+	if (s == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for '%s'", name);
+	s->name = memcpy(s->bytes, name, n);
+	s->file = memcpy(s->bytes + n, file, m);
+	s->text = memcpy(s->bytes + n + m, text, len);
+	s->len = len;
+	s->next = r->sources;
+	r->sources = s;
+	return 0;
+}
+
+/* ---- commands ---------------------------------------------------------------------- */
+
+static struct command *find_command(struct run *r, int32_t seq)
+{
+	struct command *c;
+
+	for (c = r->open; c != NULL; c = c->next)
+		if (c->seq == seq)
+			return c;
+	return NULL;
+}
+
+struct command *run_command_of(struct run *r, int32_t seq)
+{
+	return find_command(r, seq);
+}
+
+static void drop_command(struct run *r, struct command *c)
+{
+	struct command **at = &r->open;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	free_command(c);
+}
+
+void run_diverged(struct run *r, const char *why, int32_t seq,
+		  const char *recorded, const char *got)
+{
+	struct run_difference d = { seq, why, recorded, got, 0, NULL };
+	lua_Debug ar;
+	int level;
+
+	if (r->over)
+		return;
+	r->over = true;
+	if (r->current != NULL && r->sb != NULL) {
+		for (level = 0; lua_getstack(r->current->co, level, &ar);
+		     level++) {
+			lua_getinfo(r->current->co, "Sl", &ar);
+			if (ar.currentline > 0 && ar.source[0] == '@' &&
+			    strcmp(ar.source, "@lua/ctx.lua") != 0) {
+				d.line = ar.currentline;
+				d.file = ar.source + 1;
+				break;
+			}
+		}
+	}
+	r->rn->hooks.diverged(r->rn->hooks.arg, r, &d);
+}
+
+/* Compare a command with its record; false when the run is over. */
+static bool same_command(struct run *r, const struct command *c)
+{
+	const struct journal_row *was = run_recorded(r, c->seq);
+	const char *why = NULL;
+
+	if (was == NULL)
+		return true;
+	if (strcmp(was->name, c->label) != 0)
+		why = "name";
+	else if (memcmp(was->hash, c->hash, JOURNAL_HASH) != 0)
+		why = "arguments";
+	else if (r->check_fuel && was->fuel != c->fuel)
+		why = "path";
+	if (why != NULL)
+		run_diverged(r, why, c->seq, was->name, c->label);
+	return why == NULL;
+}
+
+struct command *run_begin(struct run *r, const char *label, struct buf *args)
+{
+	struct command *c = calloc(1, sizeof(*c)), **at;
+	unsigned char sum[DIGEST_BYTES];
+	int64_t spent = sandbox_script_instructions(r->sb);
+
+	if (c == NULL || (c->label = strdup(label)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->seq = ++r->seq;
+	c->begun_us = r->rn->mono_us();
+	c->args = *args;
+	buf_init(args, args->limit);
+	buf_init(&c->outcome, VALUE_BYTES);
+	c->fuel = spent - r->fuel_mark;
+	r->fuel_mark = spent;
+	buf_str(&c->args, c->label);	/* the hash covers the label too */
+	if (c->args.failed) {
+		free_command(c);
+		return NULL;
+	}
+	digest_sha256(c->args.data, c->args.len, sum);
+	c->args.len -= strlen(c->label);
+	memcpy(c->hash, sum, JOURNAL_HASH);
+	for (at = &r->open; *at != NULL; at = &(*at)->next)
+		;
+	*at = c;
+	if (!same_command(r, c))
+		return NULL;
+	return c;
+}
+
+/* ---- appending ----------------------------------------------------------------------- */
+
+struct append_op {
+	struct op op;
+	struct run *run;
+	struct journal_row row;
+	struct delivery *delivery;	/* given when the row is true */
+	char label[];
+};
+
+static int append_apply(struct db *db, struct op *op, struct err *e)
+{
+	return db->driver->append(db, &((struct append_op *)op)->row, e);
+}
+
+static void append_drop(struct op *op)
+{
+	struct append_op *a = (struct append_op *)op;
+
+	free((void *)a->row.args);
+	if (a->delivery != NULL)
+		free_deliveries(a->delivery);
+	else
+		free((void *)a->row.data);
+	free(a);
+}
+
+/* data becomes the op's. Every record knows the one before, so a record must not
+ * be given a number unless it is also submitted, in that order. */
+static struct append_op *new_append(struct run *r, enum journal_kind kind,
+				    const char *label, void *data, size_t len)
+{
+	size_t n = label != NULL ? strlen(label) + 1 : 0;
+	struct append_op *a = calloc(1, sizeof(*a) + n);
+
+	if (a == NULL)
+		return NULL;
+	a->op.apply = append_apply;
+	a->op.drop = append_drop;
+	a->run = r;
+	a->row.run = r->id;
+	a->row.kind = (uint8_t)kind;
+	a->row.data = data;
+	a->row.len = len;
+	if (label != NULL) {
+		memcpy(a->label, label, n);
+		a->row.name = a->label;
+	}
+	return a;
+}
+
+static void number(struct run *r, struct append_op *a, struct txn *t)
+{
+	a->row.lsn = store_next_lsn(r->rn->store);
+	a->row.prev = r->tail;
+	r->tail = a->row.lsn;
+	txn_add(t, &a->op);
+}
+
+/* The arguments go with the first record of a command. */
+static void describe(struct append_op *a, struct command *c, int64_t now_us)
+{
+	if (!c->intended && c->args.len > 1)
+		a->row.args = buf_take(&c->args, &a->row.args_len);
+	a->row.took_us = now_us - c->begun_us;
+	a->row.seq = c->seq;
+	a->row.fuel = c->fuel;
+	memcpy(a->row.hash, c->hash, JOURNAL_HASH);
+	if (c->grouped)
+		a->row.flags |= JOURNAL_GROUP;
+}
+
+int run_append(struct run *r, struct txn *t, enum journal_kind kind,
+	       int32_t seq, uint8_t flags, enum effect_class effect,
+	       int64_t cost, int64_t now_ms, const void *data, size_t len,
+	       int64_t *lsn, struct err *e)
+{
+	struct command *c = find_command(r, seq);
+	bool intent = kind == JOURNAL_INTENT && c != NULL;
+	const char *label = intent ? c->label :
+		kind == JOURNAL_START ? "start" :
+		kind == JOURNAL_END ? "end" : NULL;
+	void *copy = malloc(len ? len : 1);
+	struct append_op *a;
+
+	a = copy ? new_append(r, kind, label, copy, len) : NULL;
+	if (a == NULL) {
+		free(copy);
+		return err_set(e, ERR_NOMEM, "no memory for a journal record");
+	}
+	memcpy(copy, data, len);
+	a->row.seq = seq;
+	if (intent) {
+		describe(a, c, r->rn->mono_us());
+		c->intended = true;
+	}
+	a->row.flags |= flags;
+	a->row.effect = (uint8_t)effect;
+	a->row.cost = cost;
+	a->row.t_ms = now_ms;
+	if (kind == JOURNAL_START)
+		r->now_ms = now_ms;
+	r->cost += cost;
+	number(r, a, t);
+	if (lsn != NULL)
+		*lsn = a->row.lsn;
+	return 0;
+}
+
+static void queue_delivery(struct run *r, struct delivery *d)
+{
+	d->next = NULL;
+	*r->inbox_end = d;
+	r->inbox_end = &d->next;
+}
+
+/* A commit of this run is known. */
+static void committed(void *arg, struct txn *t)
+{
+	struct run *r = arg;
+	struct op *op;
+
+	r->in_flight--;
+	if (r->released) {
+		let_go(r);
+		return;
+	}
+	if (t->rc != 0) {
+		r->over = true;
+		r->rn->hooks.store_failed(r->rn->hooks.arg, r, &t->err);
+		return;
+	}
+	for (op = t->first; op != NULL; op = op->next) {
+		struct append_op *a = (struct append_op *)op;
+
+		if (op->apply != append_apply || a->delivery == NULL)
+			continue;
+		queue_delivery(r, a->delivery);
+		a->delivery = NULL;
+		a->row.data = NULL;
+	}
+	runner_ready(r->rn, r);
+}
+
+static int finish(struct run *r, struct txn *t, struct command *c, bool failed,
+		  enum effect_class effect, int64_t cost, int64_t now_ms,
+		  void *data, size_t len, struct err *e)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+	struct append_op *a = NULL;
+
+	if (d != NULL)
+		a = new_append(r, c->intended ? JOURNAL_RESULT : JOURNAL_STEP,
+			       c->intended ? NULL : c->label, data, len);
+	if (a == NULL) {
+		free(d);
+		free(data);
+		return err_set(e, ERR_NOMEM, "no memory for a result");
+	}
+	describe(a, c, r->rn->mono_us());
+	a->row.flags |= failed ? JOURNAL_FAILED : 0;
+	a->row.effect = (uint8_t)effect;
+	a->row.cost = cost;
+	a->row.t_ms = now_ms;
+	number(r, a, t);
+	d->seq = c->seq;
+	d->failed = failed;
+	d->t_ms = now_ms;
+	d->data = data;
+	d->len = len;
+	a->delivery = d;
+	r->cost += cost;
+	c->finished = true;
+	t->done = committed;
+	t->arg = r;
+	r->in_flight++;
+	store_submit(r->rn->store, t);
+	return 0;
+}
+
+int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
+	       enum effect_class effect, int64_t cost, int64_t now_ms,
+	       const void *data, size_t len, struct err *e)
+{
+	struct command *c = find_command(r, seq);
+	void *copy;
+
+	if (c == NULL || c->finished)
+		return err_set(e, ERR_STATE, "command %d is not open", seq);
+	copy = malloc(len ? len : 1);
+	if (copy == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a result");
+	memcpy(copy, data, len);
+	return finish(r, t, c, failed, effect, cost, now_ms, copy, len, e);
+}
+
+/* ---- fibers ------------------------------------------------------------------------------ */
+
+void run_fiber_ready(struct run *r, struct fiber *f)
+{
+	f->next_ready = NULL;
+	*r->ready_end = f;
+	r->ready_end = &f->next_ready;
+}
+
+static struct fiber *take_ready(struct run *r)
+{
+	struct fiber *f = r->ready;
+
+	if (f == NULL)
+		return NULL;
+	r->ready = f->next_ready;
+	if (r->ready == NULL)
+		r->ready_end = &r->ready;
+	return f;
+}
+
+static void unready(struct run *r, struct fiber *f)
+{
+	struct fiber **at = &r->ready;
+
+	while (*at != NULL && *at != f)
+		at = &(*at)->next_ready;
+	if (*at == NULL)
+		return;
+	*at = f->next_ready;
+	for (r->ready_end = &r->ready; *r->ready_end != NULL; )
+		r->ready_end = &(*r->ready_end)->next_ready;
+}
+
+static bool join_satisfied(const struct fiber *f)
+{
+	int i;
+
+	if (f->join_any) {
+		for (i = 0; i < f->joins; i++)
+			if (f->join[i]->over)
+				return true;
+		return f->joins == 0;
+	}
+	for (i = 0; i < f->joins; i++)
+		if (!f->join[i]->over)
+			return false;
+	return true;
+}
+
+/* Nobody wants what these fibers still wait for. */
+void run_cancel_fiber(struct run *r, struct fiber *f)
+{
+	int i;
+
+	if (f->over)
+		return;
+	f->over = true;
+	unready(r, f);
+	if (f->waiting != 0 && !r->replay_only) {
+		struct command *c = find_command(r, f->waiting);
+
+		if (c != NULL && c->dispatched)
+			r->rn->hooks.cancel(r->rn->hooks.arg, r, f->waiting);
+	}
+	for (i = 0; i < f->joins; i++)
+		run_cancel_fiber(r, f->join[i]);
+}
+
+static void wake_joiners(struct run *r)
+{
+	struct fiber *f;
+
+	for (f = r->fibers; f != NULL; f = f->next) {
+		if (f->over || !f->joining || !join_satisfied(f))
+			continue;
+		f->joining = false;
+		run_fiber_ready(r, f);
+	}
+}
+
+/* A recorded result whose command this script never made. */
+static const struct journal_row *left_over(const struct run *r)
+{
+	int i;
+
+	for (i = r->cursor; i < r->records; i++)
+		if ((r->record[i].kind == JOURNAL_STEP ||
+		     r->record[i].kind == JOURNAL_RESULT) &&
+		    r->record[i].seq > r->seq)
+			return &r->record[i];
+	return NULL;
+}
+
+static void end_main(struct run *r, struct fiber *f, bool failed)
+{
+	const struct journal_row *left = left_over(r);
+	struct buf value;
+	struct err e;
+
+	if (left != NULL) {
+		run_diverged(r, "missing", left->seq, left->name, NULL);
+		return;
+	}
+	r->over = true;
+	buf_init(&value, VALUE_BYTES);
+	if (lua_gettop(f->co) == 0)
+		lua_pushnil(f->co);
+	if (bind_encode(f->co, -1, &value, &e) != 0) {
+		failed = true;
+		buf_reset(&value);
+		run_error_value(&value, failed ? "result" : "error", e.msg);
+	}
+	r->rn->hooks.ended(r->rn->hooks.arg, r, failed, value.data, value.len);
+	buf_release(&value);
+}
+
+void run_error_value(struct buf *out, const char *code, const char *message)
+{
+	codec_object(out, 2);
+	codec_key(out, "code", 4);
+	codec_cstring(out, code);
+	codec_key(out, "message", 7);
+	codec_cstring(out, message);
+}
+
+static void end_dead(struct run *r)
+{
+	static const char *const codes[] = { "ok", "instructions", "memory",
+					     "wall" };
+	static const char *const texts[] = { "",
+		"the script used up its instructions",
+		"the script used up its memory",
+		"the script used up its time" };
+	enum sandbox_death death = sandbox_dead(r->sb);
+	struct buf value;
+
+	r->over = true;
+	buf_init(&value, 1024);
+	run_error_value(&value, codes[death], texts[death]);
+	r->rn->hooks.ended(r->rn->hooks.arg, r, true, value.data, value.len);
+	buf_release(&value);
+}
+
+enum went { WENT_ON, WENT_SLICE };
+
+static enum went resume_fiber(struct run *r, struct fiber *f)
+{
+	int nresults = 0, rc;
+
+	r->current = f;
+	rc = sandbox_resume(r->sb, f->co, f->args, &nresults);
+	f->args = 0;
+	if (r->over)		/* diverged, while it ran */
+		return WENT_ON;
+	r->current = NULL;
+	switch (rc) {
+	case SANDBOX_PREEMPTED:
+		f->next_ready = r->ready;	/* this one goes on first */
+		r->ready = f;
+		if (f->next_ready == NULL)
+			r->ready_end = &f->next_ready;
+		return WENT_SLICE;
+	case LUA_YIELD:
+		lua_pop(f->co, nresults);
+		break;
+	case SANDBOX_DIED:
+		end_dead(r);
+		break;
+	default:
+		f->over = true;
+		if (f == r->fibers_first)
+			end_main(r, f, rc != LUA_OK);
+		else
+			wake_joiners(r);
+	}
+	return WENT_ON;
+}
+
+/* ---- delivering ---------------------------------------------------------------------------- */
+
+/* A step whose body had to run again (it holds steps of its own) must have come
+ * to the recorded result. */
+static bool same_outcome(const struct command *c, const struct delivery *d)
+{
+	return !c->worked || c->finished || c->outcome.len == 0 ||
+	       (c->outcome.len == d->len && c->failed == d->failed &&
+		memcmp(c->outcome.data, d->data, d->len) == 0);
+}
+
+static void hand_over(struct run *r, struct command *c, struct delivery *d)
+{
+	struct fiber *f;
+
+	if (!same_outcome(c, d)) {
+		free_deliveries(d);
+		run_diverged(r, "result", c->seq, c->label, c->label);
+		return;
+	}
+
+	r->now_ms = d->t_ms;
+	r->steps++;
+	sandbox_begin(r->sb);	/* caps are for a stretch between results */
+	for (f = r->fibers; f != NULL; f = f->next)
+		if (f->waiting == c->seq && !f->over)
+			break;
+	drop_command(r, c);
+	if (f == NULL) {		/* cancelled */
+		free_deliveries(d);
+		return;
+	}
+	f->waiting = 0;
+	f->result = d;
+	run_fiber_ready(r, f);
+}
+
+static struct delivery *from_record(const struct journal_row *row)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+
+	if (d == NULL || (d->data = malloc(row->len ? row->len : 1)) == NULL) {
+		free(d);
+		return NULL;
+	}
+	memcpy(d->data, row->data, row->len);
+	d->len = row->len;
+	d->seq = row->seq;
+	d->failed = (row->flags & JOURNAL_FAILED) != 0;
+	d->t_ms = row->t_ms;
+	return d;
+}
+
+/* The next recorded result, if there is one; false when the record is used up. */
+static bool deliver_recorded(struct run *r)
+{
+	const struct journal_row *row;
+	struct delivery *d;
+	struct command *c;
+
+	while (r->cursor < r->records) {
+		row = &r->record[r->cursor];
+		r->cost += row->cost;
+		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {
+			r->cursor++;
+			continue;
+		}
+		c = find_command(r, row->seq);
+		if (c == NULL) {
+			const struct journal_row *was =
+				run_recorded(r, row->seq);
+
+			run_diverged(r, "missing", row->seq,
+				     was != NULL ? was->name : NULL, NULL);
+			return true;
+		}
+		d = from_record(row);
+		if (d == NULL)
+			return false;
+		r->cursor++;
+		hand_over(r, c, d);
+		return true;
+	}
+	return false;
+}
+
+static bool deliver_new(struct run *r)
+{
+	struct delivery *d = r->inbox;
+	struct command *c;
+
+	if (d == NULL)
+		return false;
+	r->inbox = d->next;
+	if (r->inbox == NULL)
+		r->inbox_end = &r->inbox;
+	d->next = NULL;
+	c = find_command(r, d->seq);
+	if (c == NULL)
+		free_deliveries(d);
+	else
+		hand_over(r, c, d);
+	return true;
+}
+
+/* ---- performing --------------------------------------------------------------------------------- */
+
+static bool awaited(const struct run *r, const struct command *c)
+{
+	const struct fiber *f;
+
+	for (f = r->fibers; f != NULL; f = f->next)
+		if (f->waiting == c->seq && !f->over)
+			return true;
+	return false;
+}
+
+/* A step: the script did the work, what is left is to make it true. */
+static void perform_step(struct run *r, struct command *c)
+{
+	struct txn *t = txn_new();
+	size_t len;
+	void *data;
+	struct err e;
+
+	data = t != NULL ? buf_take(&c->outcome, &len) : NULL;
+	if (data == NULL) {
+		txn_free(t);
+		err_set(&e, ERR_NOMEM, "no memory for a step");
+	} else if (finish(r, t, c, c->failed, EFFECT_PURE, 0,
+			  r->rn->now_ms(), data, len, &e) == 0) {
+		return;
+	} else {
+		txn_free(t);
+	}
+	r->over = true;
+	r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
+}
+
+static void perform(struct run *r, struct command *c)
+{
+	char kind[32];
+	size_t n = strcspn(c->label, ":");
+	struct run_command rc = {
+		.seq = c->seq, .kind = kind, .args = c->args.data,
+		.args_len = c->args.len, .intended = c->intended,
+		.worked = c->worked, .failed = c->failed,
+		.outcome = c->outcome.data, .outcome_len = c->outcome.len
+	};
+
+	c->dispatched = true;
+	if (c->worked && strncmp(c->label, "step:", 5) == 0) {
+		perform_step(r, c);
+		return;
+	}
+	if (n >= sizeof(kind))
+		n = sizeof(kind) - 1;
+	memcpy(kind, c->label, n);
+	kind[n] = 0;
+	rc.name = c->label + n + (c->label[n] == ':');
+	r->rn->hooks.perform(r->rn->hooks.arg, r, &rc);
+}
+
+static void perform_new(struct run *r)
+{
+	const struct journal_row *was;
+	struct command *c, *next;
+
+	for (c = r->open; c != NULL && !r->over && !r->released; c = next) {
+		next = c->next;
+		if (c->dispatched || !awaited(r, c))
+			continue;
+		was = run_recorded(r, c->seq);
+		if (was != NULL && was->kind == JOURNAL_INTENT)
+			c->intended = true;
+		if (r->replay_only) {
+			if (!c->intended)
+				run_diverged(r, "extra", c->seq, NULL, c->label);
+			return;
+		}
+		perform(r, c);
+	}
+}
+
+/* Let the run go on until it waits, is over, or has had its slice. */
+bool run_turn(struct run *r)
+{
+	struct fiber *f;
+	bool again = false;
+
+	r->turning = true;
+	while (!r->over && !r->released) {
+		f = take_ready(r);
+		if (f != NULL) {
+			if (resume_fiber(r, f) == WENT_SLICE) {
+				again = true;
+				break;
+			}
+			continue;
+		}
+		if (deliver_recorded(r))
+			continue;
+		if (r->over)
+			break;
+		r->live = true;
+		if (deliver_new(r))
+			continue;
+		perform_new(r);
+		if (r->inbox == NULL)
+			break;
+	}
+	if (!r->over && !r->released && !again && r->in_flight == 0 &&
+	    r->inbox == NULL)
+		r->rn->hooks.idle(r->rn->hooks.arg, r);
+	r->turning = false;
+	if (r->released) {
+		let_go(r);
+		return false;
+	}
+	return again;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------- */
+
+int64_t run_id(const struct run *r)
+{
+	return r->id;
+}
+
+int64_t run_tail(const struct run *r)
+{
+	return r->tail;
+}
+
+int run_steps(const struct run *r)
+{
+	return r->steps;
+}
+
+int64_t run_cost(const struct run *r)
+{
+	return r->cost;
+}
+
+int64_t run_now(const struct run *r)
+{
+	return r->now_ms;
+}
+
+int run_records(const struct run *r)
+{
+	return r->records;
+}
+
+const struct journal_row *run_record(const struct run *r, int i)
+{
+	return &r->record[i];
+}
+
+bool run_live(const struct run *r)
+{
+	return r->live;
+}
+
+struct sandbox *run_sandbox(struct run *r)
+{
+	return r->sb;
+}

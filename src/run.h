@@ -1,0 +1,132 @@
+/* run.h -- one run: a script in its sandbox, played against its journal.
+ *
+ * A run is a set of fibers (coroutines: the main one, and those of ctx.all). A
+ * ctx call makes a *command*: it gets the next number (seq), and its fiber waits
+ * for the result. When every fiber waits, exactly one result is delivered, and
+ * the fibers run until all wait again; results come from the journal, in the
+ * order of log numbers, first those that were recorded, then new ones as they
+ * become durable. So what a script sees depends on the journal alone, and playing
+ * it again makes the same commands with the same arguments, which is checked:
+ * name, hash of the arguments, and the instructions the script spent since the
+ * last result (fuel).
+ *
+ * Only when the recorded results are used up are commands performed. A step (its
+ * work was done by the script itself) is one record; others are performed by the
+ * host (hooks->perform), which hands the result to run_finish().
+ *
+ * A run is used by the loop thread alone. */
+#ifndef KEEL_RUN_H
+#define KEEL_RUN_H
+
+#include "journal_row.h"
+#include "sandbox.h"
+#include "store.h"
+
+struct run;
+struct runner;
+
+/* What happens in a run, told to the host. Borrowed during the call. */
+struct run_command {
+	int32_t seq;
+	const char *kind, *name;
+	const void *args;		/* codec bytes */
+	size_t args_len;
+	bool intended;			/* an INTENT is in the journal already */
+	bool worked, failed;		/* the script did the work itself ...  */
+	const void *outcome;		/* ... with this, in codec bytes       */
+	size_t outcome_len;
+};
+
+struct run_difference {
+	int32_t seq;
+	const char *why;		/* "name", "arguments", "path", "missing", "extra", "output" */
+	const char *recorded, *got;	/* labels of commands, or NULL */
+	int line;			/* of the script, or 0         */
+	const char *file;
+};
+
+struct run_hooks {
+	/* Perform a command; answer with run_finish(), now or later. */
+	void (*perform)(void *arg, struct run *r, const struct run_command *c);
+	/* A command whose result nobody wants any more (ctx.any). */
+	void (*cancel)(void *arg, struct run *r, int32_t seq);
+	/* The main function is over. failed: value is {code, message, ...}. */
+	void (*ended)(void *arg, struct run *r, bool failed, const void *value,
+		      size_t len);
+	/* All fibers wait, and nothing of this run is on its way to the disk. */
+	void (*idle)(void *arg, struct run *r);
+	/* A replay did something else than the record. The run is over. */
+	void (*diverged)(void *arg, struct run *r,
+			 const struct run_difference *d);
+	void (*log)(void *arg, struct run *r, const char *level,
+		    const char *text, size_t len);
+	/* The store refused a commit: nothing further can become true. */
+	void (*store_failed)(void *arg, struct run *r, const struct err *e);
+	void *arg;
+};
+
+/* ---- the runner: the runs of one thread, taking turns ---------------------- */
+
+int runner_open(struct runner **out, struct store *s,
+		const struct run_hooks *hooks, struct err *e);
+/* Release all runs; then close the store, which tells of the last commits; then
+ * close the runner. */
+void runner_stop(struct runner *rn);
+void runner_close(struct runner *rn);
+/* Let runs that can go on do so, each for a slice; true while some still can. */
+bool runner_turn(struct runner *rn);
+
+/* ---- a run ------------------------------------------------------------------ */
+
+struct run_options {
+	int64_t id;
+	bool replay_only;	/* perform nothing; stop where the record ends */
+};
+
+int run_open(struct run **out, struct runner *rn, const struct run_options *o,
+	     struct err *e);
+/* Forget the run; what it submitted still becomes true. */
+void run_release(struct run *r);
+
+/* Source texts that the run may load by name; file is for messages. Copies. */
+int run_source(struct run *r, const char *name, const char *file,
+	       const char *text, size_t len, struct err *e);
+
+/* Load the records of the run, walking back from `tail`. */
+int run_load(struct run *r, int64_t tail, struct err *e);
+
+/* Start: boot the prelude with `setup` (codec bytes). The run becomes ready. The
+ * prelude is borrowed until the run is released. */
+struct run_boot {
+	struct sandbox_caps caps;
+	bool check_fuel;	/* the record was made by this very prelude */
+	const char *prelude;
+	size_t prelude_len;
+	const void *setup;
+	size_t setup_len;
+};
+int run_start(struct run *r, const struct run_boot *b, struct err *e);
+
+/* Put a record of this run into t, and say its log number. data is copied. */
+int run_append(struct run *r, struct txn *t, enum journal_kind kind,
+	       int32_t seq, uint8_t flags, enum effect_class effect,
+	       int64_t cost, int64_t now_ms, const void *data, size_t len,
+	       int64_t *lsn, struct err *e);
+
+/* The result of a command that was performed: appended to t (which may carry
+ * writes of its own, and becomes ours), submitted, delivered when durable. */
+int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
+	       enum effect_class effect, int64_t cost, int64_t now_ms,
+	       const void *data, size_t len, struct err *e);
+
+int64_t run_id(const struct run *r);
+int64_t run_tail(const struct run *r);		/* lsn of the newest record   */
+int run_steps(const struct run *r);		/* commands with a result     */
+int64_t run_cost(const struct run *r);		/* pico-USD                   */
+int64_t run_now(const struct run *r);		/* its clock, ms              */
+int run_records(const struct run *r);
+const struct journal_row *run_record(const struct run *r, int i);
+bool run_live(const struct run *r);		/* past its recorded results  */
+struct sandbox *run_sandbox(struct run *r);
+
+#endif

@@ -1,0 +1,104 @@
+/* run_core.h -- the inside of a run, shared by run.c (journal and delivery),
+ * runner.c (turns) and run_lua.c (what the prelude calls). */
+#ifndef KEEL_RUN_CORE_H
+#define KEEL_RUN_CORE_H
+
+#include <lua.h>
+
+#include "run.h"
+
+struct delivery {		/* a result on its way to a fiber */
+	struct delivery *next;
+	int32_t seq;
+	bool failed;
+	int64_t t_ms;
+	void *data;
+	size_t len;
+};
+
+struct command {		/* issued, its result not yet handed over */
+	struct command *next;
+	int32_t seq;
+	char *label;		/* "kind:name" */
+	struct buf args, outcome;
+	unsigned char hash[JOURNAL_HASH];
+	int64_t fuel, begun_us;
+	bool worked;		/* the script did it: outcome holds what came out */
+	bool failed;
+	bool grouped;		/* its body made commands of its own              */
+	bool intended, dispatched, finished;
+};
+
+struct fiber {
+	struct fiber *next, *next_ready;
+	lua_State *co;
+	int args;		/* values on its stack for the next resume */
+	int32_t waiting;	/* seq, or 0                               */
+	struct delivery *result;
+	int32_t body[16];	/* steps whose bodies it is inside of      */
+	int bodies;
+	bool over, joining, join_any;
+	int joins;
+	struct fiber *join[64];
+};
+
+struct source {
+	struct source *next;
+	const char *name, *file, *text;
+	size_t len;
+	char bytes[];		/* name, NUL, file, NUL, text */
+};
+
+struct run {
+	struct run *next, **at;		/* all runs of the runner */
+	struct run *next_turn;
+	bool queued;
+	struct runner *rn;
+	int64_t id;
+	struct sandbox *sb;
+	bool replay_only, check_fuel;
+
+	struct journal_row *record;	/* what is recorded, oldest first */
+	int records, record_room, cursor;
+	int *command_at;		/* seq -> index in record, + 1    */
+	int32_t command_top;
+
+	int32_t seq;
+	int64_t tail, cost, now_ms, fuel_mark;
+	int steps;
+	struct command *open;		/* in order of seq */
+	struct fiber *fibers, *fibers_first, *current;
+	struct fiber *ready, **ready_end;
+	struct delivery *inbox, **inbox_end;
+	struct source *sources;
+	struct run_boot boot;
+	struct buf setup;
+
+	int in_flight;			/* commits on their way */
+	bool live, over, released, turning;
+};
+
+struct runner {
+	struct store *store;
+	struct run_hooks hooks;
+	struct run *runs;
+	struct run *turn, **turn_end;
+	int64_t (*now_ms)(void), (*mono_us)(void);
+};
+
+/* run.c, for run_lua.c */
+struct command *run_begin(struct run *r, const char *label, struct buf *args);
+struct command *run_command_of(struct run *r, int32_t seq);
+const struct journal_row *run_recorded(const struct run *r, int32_t seq);
+void run_diverged(struct run *r, const char *why, int32_t seq,
+		  const char *recorded, const char *got);
+void run_fiber_ready(struct run *r, struct fiber *f);
+void run_cancel_fiber(struct run *r, struct fiber *f);
+void run_error_value(struct buf *out, const char *code, const char *message);
+bool run_turn(struct run *r);
+
+/* runner.c */
+void runner_ready(struct runner *rn, struct run *r);
+void runner_forget(struct runner *rn, struct run *r);
+
+#endif

@@ -1,0 +1,431 @@
+/* run_lua.c -- what the prelude (lua/ctx.lua) calls: the `core` of a run.
+ *
+ * Every function has the run as upvalue 1. Nothing here blocks: await yields the
+ * fiber, and the runner resumes it with the result in f->result. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bind.h"
+#include "lfuel.h"
+#include "run_core.h"
+#include "words.h"
+
+#define VALUE_BYTES ((size_t)8 << 20)
+#define SLICE 100000		/* instructions before others have a turn: ~1 ms */
+
+static struct run *run_of(lua_State *L)
+{
+	return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static struct fiber *fiber_of(lua_State *L)
+{
+	struct run *r = run_of(L);
+
+	if (r->current == NULL || r->current->co != L)
+		luaL_error(L, "ctx cannot be used inside a coroutine of your own;"
+			   " use ctx.all for work side by side");
+	return r->current;
+}
+
+/* The run is over in the middle of a script: leave the fiber for good. */
+static int leave(lua_State *L)
+{
+	return lua_yield(L, 0);
+}
+
+/* begin(kind, name, args [, body]) -> seq, recorded
+ * With `body` the script does the work itself and reports by outcome(), unless
+ * its result is recorded. */
+static int l_begin(lua_State *L)
+{
+	struct fiber *f = fiber_of(L);
+	struct run *r = run_of(L);
+	const char *kind = luaL_checkstring(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	bool body = lua_toboolean(L, 4);
+	const struct journal_row *was;
+	const char *label;
+	struct command *c;
+	struct buf *args;
+	struct err e;
+
+	if (strlen(name) > 200)
+		return luaL_error(L, "name of a %s is longer than 200 bytes",
+				  kind);
+	lua_settop(L, 3);
+	label = lua_pushfstring(L, "%s:%s", kind, name);
+	args = bind_buf(L, VALUE_BYTES);
+	if (bind_encode(L, 3, args, &e) != 0)
+		return luaL_error(L, "arguments of %s: %s", label, e.msg);
+	if (f->bodies > 0) {
+		c = run_command_of(r, f->body[f->bodies - 1]);
+		if (c != NULL)
+			c->grouped = true;
+	}
+	c = run_begin(r, label, args);
+	if (r->over)
+		return leave(L);
+	if (c == NULL)
+		return luaL_error(L, "no memory for a command");
+	c->worked = body;
+	was = run_recorded(r, c->seq);
+	lua_pushinteger(L, c->seq);
+	lua_pushboolean(L, was != NULL && was->kind == JOURNAL_STEP &&
+			!(was->flags & JOURNAL_GROUP));
+	if (body && !lua_toboolean(L, -1)) {
+		if (f->bodies == 16)
+			return luaL_error(L, "steps nest deeper than 16");
+		f->body[f->bodies++] = c->seq;
+	}
+	return 2;
+}
+
+/* outcome(seq, failed, value): what came out of the body of a step. */
+static int l_outcome(lua_State *L)
+{
+	struct fiber *f = fiber_of(L);
+	struct run *r = run_of(L);
+	struct command *c = run_command_of(r, (int32_t)luaL_checkinteger(L, 1));
+	struct err e;
+
+	if (c == NULL || f->bodies == 0)
+		return luaL_error(L, "no such step");
+	f->bodies--;
+	c->failed = lua_toboolean(L, 2);
+	lua_settop(L, 3);
+	if (bind_encode(L, 3, &c->outcome, &e) != 0) {
+		char message[600];
+
+		c->failed = true;
+		buf_reset(&c->outcome);
+		snprintf(message, sizeof(message), "result: %s", e.msg);
+		codec_object(&c->outcome, 3);
+		codec_key(&c->outcome, "code", 4);
+		codec_cstring(&c->outcome, "result");
+		codec_key(&c->outcome, "message", 7);
+		codec_cstring(&c->outcome, message);
+		codec_key(&c->outcome, "raise", 5);
+		codec_bool(&c->outcome, true);
+	}
+	return 0;
+}
+
+static int awaited(lua_State *L, int status, lua_KContext ctx)
+{
+	struct run *r = run_of(L);
+	struct fiber *f = r->current;
+	struct delivery *d = f->result;
+	void **guard;
+
+	(void)status;
+	(void)ctx;
+	guard = bind_guard(L);
+	*guard = d->data;
+	f->result = NULL;
+	lua_pushboolean(L, d->failed);
+	status = bind_decode(L, d->data, d->len);
+	free(d);
+	if (status != 0)
+		return luaL_error(L, "the journal is damaged");
+	r->fuel_mark = sandbox_script_instructions(r->sb);
+	return 2;
+}
+
+/* await(seq) -> failed, value */
+static int l_await(lua_State *L)
+{
+	struct fiber *f = fiber_of(L);
+
+	f->waiting = (int32_t)luaL_checkinteger(L, 1);
+	return lua_yieldk(L, 0, 0, awaited);
+}
+
+/* spawn(fn) -> fiber */
+static int l_spawn(lua_State *L)
+{
+	struct run *r = run_of(L);
+	struct fiber *f, **at;
+
+	fiber_of(L);
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_newthread(L);
+	lua_pushvalue(L, -1);
+	luaL_ref(L, LUA_REGISTRYINDEX);	/* lives as long as the run */
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return luaL_error(L, "no memory for a fiber");
+	f->co = lua_tothread(L, -1);
+	lua_pushvalue(L, 1);
+	lua_xmove(L, f->co, 1);
+	for (at = &r->fibers; *at != NULL; at = &(*at)->next)
+		;
+	*at = f;
+	run_fiber_ready(r, f);
+	lua_pushlightuserdata(L, f);
+	return 1;
+}
+
+static int joined(lua_State *L, int status, lua_KContext ctx)
+{
+	struct run *r = run_of(L);
+	struct fiber *f = r->current;
+	int i;
+
+	(void)status;
+	(void)ctx;
+	if (f->join_any)
+		for (i = 0; i < f->joins; i++)
+			run_cancel_fiber(r, f->join[i]);
+	f->joins = 0;
+	f->join_any = false;
+	lua_settop(L, 0);
+	return 0;
+}
+
+static int join(lua_State *L, struct fiber *f, bool any)
+{
+	int i, over = 0;
+
+	for (i = 0; i < f->joins; i++)
+		over += f->join[i]->over;
+	f->join_any = any;
+	if (over == f->joins || (any && over > 0))
+		return joined(L, 0, 0);
+	f->joining = true;
+	return lua_yieldk(L, 0, 0, joined);
+}
+
+/* join(fiber): wait until it is over. */
+static int l_join(lua_State *L)
+{
+	struct fiber *f = fiber_of(L);
+
+	luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+	f->join[0] = lua_touserdata(L, 1);
+	f->joins = 1;
+	return join(L, f, false);
+}
+
+/* join_any(fibers): wait until one is over, cancel the others. */
+static int l_join_any(lua_State *L)
+{
+	struct fiber *f = fiber_of(L);
+	lua_Integer i, n;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	n = (lua_Integer)lua_rawlen(L, 1);
+	luaL_argcheck(L, n <= 64, 1, "more than 64 branches");
+	for (i = 1; i <= n; i++) {
+		lua_rawgeti(L, 1, i);
+		f->join[i - 1] = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+	}
+	f->joins = (int)n;
+	return join(L, f, true);
+}
+
+/* copy(value): what the journal would give back. */
+static int l_copy(lua_State *L)
+{
+	struct buf *b = bind_buf(L, VALUE_BYTES);
+	struct err e;
+
+	if (bind_encode(L, 1, b, &e) != 0)
+		return luaL_error(L, "%s", e.msg);
+	bind_decode(L, b->data, b->len);
+	return 1;
+}
+
+static int l_now(lua_State *L)
+{
+	lua_pushinteger(L, run_of(L)->now_ms);
+	return 1;
+}
+
+/* RFC 3339 in UTC with milliseconds */
+static int l_iso_now(lua_State *L)
+{
+	int64_t ms = run_of(L)->now_ms;
+	time_t s = (time_t)(ms / 1000);
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(ms % 1000));
+	lua_pushstring(L, text);
+	return 1;
+}
+
+static int l_log(lua_State *L)
+{
+	struct run *r = run_of(L);
+	const char *level = luaL_checkstring(L, 1);
+	size_t n;
+	const char *text = luaL_checklstring(L, 2, &n);
+
+	/* a replay does not say again what was said */
+	if (r->live || r->records == 0)
+		r->rn->hooks.log(r->rn->hooks.arg, r, level, text, n);
+	return 0;
+}
+
+/* environment(): a table of its own with the sandbox's names. */
+static int l_environment(lua_State *L)
+{
+	lua_newtable(L);
+	lua_pushglobaltable(L);
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		lua_pushvalue(L, -2);
+		lua_insert(L, -2);
+		lua_rawset(L, -5);
+	}
+	lua_pop(L, 1);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "_G");
+	return 1;
+}
+
+/* load(name, env): the source of that name as a function. */
+static int l_load(lua_State *L)
+{
+	struct run *r = run_of(L);
+	const char *name = luaL_checkstring(L, 1);
+	struct source *s;
+	struct err e;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	for (s = r->sources; s != NULL; s = s->next)
+		if (strcmp(s->name, name) == 0)
+			break;
+	if (s == NULL)
+		return luaL_error(L, "this run has no source '%s'", name);
+	if (sandbox_load(r->sb, s->text, s->len, s->file, &e) != 0)
+		return luaL_error(L, "%s", e.msg);
+	lua_xmove(sandbox_state(r->sb), L, 1);
+	lua_pushvalue(L, 2);
+	lua_setupvalue(L, -2, 1);
+	return 1;
+}
+
+static int l_line_of(lua_State *L)
+{
+	lua_Debug ar;
+
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_getinfo(L, ">S", &ar);
+	lua_pushinteger(L, ar.linedefined);
+	return 1;
+}
+
+static int l_array(lua_State *L)
+{
+	lua_settop(L, 1);
+	if (lua_isnil(L, 1)) {
+		lua_settop(L, 0);
+		lua_newtable(L);
+	}
+	luaL_checktype(L, 1, LUA_TTABLE);
+	bind_array_mark(L);
+	lua_setmetatable(L, 1);
+	return 1;
+}
+
+/* similarity(a, b) -> -1..1 of the embedded word vectors */
+static int l_similarity(lua_State *L)
+{
+	size_t n, m;
+	const char *a = luaL_checklstring(L, 1, &n);
+	const char *b = luaL_checklstring(L, 2, &m);
+
+	lua_charge(L, (lua_Integer)(n + m) + 200);
+	lua_pushnumber(L, words_similarity(a, n, b, m));
+	return 1;
+}
+
+static const luaL_Reg core[] = {
+	{ "begin", l_begin }, { "outcome", l_outcome }, { "await", l_await },
+	{ "spawn", l_spawn }, { "join", l_join }, { "join_any", l_join_any },
+	{ "copy", l_copy }, { "now", l_now }, { "iso_now", l_iso_now },
+	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
+	{ "line_of", l_line_of }, { "array", l_array },
+	{ "similarity", l_similarity }, { NULL, NULL }
+};
+
+/* ---- starting --------------------------------------------------------------- */
+
+static int main_done(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)L;
+	(void)status;
+	(void)ctx;
+	return 1;
+}
+
+static int prelude_done(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	lua_callk(L, 0, 1, 0, main_done);
+	return main_done(L, 0, 0);
+}
+
+/* The main fiber: prelude(core, setup)() */
+static int boot(lua_State *L)
+{
+	struct run *r = lua_touserdata(L, 1);
+	struct err e;
+
+	bind_open(L);
+	if (sandbox_load(r->sb, r->boot.prelude, r->boot.prelude_len, "lua/ctx.lua",
+			 &e) != 0)
+		return luaL_error(L, "%s", e.msg);
+	lua_xmove(sandbox_state(r->sb), L, 1);
+	luaL_newlibtable(L, core);
+	lua_pushlightuserdata(L, r);
+	luaL_setfuncs(L, core, 1);
+	lua_pushlightuserdata(L, NULL);
+	lua_setfield(L, -2, "null");
+	if (bind_decode(L, r->setup.data, r->setup.len) != 0)
+		return luaL_error(L, "the start of this run is damaged");
+	lua_callk(L, 2, 1, 0, prelude_done);
+	return prelude_done(L, 0, 0);
+}
+
+int run_start(struct run *r, const struct run_boot *b, struct err *e)
+{
+	struct fiber *f;
+	int rc = sandbox_open(&r->sb, &b->caps, e);
+
+	if (rc != 0)
+		return rc;
+	r->boot = *b;
+	r->check_fuel = b->check_fuel;
+	buf_init(&r->setup, CODEC_BYTES);
+	f = calloc(1, sizeof(*f));
+	if (f == NULL || buf_add(&r->setup, b->setup, b->setup_len) != 0) {
+		free(f);
+		return err_set(e, ERR_NOMEM, "no memory for a run");
+	}
+	lua_pushcfunction(sandbox_state(r->sb), boot);
+	rc = sandbox_thread(r->sb, &f->co, e);
+	if (rc != 0) {
+		free(f);
+		return rc;
+	}
+	lua_pushlightuserdata(f->co, r);
+	f->args = 1;
+	r->fibers = r->fibers_first = f;
+	sandbox_set_slice(r->sb, SLICE);
+	sandbox_begin(r->sb);
+	run_fiber_ready(r, f);
+	runner_ready(r->rn, r);
+	return 0;
+}

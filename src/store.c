@@ -1,0 +1,600 @@
+/* store.c -- threads, queues and group commit around a driver. */
+#include "store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store_driver.h"
+
+#define GROUP_MAX 1024		/* transactions in one commit                  */
+#define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
+#define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
+
+struct question {
+	struct question *next;
+	struct op *op;
+	void (*done)(void *arg, struct op *op, int rc, const struct err *e);
+	void *arg;
+	int rc;
+	struct err err;
+};
+
+struct store {
+	const struct store_driver *driver;
+	struct db *writer, *reader, *looker;
+	char *path;
+	bool shared;		/* looker is the writer's connection (:memory:) */
+	struct store_options opt;
+
+	pthread_mutex_t lock;	/* guards all below, and nothing of the data    */
+	pthread_cond_t work, asked, known;
+	struct txn *queue, **queue_end;
+	struct txn *told, **told_end;		/* outcomes to deliver */
+	struct question *ask, **ask_end, *answer, **answer_end;
+	bool stop, want_checkpoint, reader_runs;
+	pthread_t writer_thread, reader_thread;
+
+	pthread_mutex_t connection;	/* the shared connection of :memory: */
+	atomic_llong lsn, id;
+};
+
+/* ---- transactions ----------------------------------------------------- */
+
+struct txn *txn_new(void)
+{
+	struct txn *t = calloc(1, sizeof(*t));
+
+	if (t != NULL)
+		t->last = &t->first;
+	return t;
+}
+
+void txn_free(struct txn *t)
+{
+	struct op *op, *next;
+
+	if (t == NULL)
+		return;
+	for (op = t->first; op != NULL; op = next) {
+		next = op->next;
+		op->drop(op);
+	}
+	free(t);
+}
+
+void txn_add(struct txn *t, struct op *op)
+{
+	op->next = NULL;
+	*t->last = op;
+	t->last = &op->next;
+}
+
+struct verb_op {
+	struct op op;
+	const char *verb;
+	size_t n;
+	unsigned char args[];
+};
+
+static int verb_apply(struct db *db, struct op *op, struct err *e)
+{
+	struct verb_op *v = (struct verb_op *)op;
+
+	return db->driver->verb(db, v->verb, v->args, v->n, NULL, e);
+}
+
+static void verb_drop(struct op *op)
+{
+	free((char *)((struct verb_op *)op)->verb);
+	free(op);
+}
+
+int txn_verb(struct txn *t, const char *verb, const void *args, size_t n,
+	     struct err *e)
+{
+	struct verb_op *v = malloc(sizeof(*v) + n);
+	char *name = strdup(verb);
+
+	if (v == NULL || name == NULL) {
+		free(v);
+		free(name);
+		return err_set(e, ERR_NOMEM, "no memory for '%s'", verb);
+	}
+	v->op.apply = verb_apply;
+	v->op.drop = verb_drop;
+	v->verb = name;
+	v->n = n;
+	memcpy(v->args, args, n);
+	t->may_refuse = true;
+	txn_add(t, &v->op);
+	return 0;
+}
+
+/* ---- the writer -------------------------------------------------------- */
+
+static int apply_ops(struct db *db, struct txn *t)
+{
+	struct op *op;
+
+	for (op = t->first; op != NULL; op = op->next) {
+		t->rc = op->apply(db, op, &t->err);
+		if (t->rc != 0)
+			return t->rc;
+	}
+	return 0;
+}
+
+/* Errors of the world, not of the transaction: nothing else can succeed. */
+static bool hopeless(int rc)
+{
+	return rc == ERR_FULL || rc == ERR_IO || rc == ERR_DAMAGED ||
+	       rc == ERR_LOCKED || rc == ERR_NOMEM;
+}
+
+static int apply_one(struct store *s, struct txn *t)
+{
+	const struct store_driver *d = s->driver;
+
+	t->rc = 0;
+	if (!t->may_refuse)
+		return apply_ops(s->writer, t);
+	if ((t->rc = d->mark(s->writer, &t->err)) != 0)
+		return t->rc;
+	if (apply_ops(s->writer, t) == 0)
+		return t->rc = d->unmark(s->writer, true, &t->err);
+	if (!hopeless(t->rc)) {
+		struct err ignored;
+
+		if (d->unmark(s->writer, false, &ignored) == 0)
+			return 0;	/* refused alone; the group goes on */
+	}
+	return t->rc;
+}
+
+static void tell_all(struct txn *group, int rc, const struct err *e)
+{
+	for (; group != NULL; group = group->next) {
+		group->rc = rc;
+		group->err = *e;
+	}
+}
+
+/* One commit for the whole list. On failure nothing of it is true. */
+static int commit_group(struct store *s, struct txn *group, struct err *e)
+{
+	const struct store_driver *d = s->driver;
+	struct txn *t;
+	int rc = d->begin(s->writer, e);
+
+	for (t = group; t != NULL && rc == 0; t = t->next)
+		if ((rc = apply_one(s, t)) != 0)
+			*e = t->err;
+	if (rc == 0)
+		rc = d->commit(s->writer, e);
+	if (rc != 0)
+		d->rollback(s->writer);
+	return rc;
+}
+
+/* When a group fails each of its transactions is tried alone, so that one that
+ * cannot succeed does not take its neighbours along. */
+static void commit_apart(struct store *s, struct txn *group)
+{
+	struct txn *t, *next;
+	struct err e;
+	int rc;
+
+	for (t = group; t != NULL; t = next) {
+		next = t->next;
+		t->next = NULL;
+		rc = commit_group(s, t, &e);
+		if (rc != 0)
+			tell_all(t, rc, &e);
+		t->next = next;
+	}
+}
+
+static void commit_list(struct store *s, struct txn *group)
+{
+	struct err e;
+	int rc;
+
+	if (s->shared)
+		pthread_mutex_lock(&s->connection);
+	rc = commit_group(s, group, &e);
+	if (rc != 0 && group->next != NULL)
+		commit_apart(s, group);
+	else if (rc != 0)
+		tell_all(group, rc, &e);
+	if (s->shared)
+		pthread_mutex_unlock(&s->connection);
+}
+
+static struct txn *take_group(struct store *s)
+{
+	struct txn *group = s->queue, *t = group;
+	int n;
+
+	for (n = 1; t->next != NULL && n < GROUP_MAX; n++)
+		t = t->next;
+	s->queue = t->next;
+	if (s->queue == NULL)
+		s->queue_end = &s->queue;
+	t->next = NULL;
+	return group;
+}
+
+static void give_back(struct store *s, struct txn *group)
+{
+	*s->told_end = group;
+	while (*s->told_end != NULL)
+		s->told_end = &(*s->told_end)->next;
+	pthread_cond_broadcast(&s->known);
+}
+
+/* Wait for work; moves the log into the file when there is a pause. */
+static void wait_for_work(struct store *s)
+{
+	struct timespec until;
+	struct err e;
+
+	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
+		pthread_cond_wait(&s->work, &s->lock);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (pthread_cond_timedwait(&s->work, &s->lock, &until) == 0 ||
+	    s->queue != NULL || s->stop)
+		return;
+	pthread_mutex_unlock(&s->lock);
+	s->driver->checkpoint(s->writer, &e);
+	pthread_mutex_lock(&s->lock);
+}
+
+static void start_reader(struct store *s);
+
+static void *writer_main(void *arg)
+{
+	struct store *s = arg;
+	struct txn *group;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->queue != NULL || !s->stop) {
+		if (s->queue == NULL) {
+			wait_for_work(s);
+			continue;
+		}
+		group = take_group(s);
+		pthread_mutex_unlock(&s->lock);
+		commit_list(s, group);
+		pthread_mutex_lock(&s->lock);
+		give_back(s, group);
+		if (s->driver->backlog(s->writer) > BACKLOG_BUSY &&
+		    !s->shared) {
+			s->want_checkpoint = true;
+			start_reader(s);
+			pthread_cond_signal(&s->asked);
+		}
+		if (s->opt.wake != NULL)
+			s->opt.wake(s->opt.wake_arg);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- the reader -------------------------------------------------------- */
+
+static void answer_one(struct store *s, struct question *q)
+{
+	if (s->shared)
+		pthread_mutex_lock(&s->connection);
+	q->rc = q->op->apply(s->shared ? s->writer : s->reader, q->op, &q->err);
+	if (s->shared)
+		pthread_mutex_unlock(&s->connection);
+}
+
+static void *reader_main(void *arg)
+{
+	struct store *s = arg;
+	struct question *q;
+	struct err e;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop || s->ask != NULL) {
+		if (s->want_checkpoint && s->ask == NULL) {
+			s->want_checkpoint = false;
+			pthread_mutex_unlock(&s->lock);
+			s->driver->checkpoint(s->reader, &e);
+			pthread_mutex_lock(&s->lock);
+			continue;
+		}
+		q = s->ask;
+		if (q == NULL) {
+			pthread_cond_wait(&s->asked, &s->lock);
+			continue;
+		}
+		s->ask = q->next;
+		if (s->ask == NULL)
+			s->ask_end = &s->ask;
+		pthread_mutex_unlock(&s->lock);
+		answer_one(s, q);
+		pthread_mutex_lock(&s->lock);
+		q->next = NULL;
+		*s->answer_end = q;
+		s->answer_end = &q->next;
+		if (s->opt.wake != NULL)
+			s->opt.wake(s->opt.wake_arg);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* Started when first needed: an idle engine has no thread that it does not use.
+ * Called with the lock held. */
+static void start_reader(struct store *s)
+{
+	struct err e;
+
+	if (s->reader_runs)
+		return;
+	if (!s->shared && s->reader == NULL &&
+	    s->driver->open(&s->reader, s->path, false, &e) != 0)
+		return;
+	s->reader_runs = pthread_create(&s->reader_thread, NULL, reader_main,
+					s) == 0;
+}
+
+/* ---- opening and closing ----------------------------------------------- */
+
+static void release(struct store *s)
+{
+	if (s->looker != NULL && !s->shared)
+		s->driver->close(s->looker);
+	if (s->reader != NULL)
+		s->driver->close(s->reader);
+	if (s->writer != NULL)
+		s->driver->close(s->writer);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->connection);
+	pthread_cond_destroy(&s->work);
+	pthread_cond_destroy(&s->asked);
+	pthread_cond_destroy(&s->known);
+	free(s->path);
+	free(s);
+}
+
+static int open_connections(struct store *s, struct err *e)
+{
+	int64_t lsn = 0, id = 0;
+	int rc = 0;
+
+	if (!s->opt.read_only)
+		rc = s->driver->open(&s->writer, s->path, true, e);
+	if (rc == 0 && s->shared)
+		s->looker = s->writer;
+	else if (rc == 0)
+		rc = s->driver->open(&s->looker, s->path, false, e);
+	if (rc == 0)
+		rc = s->driver->tops(s->looker, &lsn, &id, e);
+	atomic_store(&s->lsn, lsn);
+	atomic_store(&s->id, id);
+	return rc;
+}
+
+int store_open(struct store **out, const char *path,
+	       const struct store_options *opt, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (s == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a store");
+	s->driver = &store_sqlite;
+	if (opt != NULL)
+		s->opt = *opt;
+	s->shared = strcmp(path, ":memory:") == 0;
+	s->path = strdup(path);
+	s->queue_end = &s->queue;
+	s->told_end = &s->told;
+	s->ask_end = &s->ask;
+	s->answer_end = &s->answer;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->connection, NULL);
+	pthread_cond_init(&s->work, NULL);
+	pthread_cond_init(&s->asked, NULL);
+	pthread_cond_init(&s->known, NULL);
+	rc = s->path == NULL ? err_set(e, ERR_NOMEM, "no memory for a store")
+			     : open_connections(s, e);
+	if (rc == 0 && !s->opt.read_only &&
+	    pthread_create(&s->writer_thread, NULL, writer_main, s) != 0)
+		rc = err_set(e, ERR_NOMEM, "no thread for the store");
+	if (rc != 0) {
+		release(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_broadcast(&s->work);
+	pthread_cond_broadcast(&s->asked);
+	pthread_mutex_unlock(&s->lock);
+	if (!s->opt.read_only)
+		pthread_join(s->writer_thread, NULL);
+	if (s->reader_runs)
+		pthread_join(s->reader_thread, NULL);
+	store_poll(s);
+	release(s);
+}
+
+int64_t store_next_lsn(struct store *s)
+{
+	return atomic_fetch_add(&s->lsn, 1) + 1;
+}
+
+int64_t store_next_id(struct store *s)
+{
+	return atomic_fetch_add(&s->id, 1) + 1;
+}
+
+/* ---- handing over, and hearing ------------------------------------------ */
+
+void store_submit(struct store *s, struct txn *t)
+{
+	bool idle;
+
+	t->next = NULL;
+	pthread_mutex_lock(&s->lock);
+	idle = s->queue == NULL;
+	*s->queue_end = t;
+	s->queue_end = &t->next;
+	pthread_mutex_unlock(&s->lock);
+	if (idle)
+		pthread_cond_signal(&s->work);
+}
+
+
+/* Take a told transaction out of the list, when it is there. */
+static bool untell(struct store *s, struct txn *t)
+{
+	struct txn **at;
+
+	for (at = &s->told; *at != NULL; at = &(*at)->next) {
+		if (*at != t)
+			continue;
+		*at = t->next;
+		for (s->told_end = &s->told; *s->told_end != NULL; )
+			s->told_end = &(*s->told_end)->next;
+		return true;
+	}
+	return false;
+}
+
+int store_commit(struct store *s, struct txn *t, struct err *e)
+{
+	int rc;
+
+	if (s->opt.read_only) {
+		txn_free(t);
+		return err_set(e, ERR_STATE, "the store is open for reading only");
+	}
+	t->done = NULL;
+	store_submit(s, t);
+	pthread_mutex_lock(&s->lock);
+	while (!untell(s, t))
+		pthread_cond_wait(&s->known, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	rc = t->rc;
+	if (rc != 0 && e != NULL)
+		*e = t->err;
+	txn_free(t);
+	return rc;
+}
+
+static int deliver_answers(struct question *q)
+{
+	struct question *next;
+	int n = 0;
+
+	for (; q != NULL; q = next, n++) {
+		next = q->next;
+		q->done(q->arg, q->op, q->rc, &q->err);
+		q->op->drop(q->op);
+		free(q);
+	}
+	return n;
+}
+
+int store_poll(struct store *s)
+{
+	struct txn *t, *next, **at, *mine = NULL, **mine_end = &mine;
+	struct question *answers;
+	int n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	/* a transaction without `done` has a thread waiting for it */
+	for (at = &s->told; (t = *at) != NULL; ) {
+		if (t->done == NULL) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		t->next = NULL;
+		*mine_end = t;
+		mine_end = &t->next;
+	}
+	s->told_end = at;
+	answers = s->answer;
+	s->answer = NULL;
+	s->answer_end = &s->answer;
+	pthread_mutex_unlock(&s->lock);
+
+	for (t = mine; t != NULL; t = next, n++) {
+		next = t->next;
+		t->done(t->arg, t);
+		txn_free(t);
+	}
+	return n + deliver_answers(answers);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+int store_read(struct store *s, const char *verb, const void *args, size_t n,
+	       struct buf *out, struct err *e)
+{
+	int rc;
+
+	if (s->shared)
+		pthread_mutex_lock(&s->connection);
+	rc = s->driver->verb(s->looker, verb, args, n, out, e);
+	if (s->shared)
+		pthread_mutex_unlock(&s->connection);
+	return rc;
+}
+
+int store_look(struct store *s, struct op *op, struct err *e)
+{
+	int rc;
+
+	if (s->shared)
+		pthread_mutex_lock(&s->connection);
+	rc = op->apply(s->looker, op, e);
+	if (s->shared)
+		pthread_mutex_unlock(&s->connection);
+	return rc;
+}
+
+void store_ask(struct store *s, struct op *op,
+	       void (*done)(void *arg, struct op *op, int rc,
+			    const struct err *e), void *arg)
+{
+	struct question *q = calloc(1, sizeof(*q));
+	struct err e;
+
+	if (q == NULL) {
+		done(arg, op, err_set(&e, ERR_NOMEM, "no memory to ask"), &e);
+		op->drop(op);
+		return;
+	}
+	q->op = op;
+	q->done = done;
+	q->arg = arg;
+	pthread_mutex_lock(&s->lock);
+	*s->ask_end = q;
+	s->ask_end = &q->next;
+	start_reader(s);
+	pthread_cond_signal(&s->asked);
+	pthread_mutex_unlock(&s->lock);
+}

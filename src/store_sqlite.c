@@ -1,0 +1,725 @@
+/* store_sqlite.c -- the SQLite driver: connections, commits, verbs, journal.
+ *
+ * Settings, and why: WAL, so that readers never wait for the writer;
+ * synchronous=FULL, so that a commit survives power loss; no automatic
+ * checkpoint, because it would move the log inside somebody's step (5 ms at the
+ * 99th percentile); secure_delete, so that what is forgotten is gone. */
+#include "store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "json.h"
+
+#define MAX_COLUMNS 32
+
+static const struct sqlite_part *const parts[] = {
+	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+struct sqlite_slot {
+	const struct sqlite_verb *verb;
+	sqlite3_stmt *stmt;
+	int columns, order[MAX_COLUMNS];	/* columns by name */
+};
+
+/* ---- errors -------------------------------------------------------------- */
+
+int sqlite_err(struct sqlite_db *db, struct err *e, const char *what)
+{
+	int code = sqlite3_errcode(db->h) & 0xff;
+
+	switch (code) {
+	case SQLITE_FULL:
+		return err_set(e, ERR_FULL, "%s: no space left for the store",
+			       what);
+	case SQLITE_NOMEM:
+		return err_set(e, ERR_NOMEM, "%s: no memory", what);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(e, ERR_LOCKED, "%s: the store is locked", what);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(e, ERR_DAMAGED, "%s: the store is damaged: %s",
+			       what, sqlite3_errmsg(db->h));
+	case SQLITE_CONSTRAINT:
+		return err_set(e, ERR_CONFLICT, "%s: %s", what,
+			       sqlite3_errmsg(db->h));
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+		if (sqlite3_system_errno(db->h) == ENOSPC)
+			return err_set(e, ERR_FULL,
+				       "%s: no space left for the store", what);
+		return err_set(e, ERR_IO, "%s: %s", what,
+			       sqlite3_errmsg(db->h));
+	default:
+		return err_set(e, ERR_INPUT, "%s: %s", what,
+			       sqlite3_errmsg(db->h));
+	}
+}
+
+sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,
+			     struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st,
+			       NULL) != SQLITE_OK) {
+		sqlite_err(db, e, "preparing a statement");
+		return NULL;
+	}
+	return st;
+}
+
+static int run_sql(struct sqlite_db *db, const char *sql, const char *what,
+		   struct err *e)
+{
+	if (sqlite3_exec(db->h, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_err(db, e, what);
+	return 0;
+}
+
+static int64_t one_number(struct sqlite_db *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t n = 0;
+
+	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
+{
+	(void)h;
+	(void)name;
+	((struct sqlite_db *)arg)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* The lock is a file beside the database: SQLite's own locks come and go with
+ * transactions, ours lasts as long as the process, and dies with it. */
+static int take_lock(struct sqlite_db *db, const char *path, struct err *e)
+{
+	char name[4096], pid[32];
+	ssize_t n;
+
+	if (snprintf(name, sizeof(name), "%s-owner", path) >= (int)sizeof(name))
+		return err_set(e, ERR_INPUT, "path too long: %s", path);
+	db->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (db->lock_fd < 0)
+		return err_errno(e, errno, "cannot open the store at %s", path);
+	if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		n = pread(db->lock_fd, pid, sizeof(pid) - 1, 0);
+		pid[n > 0 ? n : 0] = 0;
+		pid[strcspn(pid, "\n")] = 0;
+		return err_set(e, ERR_LOCKED,
+			       "another process%s%s owns the store at %s",
+			       *pid ? ", pid " : "", pid, path);
+	}
+	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(db->lock_fd, 0) != 0 ||
+	    pwrite(db->lock_fd, pid, (size_t)n, 0) != n)
+		return err_errno(e, errno, "cannot write %s", name);
+	return 0;
+}
+
+#define STORE_VERSION 1
+
+static int make_tables(struct sqlite_db *db, struct err *e)
+{
+	int64_t version = one_number(db, "PRAGMA user_version");
+	char sql[64];
+	size_t i;
+	int rc;
+
+	if (version == STORE_VERSION)
+		return 0;
+	if (version != 0)
+		return err_set(e, ERR_STATE, "the store has format %lld, this "
+			       "Keel knows %d", (long long)version,
+			       STORE_VERSION);
+	rc = run_sql(db, "BEGIN IMMEDIATE", "making the store", e);
+	for (i = 0; i < PARTS && rc == 0; i++)
+		rc = run_sql(db, parts[i]->schema, "making the store", e);
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
+	if (rc == 0)
+		rc = run_sql(db, sql, "making the store", e);
+	if (rc == 0)
+		rc = run_sql(db, "COMMIT", "making the store", e);
+	return rc;
+}
+
+/* A new owner raises the epoch; whoever still believes in an older one fails. */
+static int take_epoch(struct sqlite_db *db, struct err *e)
+{
+	int rc = run_sql(db,
+		"INSERT INTO meta(key, value) VALUES('epoch', 1) "
+		"ON CONFLICT(key) DO UPDATE SET value = value + 1",
+		"taking ownership of the store", e);
+
+	db->epoch = one_number(db, "SELECT value FROM meta WHERE key='epoch'");
+	return rc;
+}
+
+static int by_verb(const void *a, const void *b)
+{
+	return strcmp(((const struct sqlite_slot *)a)->verb->name,
+		      ((const struct sqlite_slot *)b)->verb->name);
+}
+
+static size_t count_verbs(void)
+{
+	const struct sqlite_verb *v;
+	size_t i, n = 0;
+
+	for (i = 0; i < PARTS; i++)
+		for (v = parts[i]->verbs; v->name != NULL; v++)
+			n++;
+	return n;
+}
+
+static int make_slots(struct sqlite_db *db, struct err *e)
+{
+	const struct sqlite_verb *v;
+	size_t i, n = 0;
+
+	db->slots = calloc(count_verbs(), sizeof(*db->slots));
+	if (db->slots == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a store");
+	for (i = 0; i < PARTS; i++)
+		for (v = parts[i]->verbs; v->name != NULL; v++)
+			db->slots[n++].verb = v;
+	qsort(db->slots, n, sizeof(*db->slots), by_verb);
+	return 0;
+}
+
+static int set_up(struct sqlite_db *db, const char *path, bool write,
+		  struct err *e)
+{
+	static const char settings[] =
+		"PRAGMA synchronous = FULL;"
+		"PRAGMA wal_autocheckpoint = 0;"
+		"PRAGMA secure_delete = ON;"
+		"PRAGMA temp_store = MEMORY;"
+		"PRAGMA cache_size = -4096;"
+		"PRAGMA foreign_keys = ON;";
+	int rc = make_slots(db, e);
+
+	sqlite3_busy_timeout(db->h, 5000);
+	if (rc == 0 && write)
+		rc = run_sql(db, "PRAGMA journal_mode = WAL", "opening the store",
+			     e);
+	if (rc == 0)
+		rc = run_sql(db, settings, "opening the store", e);
+	if (rc == 0 && write)
+		rc = make_tables(db, e);
+	if (rc == 0 && write)
+		rc = take_epoch(db, e);
+	if (rc == 0 && !write &&
+	    one_number(db, "PRAGMA user_version") != STORE_VERSION)
+		rc = err_set(e, ERR_DAMAGED, "%s is not a store of this Keel",
+			     path);
+	sqlite3_wal_hook(db->h, wal_grew, db);
+	return rc;
+}
+
+static void sqlite_close(struct db *base)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	size_t i, n = count_verbs();
+
+	for (i = 0; db->slots != NULL && i < n; i++)
+		sqlite3_finalize(db->slots[i].stmt);
+	sqlite_memory_release(db);
+	sqlite3_finalize(db->append);
+	sqlite3_finalize(db->row);
+	sqlite3_finalize(db->epoch_of);
+	sqlite3_close(db->h);
+	if (db->lock_fd >= 0)
+		close(db->lock_fd);
+	free(db->slots);
+	free(db);
+}
+
+static int sqlite_open(struct db **out, const char *path, bool write,
+		       struct err *e)
+{
+	struct sqlite_db *db = calloc(1, sizeof(*db));
+	int rc = 0, flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
+
+	if (db == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a store");
+	db->db.driver = &store_sqlite;
+	db->lock_fd = -1;
+	if (write && strcmp(path, ":memory:") != 0)
+		rc = take_lock(db, path, e);
+	if (write)
+		flags |= SQLITE_OPEN_CREATE;
+	if (rc == 0 && sqlite3_open_v2(path, &db->h, flags, NULL) != SQLITE_OK) {
+		rc = db->h == NULL
+			? err_set(e, ERR_NOMEM, "no memory for a store")
+			: sqlite_err(db, e, path);
+	}
+	if (rc == 0)
+		rc = set_up(db, path, write, e);
+	if (rc != 0) {
+		sqlite_close(&db->db);
+		return rc;
+	}
+	*out = &db->db;
+	return 0;
+}
+
+/* ---- commits -------------------------------------------------------------- */
+
+static int sqlite_begin(struct db *base, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	int64_t epoch;
+	int rc = run_sql(db, "BEGIN IMMEDIATE", "beginning a commit", e);
+
+	if (rc != 0)
+		return rc;
+	if (db->epoch_of == NULL)
+		db->epoch_of = sqlite_prepare(db,
+			"SELECT value FROM meta WHERE key = 'epoch'", e);
+	if (db->epoch_of == NULL)
+		return ERR_IO;
+	epoch = sqlite3_step(db->epoch_of) == SQLITE_ROW
+		? sqlite3_column_int64(db->epoch_of, 0) : -1;
+	sqlite3_reset(db->epoch_of);
+	if (epoch != db->epoch)
+		return err_set(e, ERR_LOCKED, "another process took over the "
+			       "store (epoch %lld, ours %lld)",
+			       (long long)epoch, (long long)db->epoch);
+	return 0;
+}
+
+static int sqlite_commit(struct db *base, struct err *e)
+{
+	return run_sql(sqlite_of(base), "COMMIT", "committing", e);
+}
+
+static void sqlite_rollback(struct db *base)
+{
+	if (!sqlite3_get_autocommit(sqlite_of(base)->h))
+		run_sql(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
+}
+
+static int sqlite_mark(struct db *base, struct err *e)
+{
+	return run_sql(sqlite_of(base), "SAVEPOINT one", "marking", e);
+}
+
+static int sqlite_unmark(struct db *base, bool keep, struct err *e)
+{
+	return run_sql(sqlite_of(base), keep ? "RELEASE one"
+		       : "ROLLBACK TO one; RELEASE one", "unmarking", e);
+}
+
+/* ---- verbs ----------------------------------------------------------------- */
+
+static struct sqlite_slot *find_slot(struct sqlite_db *db, const char *verb)
+{
+	struct sqlite_verb want = { verb, NULL, false };
+	struct sqlite_slot key = { &want, NULL, 0, { 0 } };
+
+	return bsearch(&key, db->slots, count_verbs(), sizeof(key), by_verb);
+}
+
+static size_t column_key(const char *name)
+{
+	return strcspn(name, "#");
+}
+
+static void order_columns(struct sqlite_slot *slot)
+{
+	int i, j, c;
+
+	slot->columns = sqlite3_column_count(slot->stmt);
+	for (i = 0; i < slot->columns; i++) {
+		const char *name = sqlite3_column_name(slot->stmt, i);
+
+		for (j = i; j > 0; j--) {
+			const char *other = sqlite3_column_name(slot->stmt,
+							slot->order[j - 1]);
+			size_t n = column_key(name), m = column_key(other);
+
+			c = memcmp(other, name, n < m ? n : m);
+			if (c < 0 || (c == 0 && m <= n))
+				break;
+			slot->order[j] = slot->order[j - 1];
+		}
+		slot->order[j] = i;
+	}
+}
+
+static int prepare_slot(struct sqlite_db *db, struct sqlite_slot *slot,
+			struct err *e)
+{
+	if (slot->stmt != NULL)
+		return 0;
+	slot->stmt = sqlite_prepare(db, slot->verb->sql, e);
+	if (slot->stmt == NULL)
+		return e != NULL ? e->code : ERR_IO;
+	if (sqlite3_column_count(slot->stmt) > MAX_COLUMNS)
+		return err_set(e, ERR_LIMIT, "%s has too many columns",
+			       slot->verb->name);
+	order_columns(slot);
+	return 0;
+}
+
+static bool ends_with(const char *s, size_t n, const char *tail)
+{
+	size_t m = strlen(tail);
+
+	return n >= m && memcmp(s + n - m, tail, m) == 0;
+}
+
+static int bind_nested(sqlite3_stmt *st, int at, const char *field,
+		       const unsigned char *from, const unsigned char *to,
+		       struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	if (!ends_with(field, strlen(field), "_json")) {
+		sqlite3_bind_blob64(st, at, from, (sqlite3_uint64)(to - from),
+				    SQLITE_TRANSIENT);
+		return 0;
+	}
+	buf_init(&text, 4 * CODEC_BYTES);
+	rc = json_write(from, (size_t)(to - from), 0, &text, e);
+	if (rc == 0)
+		sqlite3_bind_text64(st, at, (char *)text.data, text.len,
+				    SQLITE_TRANSIENT, SQLITE_UTF8);
+	buf_release(&text);
+	return rc;
+}
+
+/* Members named *_codec and *_json are kept whole whatever their type. */
+static bool kept_whole(const char *field)
+{
+	size_t n = strlen(field);
+
+	return ends_with(field, n, "_json") || ends_with(field, n, "_codec");
+}
+
+static int bind_member(sqlite3_stmt *st, int at, const char *field,
+		       struct codec_reader *r, struct err *e)
+{
+	const unsigned char *from = r->p;
+	struct codec_item it;
+
+	if (codec_next(r, &it) != 0)
+		return err_set(e, ERR_DAMAGED, "'%s' is damaged", field);
+	if (kept_whole(field) || it.type == CODEC_ARRAY ||
+	    it.type == CODEC_OBJECT) {
+		r->p = from;
+		if (codec_skip(r) != 0)
+			return err_set(e, ERR_DAMAGED, "'%s' is damaged", field);
+		return bind_nested(st, at, field, from, r->p, e);
+	}
+	switch (it.type) {
+	case CODEC_INT:
+		sqlite3_bind_int64(st, at, it.integer);
+		break;
+	case CODEC_FLOAT:
+		sqlite3_bind_double(st, at, it.number);
+		break;
+	case CODEC_STRING:
+		sqlite3_bind_text64(st, at, (const char *)it.bytes, it.len,
+				    SQLITE_TRANSIENT, SQLITE_UTF8);
+		break;
+	case CODEC_TRUE:
+	case CODEC_FALSE:
+		sqlite3_bind_int(st, at, it.type == CODEC_TRUE);
+		break;
+	default:
+		sqlite3_bind_null(st, at);
+	}
+	return 0;
+}
+
+static int bind_fields(struct sqlite_slot *slot, const void *args, size_t n,
+		       struct err *e)
+{
+	int i, rc, count = sqlite3_bind_parameter_count(slot->stmt);
+	struct codec_reader r;
+	char field[64];
+
+	for (i = 1; i <= count; i++) {
+		const char *name = sqlite3_bind_parameter_name(slot->stmt, i);
+		size_t len = strlen(name + 1);
+		bool optional = ends_with(name + 1, len, "_opt");
+
+		snprintf(field, sizeof(field), "%.*s",
+			 (int)(optional ? len - 4 : len), name + 1);
+		if (codec_member(args, n, field, &r) != 0) {
+			if (!optional)
+				return err_set(e, ERR_INPUT, "%s needs '%s'",
+					       slot->verb->name, field);
+			sqlite3_bind_null(slot->stmt, i);
+			continue;
+		}
+		if ((rc = bind_member(slot->stmt, i, field, &r, e)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int put_column(sqlite3_stmt *st, int c, const char *as, struct buf *out,
+		      struct err *e)
+{
+	const void *p;
+	size_t n;
+
+	if (strcmp(as, "#codec") == 0)
+		return buf_add(out, sqlite3_column_blob(st, c),
+			       (size_t)sqlite3_column_bytes(st, c));
+	if (strcmp(as, "#json") == 0)
+		return json_read((const char *)sqlite3_column_text(st, c),
+				     (size_t)sqlite3_column_bytes(st, c), out, e);
+	if (strcmp(as, "#bool") == 0) {
+		codec_bool(out, sqlite3_column_int(st, c) != 0);
+		return 0;
+	}
+	switch (sqlite3_column_type(st, c)) {
+	case SQLITE_INTEGER:
+		codec_int(out, sqlite3_column_int64(st, c));
+		return 0;
+	case SQLITE_FLOAT:
+		codec_float(out, sqlite3_column_double(st, c));
+		return 0;
+	default:
+		p = sqlite3_column_text(st, c);
+		n = (size_t)sqlite3_column_bytes(st, c);
+		codec_string(out, p, n);
+		return 0;
+	}
+}
+
+/* A column that is NULL is left out of the row's object. */
+static int put_row(struct sqlite_slot *slot, struct buf *out, struct err *e)
+{
+	sqlite3_stmt *st = slot->stmt;
+	int i, c, rc = 0, present = 0;
+
+	for (i = 0; i < slot->columns; i++)
+		present += sqlite3_column_type(st, i) != SQLITE_NULL;
+	codec_object(out, (uint64_t)present);
+	for (i = 0; i < slot->columns && rc == 0; i++) {
+		const char *name;
+		size_t n;
+
+		c = slot->order[i];
+		if (sqlite3_column_type(st, c) == SQLITE_NULL)
+			continue;
+		name = sqlite3_column_name(st, c);
+		n = column_key(name);
+		codec_key(out, name, n);
+		rc = put_column(st, c, name + n, out, e);
+	}
+	return rc;
+}
+
+static int run_slot(struct sqlite_db *db, struct sqlite_slot *slot,
+		    struct buf *out, struct err *e)
+{
+	struct buf rows;
+	uint64_t n = 0;
+	int rc = 0, step;
+
+	buf_init(&rows, CODEC_BYTES);
+	while ((step = sqlite3_step(slot->stmt)) == SQLITE_ROW && rc == 0) {
+		n++;
+		if (out != NULL)
+			rc = put_row(slot, &rows, e);
+	}
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = sqlite_err(db, e, slot->verb->name);
+	if (rc == 0 && slot->verb->must_change && sqlite3_changes(db->h) == 0)
+		rc = err_set(e, ERR_CONFLICT, "%s changed nothing",
+			     slot->verb->name);
+	if (rc == 0 && out != NULL) {
+		codec_array(out, n);
+		buf_add(out, rows.data, rows.len);
+		rc = rows.failed ? buf_err(&rows, e, slot->verb->name)
+				 : buf_err(out, e, slot->verb->name);
+	}
+	buf_release(&rows);
+	return rc;
+}
+
+static int sqlite_verb(struct db *base, const char *verb, const void *args,
+		       size_t n, struct buf *out, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	struct sqlite_slot *slot = find_slot(db, verb);
+	int rc;
+
+	if (slot == NULL)
+		return err_set(e, ERR_INPUT, "the store knows no verb '%s'",
+			       verb);
+	if ((rc = prepare_slot(db, slot, e)) != 0)
+		return rc;
+	rc = bind_fields(slot, args, n, e);
+	if (rc == 0)
+		rc = run_slot(db, slot, out, e);
+	sqlite3_reset(slot->stmt);
+	sqlite3_clear_bindings(slot->stmt);
+	return rc;
+}
+
+/* ---- the journal ------------------------------------------------------------ */
+
+static int sqlite_append(struct db *base, const struct journal_row *row,
+			 struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	sqlite3_stmt *st = db->append;
+
+	if (st == NULL)
+		st = db->append = sqlite_prepare(db,
+			"INSERT INTO journal(lsn, run, prev, seq, kind, effect,"
+			" flags, name, hash, fuel, cost, t, took, args, data) "
+			"VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
+			"?15)", e);
+	if (st == NULL)
+		return ERR_IO;
+	sqlite3_bind_int64(st, 1, row->lsn);
+	sqlite3_bind_int64(st, 2, row->run);
+	sqlite3_bind_int64(st, 3, row->prev);
+	sqlite3_bind_int(st, 4, row->seq);
+	sqlite3_bind_int(st, 5, row->kind);
+	sqlite3_bind_int(st, 6, row->effect);
+	sqlite3_bind_int(st, 7, row->flags);
+	sqlite3_bind_text(st, 8, row->name, -1, SQLITE_STATIC);
+	if (row->name != NULL)
+		sqlite3_bind_blob(st, 9, row->hash, JOURNAL_HASH, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(st, 9);
+	sqlite3_bind_int64(st, 10, row->fuel);
+	sqlite3_bind_int64(st, 11, row->cost);
+	sqlite3_bind_int64(st, 12, row->t_ms);
+	sqlite3_bind_int64(st, 13, row->took_us);
+	sqlite3_bind_blob64(st, 14, row->args, row->args_len, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 15, row->data, row->len, SQLITE_STATIC);
+	if (sqlite3_step(st) != SQLITE_DONE) {
+		int rc = sqlite_err(db, e, "appending to the journal");
+
+		sqlite3_reset(st);
+		return rc;
+	}
+	sqlite3_reset(st);
+	return 0;
+}
+
+static void load_row(sqlite3_stmt *st, struct journal_row *row)
+{
+	const void *hash = sqlite3_column_blob(st, 8);
+
+	memset(row, 0, sizeof(*row));
+	row->lsn = sqlite3_column_int64(st, 0);
+	row->run = sqlite3_column_int64(st, 1);
+	row->prev = sqlite3_column_int64(st, 2);
+	row->seq = sqlite3_column_int(st, 3);
+	row->kind = (uint8_t)sqlite3_column_int(st, 4);
+	row->effect = (uint8_t)sqlite3_column_int(st, 5);
+	row->flags = (uint8_t)sqlite3_column_int(st, 6);
+	row->name = (const char *)sqlite3_column_text(st, 7);
+	if (hash != NULL && sqlite3_column_bytes(st, 8) == JOURNAL_HASH)
+		memcpy(row->hash, hash, JOURNAL_HASH);
+	row->fuel = sqlite3_column_int64(st, 9);
+	row->cost = sqlite3_column_int64(st, 10);
+	row->t_ms = sqlite3_column_int64(st, 11);
+	row->took_us = sqlite3_column_int64(st, 12);
+	row->args = sqlite3_column_blob(st, 13);
+	row->args_len = (size_t)sqlite3_column_bytes(st, 13);
+	row->data = sqlite3_column_blob(st, 14);
+	row->len = (size_t)sqlite3_column_bytes(st, 14);
+}
+
+static int sqlite_walk(struct db *base, int64_t lsn,
+		       int (*each)(void *arg, const struct journal_row *row),
+		       void *arg, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	struct journal_row row;
+	int rc = 0;
+
+	if (db->row == NULL)
+		db->row = sqlite_prepare(db,
+			"SELECT lsn, run, prev, seq, kind, effect, flags, name,"
+			" hash, fuel, cost, t, took, args, data FROM journal"
+			" WHERE lsn = ?1",
+			e);
+	if (db->row == NULL)
+		return ERR_IO;
+	/* one read transaction for the walk, not one a record */
+	run_sql(db, "BEGIN", "reading the journal", NULL);
+	while (lsn != 0 && rc == 0) {
+		sqlite3_bind_int64(db->row, 1, lsn);
+		if (sqlite3_step(db->row) != SQLITE_ROW) {
+			rc = err_set(e, ERR_DAMAGED, "journal record %lld is "
+				     "missing", (long long)lsn);
+			break;
+		}
+		load_row(db->row, &row);
+		lsn = row.prev;
+		rc = each(arg, &row);
+		sqlite3_reset(db->row);
+	}
+	sqlite3_reset(db->row);
+	run_sql(db, "COMMIT", "reading the journal", NULL);
+	return rc;
+}
+
+static int sqlite_tops(struct db *base, int64_t *lsn, int64_t *id,
+		       struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+
+	(void)e;
+	*lsn = one_number(db, "SELECT max(lsn) FROM journal");
+	*id = one_number(db, "SELECT max(id) FROM runs");
+	return 0;
+}
+
+static int64_t sqlite_backlog(struct db *base)
+{
+	return sqlite_of(base)->wal_pages;
+}
+
+static int sqlite_checkpoint(struct db *base, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	int log = 0, moved = 0;
+
+	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
+				      &log, &moved) != SQLITE_OK)
+		return sqlite_err(db, e, "moving the log into the store");
+	db->wal_pages = log - moved;
+	return 0;
+}
+
+const struct store_driver store_sqlite = {
+	.open = sqlite_open, .close = sqlite_close,
+	.begin = sqlite_begin, .commit = sqlite_commit,
+	.rollback = sqlite_rollback, .mark = sqlite_mark,
+	.unmark = sqlite_unmark, .verb = sqlite_verb,
+	.append = sqlite_append, .walk = sqlite_walk, .tops = sqlite_tops,
+	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint
+};

@@ -1,0 +1,200 @@
+/* store_sqlite_runs.c -- tables and verbs of runs, code, waits, approvals, events.
+ *
+ * runs.tail is the lsn of the run's last record as of its last change of state.
+ * While a run is `running` it may be behind; a crash is healed by looking through
+ * the journal from the lowest such tail (journal.tails). */
+#include "store_sqlite.h"
+
+static const char schema[] =
+"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+
+"CREATE TABLE journal(lsn INTEGER PRIMARY KEY, run INTEGER NOT NULL,"
+" prev INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
+" effect INTEGER NOT NULL, flags INTEGER NOT NULL, name TEXT, hash BLOB,"
+" fuel INTEGER NOT NULL, cost INTEGER NOT NULL, t INTEGER NOT NULL,"
+" took INTEGER NOT NULL, args BLOB, data BLOB);"
+
+"CREATE TABLE code(hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
+
+"CREATE TABLE runs(id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE,"
+" agent TEXT NOT NULL, version INTEGER NOT NULL, code TEXT NOT NULL,"
+" state TEXT NOT NULL, waiting_for TEXT, key TEXT, parent INTEGER,"
+" parent_seq INTEGER, input BLOB, output BLOB, error BLOB,"
+" steps INTEGER NOT NULL DEFAULT 0, cost INTEGER NOT NULL DEFAULT 0,"
+" tail INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
+" updated INTEGER NOT NULL, ended INTEGER, active_ms INTEGER NOT NULL"
+" DEFAULT 0);"
+"CREATE INDEX runs_open ON runs(state) WHERE ended IS NULL;"
+"CREATE UNIQUE INDEX runs_key ON runs(agent, key) WHERE key IS NOT NULL;"
+"CREATE INDEX runs_parent ON runs(parent) WHERE parent IS NOT NULL;"
+
+"CREATE TABLE timers(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
+" due INTEGER NOT NULL, PRIMARY KEY(run, seq)) WITHOUT ROWID;"
+"CREATE INDEX timers_due ON timers(due);"
+
+"CREATE TABLE waits(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
+" type TEXT NOT NULL, match TEXT, PRIMARY KEY(run, seq)) WITHOUT ROWID;"
+"CREATE INDEX waits_type ON waits(type);"
+
+"CREATE TABLE approvals(id TEXT PRIMARY KEY, kind TEXT NOT NULL, run INTEGER"
+" NOT NULL, seq INTEGER NOT NULL, agent TEXT NOT NULL, subject TEXT NOT NULL,"
+" proposal BLOB, digest TEXT NOT NULL, risk TEXT, deadline INTEGER,"
+" otherwise TEXT, state TEXT NOT NULL, value BLOB, decided_by TEXT,"
+" decided_at INTEGER, note TEXT, delivered INTEGER NOT NULL DEFAULT 0,"
+" created INTEGER NOT NULL) WITHOUT ROWID;"
+"CREATE INDEX approvals_open ON approvals(created) WHERE state = 'open';"
+"CREATE UNIQUE INDEX approvals_run ON approvals(run, seq);"
+
+"CREATE TABLE events(id INTEGER PRIMARY KEY, type TEXT NOT NULL, key TEXT,"
+" payload BLOB, time INTEGER NOT NULL, trust TEXT NOT NULL, state TEXT NOT"
+" NULL, run INTEGER);"
+"CREATE UNIQUE INDEX events_key ON events(type, key) WHERE key IS NOT NULL;"
+"CREATE INDEX events_new ON events(id) WHERE state = 'new';"
+
+"CREATE TABLE agents(name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT,"
+" updated INTEGER NOT NULL) WITHOUT ROWID;"
+
+"CREATE TABLE audit(id INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
+" who TEXT NOT NULL, what TEXT NOT NULL, subject TEXT, detail BLOB);";
+
+#define RUN_COLUMNS \
+	"id, run, agent, version, code, state, waiting_for, key, parent," \
+	" parent_seq, input AS \"input#codec\", output AS \"output#codec\"," \
+	" error AS \"error#codec\", steps, cost, tail, created, updated," \
+	" ended, active_ms"
+
+#define APPROVAL_COLUMNS \
+	"a.id, a.kind, a.run AS run_id, r.run, a.seq, a.agent, a.subject," \
+	" a.proposal AS \"proposal#codec\", a.digest, a.risk, a.deadline," \
+	" a.otherwise, a.state, a.value AS \"value#codec\", a.decided_by," \
+	" a.decided_at, a.note, a.created"
+
+static const struct sqlite_verb verbs[] = {
+	{ "code.put", "INSERT INTO code(hash, body) VALUES(:hash, :body)"
+	  " ON CONFLICT DO NOTHING", false },
+	{ "code.get", "SELECT body FROM code WHERE hash = :hash", false },
+
+	/* Runs. `key` makes an agent's runs unique by their event. */
+	{ "run.put", "INSERT INTO runs(id, run, agent, version, code, state,"
+	  " key, parent, parent_seq, input, tail, created, updated) VALUES("
+	  ":id, :run, :agent, :version, :code, :state, :key_opt, :parent_opt,"
+	  " :parent_seq_opt, :input_codec, :tail, :now, :now)", false },
+	{ "run.state", "UPDATE runs SET state = :state, waiting_for ="
+	  " :waiting_for_opt, tail = :tail, steps = :steps, cost = :cost,"
+	  " active_ms = :active_ms, updated = :now WHERE id = :id", true },
+	{ "run.end", "UPDATE runs SET state = :state, waiting_for = NULL,"
+	  " tail = :tail, steps = :steps, cost = :cost, active_ms = :active_ms,"
+	  " output = :output_codec_opt, error = :error_codec_opt,"
+	  " updated = :now, ended = :now WHERE id = :id", true },
+	{ "run.get", "SELECT " RUN_COLUMNS " FROM runs WHERE run = :run",
+	  false },
+	{ "run.by_id", "SELECT " RUN_COLUMNS " FROM runs WHERE id = :id",
+	  false },
+	{ "run.by_key", "SELECT " RUN_COLUMNS " FROM runs WHERE agent = :agent"
+	  " AND key = :key", false },
+	{ "run.prefix", "SELECT run FROM runs WHERE run >= :prefix AND run <"
+	  " :prefix || 'zzzz' ORDER BY run LIMIT 5", false },
+	{ "run.list", "SELECT " RUN_COLUMNS " FROM runs WHERE"
+	  " (:agent_opt IS NULL OR agent = :agent_opt)"
+	  " AND (:state_opt IS NULL OR state = :state_opt)"
+	  " AND (:since_opt IS NULL OR created >= :since_opt)"
+	  " AND (:text_opt IS NULL OR instr(lower(agent || ' ' ||"
+	  " coalesce(key, '') || ' ' || cast(coalesce(input, '') AS TEXT) ||"
+	  " ' ' || cast(coalesce(output, '') AS TEXT)), lower(:text_opt)))"
+	  " ORDER BY id DESC LIMIT :limit", false },
+	{ "run.open", "SELECT id, run, agent, state, waiting_for, tail FROM"
+	  " runs WHERE ended IS NULL ORDER BY id", false },
+	{ "run.children", "SELECT " RUN_COLUMNS " FROM runs WHERE parent = :id"
+	  " ORDER BY id", false },
+	{ "run.orphans", "SELECT DISTINCT p.id FROM runs p JOIN runs c ON"
+	  " c.parent = p.id WHERE p.ended IS NULL AND p.waiting_for = 'child'"
+	  " AND c.ended IS NOT NULL ORDER BY p.id", false },
+	{ "run.counts", "SELECT agent, state, count(*) AS n, sum(steps) AS"
+	  " steps, sum(cost) AS cost FROM runs GROUP BY agent, state ORDER BY"
+	  " agent, state", false },
+
+	{ "journal.tails", "SELECT run, max(lsn) AS tail FROM journal WHERE"
+	  " lsn > :since GROUP BY run", false },
+
+	{ "timer.put", "INSERT INTO timers(run, seq, due) VALUES(:run, :seq,"
+	  " :due) ON CONFLICT DO UPDATE SET due = excluded.due", false },
+	{ "timer.drop", "DELETE FROM timers WHERE run = :run AND seq = :seq",
+	  false },
+	{ "timer.drop_run", "DELETE FROM timers WHERE run = :run", false },
+	{ "timer.get", "SELECT due FROM timers WHERE run = :run AND seq = :seq",
+	  false },
+	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
+	  " ORDER BY due, run, seq LIMIT 1000", false },
+	{ "timer.next", "SELECT min(due) AS due FROM timers", false },
+
+	{ "wait.put", "INSERT INTO waits(run, seq, type, match) VALUES(:run,"
+	  " :seq, :type, :match_json_opt) ON CONFLICT DO NOTHING", false },
+	{ "wait.drop", "DELETE FROM waits WHERE run = :run AND seq = :seq",
+	  false },
+	{ "wait.drop_run", "DELETE FROM waits WHERE run = :run", false },
+	{ "wait.of_type", "SELECT run, seq, match AS \"match#json\" FROM waits"
+	  " WHERE type = :type ORDER BY run, seq", false },
+
+	/* Approvals. Deciding must find the approval still open. */
+	{ "approval.put", "INSERT INTO approvals(id, kind, run, seq, agent,"
+	  " subject, proposal, digest, risk, deadline, otherwise, state,"
+	  " created) VALUES(:id, :kind, :run, :seq, :agent, :subject,"
+	  " :proposal_codec, :digest, :risk_opt, :deadline_opt,"
+	  " :otherwise_opt, 'open', :now) ON CONFLICT DO NOTHING", false },
+	{ "approval.decide", "UPDATE approvals SET state = :state, value ="
+	  " :value_codec_opt, decided_by = :by, decided_at = :now, note ="
+	  " :note_opt WHERE id = :id AND state = 'open' AND digest = :digest",
+	  true },
+	{ "approval.close_run", "UPDATE approvals SET state = 'obsolete',"
+	  " decided_at = :now WHERE run = :run AND state = 'open'", false },
+	{ "approval.get", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
+	  " runs r ON r.id = a.run WHERE a.id = :id", false },
+	{ "approval.prefix", "SELECT id FROM approvals WHERE id >= :prefix AND"
+	  " id < :prefix || 'zzzz' ORDER BY id LIMIT 5", false },
+	{ "approval.open", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
+	  " runs r ON r.id = a.run WHERE a.state = 'open' ORDER BY a.created,"
+	  " a.id", false },
+	{ "approval.last", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
+	  " runs r ON r.id = a.run WHERE a.subject = :subject AND a.state IN"
+	  " ('approved', 'edited', 'rejected') ORDER BY a.decided_at DESC"
+	  " LIMIT 1", false },
+	{ "approval.of_command", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
+	  " JOIN runs r ON r.id = a.run WHERE a.run = :run AND a.seq = :seq",
+	  false },
+	{ "approval.deliver", "UPDATE approvals SET delivered = 1 WHERE run ="
+	  " :run AND seq = :seq", false },
+	{ "approval.undelivered", "SELECT DISTINCT a.run FROM approvals a JOIN"
+	  " runs r ON r.id = a.run WHERE a.state != 'open' AND a.delivered = 0"
+	  " AND r.ended IS NULL ORDER BY a.run", false },
+	{ "approval.of_run", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
+	  " JOIN runs r ON r.id = a.run WHERE a.run = :run ORDER BY a.seq",
+	  false },
+
+	/* Events. The key deduplicates for ever. */
+	{ "event.put", "INSERT INTO events(type, key, payload, time, trust,"
+	  " state) VALUES(:type, :key_opt, :payload_codec, :now, :trust,"
+	  " 'new') ON CONFLICT DO NOTHING", false },
+	{ "event.new", "SELECT id, type, key, payload AS \"payload#codec\","
+	  " time, trust FROM events WHERE state = 'new' ORDER BY id LIMIT 100",
+	  false },
+	{ "event.by_key", "SELECT id, type, key, state FROM events WHERE"
+	  " type = :type AND key = :key", false },
+	{ "event.done", "UPDATE events SET state = 'done' WHERE id = :id AND"
+	  " state = 'new'", true },
+
+	{ "agent.state", "INSERT INTO agents(name, state, reason, updated)"
+	  " VALUES(:name, :state, :reason_opt, :now) ON CONFLICT DO UPDATE SET"
+	  " state = excluded.state, reason = excluded.reason, updated ="
+	  " excluded.updated", false },
+	{ "agent.states", "SELECT name, state, reason, updated FROM agents",
+	  false },
+
+	{ "audit.put", "INSERT INTO audit(time, who, what, subject, detail)"
+	  " VALUES(:now, :who, :what, :subject_opt, :detail_codec_opt)", false },
+
+	{ "check.integrity", "SELECT integrity_check AS result FROM"
+	  " pragma_integrity_check", false },
+	{ NULL, NULL, false }
+};
+
+const struct sqlite_part sqlite_runs = { schema, verbs };

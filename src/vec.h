@@ -1,0 +1,56 @@
+/* vec.h -- exact nearest neighbours among int8 vectors.
+ *
+ * Vectors lie one behind the other, each padded with zeros to a stride that is a
+ * multiple of 32. Numbers are -127..127 (never -128, so that a product and its
+ * neighbour always fit). The score is the cosine; a vector of zeros scores 0.
+ *
+ * The scan is chosen once, by what the processor can do: AVX2, or plain C. Both
+ * give the same bits. */
+#ifndef KEEL_VEC_H
+#define KEEL_VEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VEC_DIM_MAX 4096
+
+struct vec_hit {
+	size_t at;		/* position in the arena */
+	float score;		/* cosine                */
+};
+
+/* Bytes from one vector to the next. */
+static inline size_t vec_stride(size_t dim)
+{
+	return (dim + 31) / 32 * 32;
+}
+
+/* Scale to the full range and round; false when a number is not finite. An
+ * all-zero vector stays so. */
+bool vec_quantise(const float *v, size_t dim, int8_t *out);
+
+/* 1 / length, or 0 for a vector of zeros. */
+float vec_inverse(const int8_t *v, size_t dim);
+
+/* Dot product over a stride's bytes. */
+int32_t vec_dot(const int8_t *a, const int8_t *b, size_t stride);
+
+/* The k nearest to `query` (padded like the arena; inverse[i] as vec_inverse)
+ * among the n vectors, best first, equal ones in the order of their positions.
+ * When mask is not NULL only positions whose bit is set take part. Returns how
+ * many hits were written, at most k. */
+size_t vec_top(const int8_t *arena, const float *inverse, size_t n,
+	       size_t stride, const int8_t *query, const uint64_t *mask,
+	       struct vec_hit *hits, size_t k);
+
+/* Keep the best k of many: add one to the n that are kept, return the new n; at
+ * the end put them in order, best first. */
+size_t vec_best(struct vec_hit *kept, size_t n, size_t k, struct vec_hit h);
+void vec_best_first(struct vec_hit *kept, size_t n);
+
+/* "avx2" or "plain"; and, for tests, choose "plain" (or NULL: the best again). */
+const char *vec_path(void);
+void vec_use(const char *path);
+
+#endif
