@@ -12,10 +12,6 @@ local null = json.null
 
 -- Values ----------------------------------------------------------------------------
 
-local function is_list(value)
-  return getmetatable(value) == json.array_mt or #value > 0
-end
-
 local function sorted_keys(value)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
@@ -42,7 +38,7 @@ function view.short(value)
   if type(value) == "string" then
     return (value:match("^%s*(.-)%s*$"):gsub("%s+", " "))
   end
-  if type(value) ~= "table" or next(value) == nil or is_list(value) then
+  if type(value) ~= "table" or next(value) == nil or json.is_list(value) then
     return (json.encode(value)) or tostring(value)
   end
   local parts = {}
@@ -77,7 +73,7 @@ function add_value(out, indent, head, value, width)
   if type(value) == "table" and next(value) ~= nil then
     local inner = head == "" and indent or indent .. "  "
     if head ~= "" then out[#out + 1] = indent .. (head:gsub(" $", "")) end
-    if is_list(value) then
+    if json.is_list(value) then
       for _, item in ipairs(value) do view.add_item(out, inner, item, width) end
     else
       for _, key in ipairs(sorted_keys(value)) do
@@ -85,7 +81,7 @@ function add_value(out, indent, head, value, width)
       end
     end
   elseif type(value) == "table" then
-    out[#out + 1] = indent .. head .. (is_list(value) and "[]" or "{}")
+    out[#out + 1] = indent .. head .. (json.is_list(value) and "[]" or "{}")
   else
     add_text(out, indent, head, scalar(value), width)
   end
