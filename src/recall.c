@@ -135,17 +135,37 @@ static int mark(void *arg, int64_t id, struct err *e)
 	return 0;
 }
 
-/* In GLOB a bracket opens a set of letters; in our patterns it is a bracket. */
+/* In our patterns only * is special; GLOB knows ? and [ besides. */
 static int add_pattern(struct buf *b, struct span pattern, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < pattern.n; i++)
-		if (pattern.p[i] == '[')
-			buf_str(b, "[[]");
+		if (pattern.p[i] == '[' || pattern.p[i] == '?')
+			buf_fmt(b, "[%c]", pattern.p[i]);
 		else
 			buf_byte(b, (unsigned char)pattern.p[i]);
 	return buf_err(b, e, "a pattern");
+}
+
+/* "kind/" and any key: what the cards can answer. */
+static bool whole_kind(struct span pattern)
+{
+	const char *slash = memchr(pattern.p, '/', pattern.n);
+
+	return slash != NULL && slash + 2 == pattern.p + pattern.n &&
+	       slash[1] == '*' &&
+	       memchr(pattern.p, '*', (size_t)(slash - pattern.p)) == NULL;
+}
+
+static void mark_kind(struct recall *r, struct span pattern, uint64_t *mask)
+{
+	uint32_t kind = names_find(&r->m->names, pattern.p, pattern.n - 2);
+	size_t i;
+
+	for (i = 0; i < r->shelf->n && kind != 0; i++)
+		if (r->shelf->cards[i].kind == kind)
+			set_bit(mask, i);
 }
 
 static int mark_fitting(struct recall *r, struct db *db, struct span pattern,
@@ -193,6 +213,8 @@ static int narrow(struct recall *r, struct db *db, struct err *e)
 	for (i = 0; i < q->allow_n && rc == 0; i++) {
 		if (every(q->allow[i]))
 			memset(m.mask, 0xff, cells * sizeof(*m.mask));
+		else if (whole_kind(q->allow[i]))
+			mark_kind(r, q->allow[i], m.mask);
 		else
 			rc = mark_fitting(r, db, q->allow[i], &m, e);
 	}

@@ -189,19 +189,20 @@ static void tf(const Fts5ExtensionApi *api, Fts5Context *row,
 	       sqlite3_context *out, int n, sqlite3_value **v)
 {
 	unsigned char counts[MEMORY_TERMS + 1] = { 0 };
-	int instances, i, phrase, column, offset;
+	int phrases = api->xPhraseCount(row), i, column, offset;
+	Fts5PhraseIter at;
 
 	(void)n;
 	(void)v;
-	if (api->xInstCount(row, &instances) != SQLITE_OK) {
-		sqlite3_result_error_nomem(out);
-		return;
+	for (i = 0; i < phrases && i < MEMORY_TERMS; i++) {
+		if (api->xPhraseFirst(row, i, &at, &column, &offset) != SQLITE_OK) {
+			sqlite3_result_error_nomem(out);
+			return;
+		}
+		for (; column >= 0; api->xPhraseNext(row, &at, &column, &offset))
+			if (column == 1 && counts[i] < 255)
+				counts[i]++;
 	}
-	for (i = 0; i < instances; i++)
-		if (api->xInst(row, i, &phrase, &column, &offset) == SQLITE_OK &&
-		    phrase <= MEMORY_TERMS && column == 1 &&
-		    counts[phrase] < 255)
-			counts[phrase]++;
 	sqlite3_result_blob(out, counts, sizeof(counts), SQLITE_TRANSIENT);
 }
 
