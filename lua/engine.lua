@@ -69,7 +69,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {},
+    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -150,7 +150,8 @@ end
 
 local function check_input(agent, input)
   if agent.manifest.input == nil then return true end
-  local ok, problems = schema.compile(agent.manifest.input, { decoded = true }):check(input)
+  agent.takes = agent.takes or schema.compile(agent.manifest.input, { decoded = true })
+  local ok, problems = agent.takes:check(input)
   if ok then return true end
   return nil, errors.new("K1011", { agent = agent.name, name = agent.name,
     detail = schema.describe(problems):gsub("\n.*", "") })
@@ -203,7 +204,7 @@ function engine:start(name, input, options)
     return nil, errors.from(message, code)
   end
   self.active[run.id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 
@@ -224,7 +225,7 @@ function engine:restore(id, tail)
   run.setup = setup
   bundle.sources(self, setup, run.handle)
   self.active[id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 
@@ -284,6 +285,33 @@ function engine:fire()
   self:task(function() self:set_timer() end)
 end
 
+-- ---- what handlers use ---------------------------------------------------------------
+
+--- Call `fn` once the result of this command is durable: an empty transaction submitted
+--- behind it becomes true after it.
+function engine:after(cmd, fn)
+  cmd.after = fn
+end
+
+--- The memory of this home.
+function engine:memory()
+  self.memories = self.memories or assert(require("memory").open(self.store, { clock = self.clock, ns = self.namespace }))
+  return self.memories
+end
+
+engine.namespace = "main"
+
+--- A skill by the hash a run is pinned to: { name, manifest, hash }.
+function engine:pinned_skill(name, source)
+  local current = self.library.skills[name]
+  if current and current.hash == source.hash then return current end
+  self.old_skills = self.old_skills or {}
+  if not self.old_skills[source.hash] then
+    self.old_skills[source.hash] = assert(library.of_source("skill", name, source.file, self.sources[source.hash]))
+  end
+  return self.old_skills[source.hash]
+end
+
 -- ---- performing ------------------------------------------------------------------------
 
 local command = {}
@@ -327,6 +355,11 @@ function engine:finish(cmd, value, err)
   if value == nil then value = json.null end
   local ok, message = run.handle:finish(cmd.tx, cmd.seq, failed, failed and plain_failure(err) or value,
     cmd.effect or "pure", cmd.cost or 0, self.clock())
+  if ok and cmd.after then
+    self:task(function()
+      if self:commit(self.store:tx()) then cmd.after() end
+    end)
+  end
   if ok then return end
   cmd.tx = self.store:tx()
   run:mark_running(self, cmd.tx)

@@ -271,6 +271,30 @@ static int l_store(lua_State *L)
 	return 1;
 }
 
+/* measure(n): keep the times of the next n commands */
+static int l_measure(lua_State *L)
+{
+	struct err e;
+
+	if (runner_measure(check_runner(L, 1)->rn,
+			   (size_t)luaL_checkinteger(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* measured() -> p50_us, p99_us, count */
+static int l_measured(lua_State *L)
+{
+	int64_t p50, p99;
+	size_t n = runner_measured(check_runner(L, 1)->rn, &p50, &p99);
+
+	lua_pushinteger(L, p50);
+	lua_pushinteger(L, p99);
+	lua_pushinteger(L, (lua_Integer)n);
+	return 3;
+}
+
 struct told {
 	lua_State *T;
 	int fn;
@@ -773,6 +797,7 @@ int bind_open_run(lua_State *L)
 	};
 	static const luaL_Reg runner_methods[] = {
 		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },
+		{ "measure", l_measure }, { "measured", l_measured },
 		{ "close", l_runner_close }, { "__gc", l_runner_close },
 		{ "__close", l_runner_close }, { NULL, NULL }
 	};

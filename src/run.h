@@ -76,6 +76,11 @@ void runner_close(struct runner *rn);
 /* Let runs that can go on do so, each for a slice; true while some still can. */
 bool runner_turn(struct runner *rn);
 
+/* Keep how long each of the next n commands took, from being issued until their
+ * result was handed to the script; and say it, in microseconds. */
+int runner_measure(struct runner *rn, size_t n, struct err *e);
+size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us);
+
 /* ---- a run ------------------------------------------------------------------ */
 
 struct run_options {

@@ -29,7 +29,41 @@ void runner_stop(struct runner *rn)
 void runner_close(struct runner *rn)
 {
 	runner_stop(rn);
+	free(rn->took);
 	free(rn);
+}
+
+int runner_measure(struct runner *rn, size_t n, struct err *e)
+{
+	int64_t *took = calloc(n ? n : 1, sizeof(*took));
+
+	if (took == NULL)
+		return err_set(e, ERR_NOMEM, "no memory to measure");
+	free(rn->took);
+	rn->took = took;
+	rn->took_room = n;
+	rn->took_n = 0;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us)
+{
+	size_t n = rn->took_n;
+
+	*p50_us = *p99_us = 0;
+	if (n == 0)
+		return 0;
+	qsort(rn->took, n, sizeof(*rn->took), by_number);
+	*p50_us = rn->took[n / 2];
+	*p99_us = rn->took[n - 1 - n / 100];
+	return n;
 }
 
 void runner_ready(struct runner *rn, struct run *r)
@@ -40,6 +74,7 @@ void runner_ready(struct runner *rn, struct run *r)
 	r->next_turn = NULL;
 	*rn->turn_end = r;
 	rn->turn_end = &r->next_turn;
+	rn->turns++;
 }
 
 void runner_forget(struct runner *rn, struct run *r)
@@ -51,20 +86,19 @@ void runner_forget(struct runner *rn, struct run *r)
 	while (*at != r)
 		at = &(*at)->next_turn;
 	*at = r->next_turn;
-	for (rn->turn_end = &rn->turn; *rn->turn_end != NULL; )
-		rn->turn_end = &(*rn->turn_end)->next_turn;
+	if (*at == NULL)
+		rn->turn_end = at;
 	r->queued = false;
+	rn->turns--;
 }
 
 /* One round: those that are ready now. Who becomes ready meanwhile, or has only
  * had its slice, is next. */
 bool runner_turn(struct runner *rn)
 {
+	size_t n = rn->turns;
 	struct run *r;
-	size_t n = 0;
 
-	for (r = rn->turn; r != NULL; r = r->next_turn)
-		n++;
 	while (rn->turn != NULL && n-- > 0) {
 		r = rn->turn;
 		runner_forget(rn, r);

@@ -60,7 +60,7 @@ static const char schema[] =
 
 /* ---- verbs ------------------------------------------------------------------- */
 
-#define ROW "SELECT m.id AS row, coalesce(m.name, 'mem_' || m.id) AS id, s.name"\
+#define ROW "SELECT m.id AS row, m.name, coalesce(m.name, 'mem_' || m.id) AS id, s.name"\
 	" AS ns, CASE m.layer WHEN 1 THEN 'working' WHEN 2 THEN 'session' ELSE"\
 	" 'long' END AS layer, m.kind, m.key, m.text, m.value AS"\
 	" \"value#codec\", m.tags AS \"tags#codec\", m.source AS"\
@@ -98,7 +98,7 @@ static const struct sqlite_verb verbs[] = {
 	  " THEN 'working' WHEN 2 THEN 'session' ELSE 'long' END AS layer,"
 	  " sum(m.gone IS NULL AND m.valid_to IS NULL AND (m.expires IS NULL OR"
 	  " m.expires > :now)) AS current, sum(m.gone IS NULL AND m.valid_to IS"
-	  " NOT NULL) AS superseded, sum(m.gone IS NULL AND m.expires <= :now)"
+	  " NOT NULL) AS superseded, coalesce(sum(m.gone IS NULL AND m.expires <= :now), 0)"
 	  " AS expired, sum(m.gone IS NOT NULL) AS forgotten, sum(coalesce("
 	  " length(CAST(m.text AS BLOB)), 0) + coalesce(length(m.value), 0) +"
 	  " coalesce(length(m.vector), 0)) AS bytes, max(m.created) AS newest"

@@ -76,13 +76,14 @@ function replay.check(self, id, options)
       result.equal, result.at, result.why = false, d.at, d.why
       result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
       result.new = d.new and { name = d.new }
-      result.file, result.line = d.file, d.line
+      -- a command made by a tail call has no line of its own left
+      result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
       over = true
     end,
   }
   local caps = bundle.caps(setup)
   caps.check_fuel = caps.check_fuel and not other
-  assert(handle:start(setup, prelude.text, caps))
+  assert(handle:start(setup, prelude.code, caps))
   while not over do loop.turn(true) end
   result.steps = handle:steps()
   self.replaying[row.id] = nil

@@ -1,0 +1,58 @@
+--- The fake of the outside world: every effect is a line of var/outbox.jsonl, written
+--- with its own fsync, outside the store. A key that is there already is not written
+--- again, so any op is idempotent by its key.
+local file = require "file"
+local json = require "json"
+local rfc3339 = require "rfc3339"
+
+local outbox = {}
+outbox.__index = outbox
+
+local function keys_in(path)
+  local keys = {}
+  for line in (file.read(path) or ""):gmatch("([^\n]*)\n") do
+    local row = json.decode(line)
+    if row and row.key then keys[row.adapter .. "\0" .. row.op .. "\0" .. row.key] = row end
+  end
+  return keys
+end
+
+--- `name` is the adapter's role: mail, billing, ...
+function outbox.open(e, name)
+  local self = setmetatable({ name = name, path = file.join(e.home, "var", "outbox.jsonl"), known = {} }, outbox)
+  e.outbox_keys = e.outbox_keys or keys_in(self.path)
+  self.keys = e.outbox_keys
+  return self
+end
+
+local function body_of(args)
+  local body = {}
+  for k, v in pairs(args) do
+    if k ~= "op" and k ~= "key" then body[k] = v end
+  end
+  return body
+end
+
+--- Any op is taken: the outbox stands for every service.
+function outbox:op(op)
+  local place = self.name .. "\0" .. op .. "\0"
+  return {
+    effect = "idempotent",
+    probe = function(_, key)
+      if self.keys[place .. key] then return "happened", { key = key, sent = true } end
+      return "not"
+    end,
+    perform = function(cmd, key)
+      if not self.keys[place .. key] then
+        local row = { adapter = self.name, op = op, key = key, body = body_of(cmd.args),
+          at = rfc3339.format(cmd.engine.clock()) }
+        local ok, message, code = file.append_sync(self.path, json.encode(row))
+        if not ok then return nil, { code = code, message = message } end
+        self.keys[place .. key] = row
+      end
+      return { key = key, sent = true }
+    end,
+  }
+end
+
+return outbox

@@ -1,0 +1,74 @@
+--- keel bench steps: R runs at once of S trivial steps of about 100 bytes, each durable
+--- before the next starts, beside bare SQLite commits of the same bytes.
+local clock = require "core.clock"
+local core = require "core.bench"
+local engine = require "engine"
+local errors = require "errors"
+local file = require "file"
+local loop = require "loop"
+
+local steps = {}
+
+local agent = [[
+return agent {
+  version = 1,
+  about = "a run of trivial steps",
+  caps = { instructions = 20000000, memory = "32MiB", wall = "60s" },
+  run = function(ctx, input)
+    local text = ("x"):rep(70)
+    for i = 1, input.steps do
+      ctx.step{ name = "s", run = function() return { n = i, text = text } end }
+    end
+    return input.steps
+  end,
+}
+]]
+
+local function scratch_home(path)
+  for _, folder in ipairs { "agents", "skills", "var" } do assert(file.mkdir(file.join(path, folder))) end
+  assert(file.write(file.join(path, "config.lua"), 'return { zone = "UTC" }\n'))
+  assert(file.write(file.join(path, "agents", "bench.lua"), agent))
+end
+
+local function start_all(e, count, per_run)
+  local failed
+  for _ = 1, count do
+    e:task(function()
+      local run, err = e:start("bench", { steps = per_run })
+      if not run then failed = failed or err end
+    end)
+  end
+  return function() return failed end
+end
+
+--- Options: runs, steps (a run), folder (a scratch folder on the disk to measure).
+-- Returns the figures of contracts section 3, or nil, err.
+function steps.measure(options)
+  local runs, per_run, folder = options.runs or 1, options.steps or 1000, options.folder
+  scratch_home(folder)
+  local fsync, message, code = core.fsync(file.join(folder, "var", "fsync.bin"), 200)
+  if not fsync then return nil, errors.from(message, code) end
+
+  local e, err = engine.open { home = folder }
+  if not e then return nil, err end
+  e.runner:measure(runs * per_run)
+  local cpu, began = clock.cpu_us(), clock.mono_us()
+  local failed = start_all(e, runs, per_run)
+  local ok
+  ok, err = e:drain()
+  local took, used = clock.mono_us() - began, clock.cpu_us() - cpu
+  local p50, p99, count = e.runner:measured()
+  local rss = core.rss()
+  e:close()
+  if not ok or failed() then return nil, err or failed() end
+
+  local group = math.min(runs, 1024)
+  local raw, raw_p50, raw_p99 = core.commits(file.join(folder, "var", "raw.db"),
+    math.min(runs * per_run, group * 2000), group, 96)
+  if not raw then return nil, errors.from(raw_p50, raw_p99) end
+  return { runs = runs, steps = per_run, total_steps = count, steps_per_s = math.floor(count * 1e6 / took),
+    p50_us = p50, p99_us = p99, cpu_us_per_step = used / count, rss_bytes = rss, fsync_p50_us = fsync,
+    raw_steps_per_s = math.floor(raw), raw_p50_us = raw_p50, raw_p99_us = raw_p99, raw_group = group }
+end
+
+return steps

@@ -1,0 +1,88 @@
+--- Watched folders: a new file is an event. `config.inbox` says which folder makes
+--- which event; the key is the message's id or the hash of the bytes, so a file is
+--- taken once for ever, also after a crash, and a changed note is a new event.
+local digest = require "core.digest"
+local errors = require "errors"
+local file = require "file"
+local mime = require "mime"
+
+local inbox = {}
+
+inbox.max_bytes = 25 << 20
+
+local function mail_payload(path, bytes)
+  local mail, err = mime.parse(bytes)
+  if not mail then
+    return nil, errors.new("K1012", { name = path, detail = err.message, file = path, line = err.line })
+  end
+  local payload = mime.event(mail, "sha256:" .. digest.sha256(bytes))
+  return payload, payload.message_id
+end
+
+local function text_payload(path, bytes)
+  if not utf8.len(bytes) then
+    return nil, errors.new("K1009", { name = path, detail = "it is not UTF-8 text" })
+  end
+  local hash = digest.sha256(bytes)
+  local name = path:match("([^/]*)$")
+  return { path = path, name = name, text = bytes, sha256 = hash, trust = "external" }, name .. "#sha256:" .. hash
+end
+
+--- The payload of the event that a file makes, and its key; or nil, err.
+function inbox.payload(path)
+  local bytes, message = file.read(path)
+  if not bytes then return nil, errors.new("K1009", { name = path, detail = message }) end
+  if #bytes > inbox.max_bytes then
+    return nil, errors.new("K1018", { name = path, limit = "25 MB" })
+  end
+  if path:match("%.eml$") then return mail_payload(path, bytes) end
+  return text_payload(path, bytes)
+end
+
+local function files_in(folder, found)
+  for _, name in ipairs(file.list(folder) or {}) do
+    local path = file.join(folder, name)
+    if name:sub(1, 1) ~= "." and file.kind(path) == "file" then found[#found + 1] = path end
+  end
+  return found
+end
+
+--- A file that did not change since it was looked at is not read again.
+local function unchanged(e, path)
+  e.seen_files = e.seen_files or {}
+  local bytes, changed = file.stat(path)
+  local mark = bytes and bytes .. "@" .. changed
+  if e.seen_files[path] == mark then return true end
+  e.seen_files[path] = mark
+  return false
+end
+
+local function take(e, kind, path)
+  local payload, key = inbox.payload(path)
+  if not payload then return nil, key end
+  if payload.path then payload.path = path:sub(#e.home + 2) end
+  local event, err = e:emit(kind, payload, { key = key, trust = "external" })
+  if not event then return nil, err end
+  return event.new
+end
+
+--- Publish what is new in the folders of config.inbox. Returns the number of new
+--- events and a list of { file, err }.
+function inbox.scan(e)
+  local count, problems = 0, {}
+  local kinds = {}
+  for kind in pairs(e.settings.inbox) do kinds[#kinds + 1] = kind end
+  table.sort(kinds)
+  for _, kind in ipairs(kinds) do
+    for _, path in ipairs(files_in(file.join(e.home, e.settings.inbox[kind]), {})) do
+      if not unchanged(e, path) then
+        local new, err = take(e, kind, path)
+        if err then problems[#problems + 1] = { file = path, err = err } end
+        if new then count = count + 1 end
+      end
+    end
+  end
+  return count, problems
+end
+
+return inbox
