@@ -360,8 +360,7 @@ local facts = {
 
 describe("Mail found in the wild", function()
   if not real_mail then
-    pending(absent)
-    return
+    it("is read", function() pending(absent) end)
   end
 
   for _, name in ipairs(names) do
