@@ -13,8 +13,16 @@ local library = {}
 library.__index = library
 
 local function play(setup, sources)
-  return clockless.play { setup = setup, sources = sources, prelude = prelude.text,
+  return clockless.play { setup = setup, sources = sources, prelude = prelude.code,
     instructions = 5000000, memory = 16 << 20, wall = 2000 }
+end
+
+--- What went wrong in a script: an error of ours, or whatever it raised itself.
+local function failure_text(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local message = tostring(value.message)
+  if not value.where or message:find("^[%w_/]+%.lua:%d+: ") then return message end
+  return value.where .. ": " .. message
 end
 
 --- What the script hands to agent{} or skill{}, functions as { ["$function"] = line }.
@@ -27,8 +35,7 @@ local function read_manifest(kind, source)
   if value.code == "instructions" or value.code == "memory" or value.code == "wall" then
     return nil, errors.new(value.code, { file = source.file, limit = "loading a script" })
   end
-  local message = value.where and value.where .. ": " .. value.message or value.message
-  return nil, manifest.source_error(message, source.text, source.file)
+  return nil, manifest.source_error(failure_text(value), source.text, source.file)
 end
 
 local function read_source(folder, name)
@@ -132,7 +139,7 @@ function library:try_skill(name, input, zone)
   local ok, value, code = play({ example = name, input = input, skills = kinds, zone = zone or "UTC" }, sources)
   if ok then return value end
   if ok == nil then return nil, errors.from(value, code) end
-  return nil, errors.new("K3007", { name = name, detail = (value.where and value.where .. ": " or "") .. value.message })
+  return nil, errors.new("K3007", { name = name, detail = failure_text(value) })
 end
 
 return library

@@ -7,10 +7,12 @@
 
 #include "bind_bench.h"
 #include "bind_core.h"
+#include "bind_program.h"
 #include "bind_file.h"
 #include "bind_budget.h"
 #include "bind_fetch.h"
 #include "bind_run.h"
+#include "bind_sandbox.h"
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_memory.h"
@@ -31,8 +33,9 @@ static int l_embedded_text(lua_State *L)
 	if (folder != NULL) {
 		lua_getglobal(L, "io");
 		lua_getfield(L, -1, "open");
-		lua_pushfstring(L, "%s/%s.lua", folder,
-				luaL_gsub(L, name, ".", "/"));
+		luaL_gsub(L, name, ".", "/");
+		lua_pushfstring(L, "%s/%s.lua", folder, lua_tostring(L, -1));
+		lua_remove(L, -2);
 		lua_call(L, 1, 1);
 		if (!lua_isnil(L, -1)) {
 			lua_getfield(L, -1, "read");
@@ -75,6 +78,8 @@ static const luaL_Reg halves[] = {
 	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
 	{ "core.vec", bind_open_vec },
+	{ "core.program", bind_open_program },
+	{ "core.sandbox", bind_open_sandbox },
 	{ NULL, NULL }
 };
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "host.h"
-#include "sandbox.h"
 
 #ifndef KEEL_VERSION
 #define KEEL_VERSION "0.0.0"
@@ -48,8 +47,6 @@ int main(int argc, char **argv)
 		puts("keel " KEEL_VERSION);
 		return 0;
 	}
-	if (argc >= 2 && strcmp(argv[1], "sandbox") == 0)
-		return sandbox_main(argc - 1, argv + 1);
 	L = host_open();
 	if (L == NULL) {
 		fputs("keel: no memory to start\n", stderr);

@@ -1,0 +1,113 @@
+local errors = require "errors"
+
+local max_input_bytes = 16 << 20
+
+local function read_all(path)
+  local handle, why = io.stdin, nil
+  if path ~= "-" then
+    handle, why = io.open(path, "rb")
+    if not handle then return nil, why:gsub("^.*: ", "") end
+  end
+  local text, message = handle:read(max_input_bytes + 1)
+  if path ~= "-" then handle:close() end
+  if text == nil and message then return nil, message end
+  return text or ""
+end
+
+local function json_input(path)
+  local name = path == "-" and "standard input" or path
+  local text, why = read_all(path)
+  if not text then return nil, errors.new("K1009", { name = name, detail = why }) end
+  if #text > max_input_bytes then
+    return nil, errors.new("K1018", { name = name, limit = "16 MB" })
+  end
+  local value, message = require("json").decode(text)
+  if message == nil then return value end
+  local line = message:match("line (%d+)")
+  return nil, errors.new("K1010", { detail = message, source = text,
+    file = path ~= "-" and path or nil, line = line and math.tointeger(tonumber(line)) })
+end
+
+local function input_of(args)
+  if args.input and args.file then
+    return nil, errors.new("K1004", { name = "--file", command = "run",
+      detail = "--input gives the input already" })
+  end
+  if args.input then return json_input(args.input) end
+  if args.file then
+    local payload, err = require("inbox").payload(args.file)
+    return payload, payload == nil and err or nil
+  end
+  return {}
+end
+
+local function print_steps(context, e, id, seen)
+  local log, err = e:log(id)
+  if not log then return nil, err end
+  local fresh = {}
+  for _, step in ipairs(log) do
+    local mark = step.seq .. step.state
+    if not seen[mark] then
+      seen[mark] = true
+      fresh[#fresh + 1] = step
+    end
+  end
+  if #fresh == 0 then return true end
+  if context.json then
+    for _, step in ipairs(fresh) do context.print_json { step = step } end
+  else
+    for _, step in ipairs(fresh) do
+      context.out(require("view").step_line(context.terminal, step))
+    end
+  end
+  io.stdout:flush()
+  return true
+end
+
+--- Turn the loop, showing steps, until the run is over or waits for somebody.
+local function follow(context, e, id)
+  local loop, clock = require "loop", require "core.clock"
+  local seen, shown = {}, clock.mono_us()
+  while true do
+    local ok, err = e:drain(function()
+      if clock.mono_us() - shown > 100000 then
+        print_steps(context, e, id, seen)
+        shown = clock.mono_us()
+      end
+    end)
+    print_steps(context, e, id, seen)
+    if not ok then return nil, err end
+    local run = e:describe(id)
+    if run.state ~= "waiting" or run.waiting_for ~= "timer" then return true end
+    loop.turn(true)
+  end
+end
+
+return {
+  about = "start an agent, and tell what came of it",
+  arguments = { { "agent", "AGENT" } },
+  flags = {
+    { "input", "FILE|-", "the input: a JSON file, or - for standard input" },
+    { "file", "PATH", "the input: a file as it is, such as a mail (.eml) or a note (.md)" },
+    { "follow", nil, "show steps as they are recorded, and wait for timers" },
+  },
+  notes = "Without --input or --file the input is {}. The run is durable from its first"
+    .. " moment: what is recorded is never done twice. Exit codes: 0 done, 1 rejected,"
+    .. " 3 the script failed, 4 a cap, 5 the budget, 6 it waits, 7 it needs you to"
+    .. " reconcile, 8 a provider.",
+  examples = { "keel run support_triage --file mail.eml",
+    "echo '{\"who\":\"Ana\"}' | keel run hello --input -" },
+  remote = true,
+  run = function(args, context)
+    local input, err = input_of(args)
+    if err then return nil, err end
+    local e, run, ok
+    e, err = context.engine()
+    if not e then return nil, err end
+    run, err = e:start(args.agent, input)
+    if not run then return nil, err end
+    if args.follow then ok, err = follow(context, e, run.run) else ok, err = e:drain() end
+    if not ok then return nil, err end
+    return require("outcome").report(context, e, e:describe(run.run))
+  end,
+}

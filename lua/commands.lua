@@ -1,0 +1,50 @@
+--- The commands: in which order help shows them, and where they are.
+local commands = {}
+
+--- Groups { title, name... }. A name whose module is not there is passed over.
+commands.groups = {
+  { "agents at work", "run", "runs", "show", "replay", "why", "emit", "schedule" },
+  { "your decisions", "inbox", "approve", "reject", "snooze", "recall", "reconcile",
+    "pause", "resume", "cancel", "fork" },
+  { "what is there", "agents", "records", "memory", "budget", "costs", "audit" },
+  { "writing agents", "init", "dev", "test", "case", "model", "sandbox", "lua", "repl",
+    "demo", "bench" },
+  { "the engine", "serve", "doctor", "backup", "restore", "explain", "version", "help" },
+}
+
+--- A command as a table, or as the function that reads its own words; nil when
+-- there is none of that name.
+function commands.find(name)
+  if not name:find("^%l[%l%d]*$") then return nil end
+  local ok, command = pcall(require, "command." .. name)
+  if ok then return command end
+  local missing = ("module 'command.%s' not found"):format(name)
+  if command:sub(1, #missing) == missing then return nil end
+  error(command, 0)
+end
+
+--- The groups with what is there: { title, rows = { { name, command } ... } }.
+function commands.present()
+  local groups = {}
+  for _, group in ipairs(commands.groups) do
+    local rows = {}
+    for i = 2, #group do
+      local command = commands.find(group[i])
+      if command then rows[#rows + 1] = { group[i], command } end
+    end
+    if #rows > 0 then groups[#groups + 1] = { title = group[1], rows = rows } end
+  end
+  return groups
+end
+
+--- The error for a name that is none, with the nearest that is.
+function commands.unknown(name)
+  local known = {}
+  for _, group in ipairs(commands.present()) do
+    for _, row in ipairs(group.rows) do known[#known + 1] = row[1] end
+  end
+  return require("errors").new("K1001", { name = name,
+    suggestion = require("suggest").nearest(name, known) })
+end
+
+return commands

@@ -1,0 +1,326 @@
+--- How runs, steps, values, questions and errors look to a person.
+--
+-- Everything that comes from a script, a mail or a model goes through the
+-- terminal's `escape`, `fit` or `wrap` on its way, so it cannot leave its place.
+
+local json = require "json"
+local terminal = require "terminal"
+
+local view = {}
+
+local null = json.null
+
+-- Values ----------------------------------------------------------------------------
+
+local function is_list(value)
+  return getmetatable(value) == json.array_mt or #value > 0
+end
+
+local function sorted_keys(value)
+  local keys = {}
+  for key in pairs(value) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
+--- A string that could be read as something else is shown in quotes.
+local function needs_quotes(text)
+  return text == "" or text:find("^%s") or text:find("%s$") or tonumber(text)
+    or text == "true" or text == "false" or text == "null"
+end
+
+local function scalar(value)
+  if value == nil or value == null then return "null" end
+  if type(value) ~= "string" then return json.encode(value) or tostring(value) end
+  return needs_quotes(value) and json.encode(value) or value
+end
+
+--- A value in one line, for a table's cell; "" for nothing. The fields of an object
+-- stand side by side: "label: billing, sure: 0.9".
+function view.short(value)
+  if json.absent(value) then return "" end
+  if type(value) == "string" then
+    return (value:match("^%s*(.-)%s*$"):gsub("%s+", " "))
+  end
+  if type(value) ~= "table" or next(value) == nil or is_list(value) then
+    return (json.encode(value)) or tostring(value)
+  end
+  local parts = {}
+  for i, key in ipairs(sorted_keys(value)) do
+    local field = value[key]
+    local text = type(field) == "string" and view.short(field) or json.encode(field)
+    parts[i] = ("%s: %s"):format(key, text)
+  end
+  return table.concat(parts, ", ")
+end
+
+local add_value
+
+local function add_text(out, indent, head, text, width)
+  local room = math.max(width - #indent, 20)
+  local first = text:find("\n", 1, true) == nil
+    and terminal.columns(head) + terminal.columns(terminal.escape(text)) <= room
+  if first then
+    out[#out + 1] = indent .. head .. terminal.escape(text)
+    return
+  end
+  out[#out + 1] = indent .. (head:gsub(" $", "")) .. (head == "" and "" or " |")
+  local inner = head == "" and indent or indent .. "  "
+  out[#out] = head == "" and nil or out[#out]
+  for _, line in ipairs(terminal.wrap(text, room - 2)) do
+    out[#out + 1] = line:find("%S") and inner .. line or ""
+  end
+end
+
+--- `head` is what stands before the value on its first line: "key: " or "- ".
+function add_value(out, indent, head, value, width)
+  if type(value) == "table" and next(value) ~= nil then
+    local inner = head == "" and indent or indent .. "  "
+    if head ~= "" then out[#out + 1] = indent .. (head:gsub(" $", "")) end
+    if is_list(value) then
+      for _, item in ipairs(value) do view.add_item(out, inner, item, width) end
+    else
+      for _, key in ipairs(sorted_keys(value)) do
+        add_value(out, inner, terminal.escape(key) .. ": ", value[key], width)
+      end
+    end
+  elseif type(value) == "table" then
+    out[#out + 1] = indent .. head .. (is_list(value) and "[]" or "{}")
+  else
+    add_text(out, indent, head, scalar(value), width)
+  end
+end
+
+--- An item of a list: the dash stands on the line of its first field.
+function view.add_item(out, indent, item, width)
+  if type(item) ~= "table" or next(item) == nil then
+    return add_value(out, indent, "- ", item, width)
+  end
+  local inner = {}
+  add_value(inner, indent .. "  ", "", item, width)
+  inner[1] = indent .. "- " .. inner[1]:sub(#indent + 3)
+  table.move(inner, 1, #inner, #out + 1, out)
+end
+
+--- A value as indented text, as in YAML, one that nobody can mistake for our own
+-- lines. Returns text ending in a newline.
+function view.value(value, width, indent)
+  local out = {}
+  indent = (" "):rep(indent or 0)
+  add_value(out, indent, "", value, math.min(width, 100))
+  return table.concat(out, "\n") .. "\n"
+end
+
+-- Errors ------------------------------------------------------------------------------
+
+--- What errors.lua says of an error, with every part made harmless. A second line
+-- of a message is indented, so that it cannot pose as ours.
+function view.problem(context, err)
+  local copy = {}
+  for key, value in pairs(err) do copy[key] = value end
+  copy.message = table.concat(terminal.lines(err.message), "\n    ")
+  copy.file = err.file and terminal.escape(err.file)
+  copy.suggestion = err.suggestion and terminal.escape(err.suggestion)
+  copy.next = terminal.escape(err.next):gsub("^keel (.*)$", context.command)
+  if err.source then
+    copy.source = table.concat(terminal.lines(err.source:gsub("\n*$", "")), "\n")
+  end
+  local text = tostring(setmetatable(copy, getmetatable(err)))
+  local t = terminal.new { fd = 2, no_color = context.no_color, getenv = context.getenv }
+  return (text:gsub("^[^\n:]+:", function(head) return t:style("bad", head) end, 1))
+end
+
+-- Runs ----------------------------------------------------------------------------------
+
+local state_style = {
+  done = "good", failed = "bad", rejected = "warn", compensated = "warn",
+  cancelled = "warn", waiting = "warn", needs_reconciliation = "bad",
+  diverged = "bad", quarantined = "bad",
+}
+
+function view.state_style(state) return state_style[state] end
+
+local waits = { approval = "your decision", timer = "its time", event = "an event",
+  model = "a model", child = "a run it started", budget = "room in the budget",
+  paused = "being resumed" }
+
+--- "done", "waiting for your decision".
+function view.state_text(run)
+  local text = run.state:gsub("_", " ")
+  if run.state == "waiting" and not json.absent(run.waiting_for) then
+    return text .. " for " .. (waits[run.waiting_for] or run.waiting_for)
+  end
+  return text
+end
+
+local function count(n, one, many)
+  return ("%d %s"):format(n, n == 1 and one or many or one .. "s")
+end
+view.count = count
+
+--- What a run took: "7 steps, 1.2 s, $0.0062".
+function view.effort(run)
+  return table.concat({ count(run.steps or 0, "step"), terminal.took(run.ms or 0),
+    terminal.money(run.cost_picousd) }, ", ")
+end
+
+--- The first line about a run.
+function view.head(t, run)
+  local version = not json.absent(run.version) and "@" .. tostring(run.version) or ""
+  return ("%s  %s%s  %s  %s\n"):format(t:style("strong", terminal.escape(run.run)),
+    terminal.escape(run.agent), version,
+    t:style(state_style[run.state], terminal.escape(view.state_text(run))),
+    t:style("dim", view.effort(run)))
+end
+
+--- Milliseconds of a time that may be RFC 3339 or milliseconds already.
+function view.ms(time)
+  if type(time) == "string" then return (require("rfc3339").parse(time)) end
+  return math.type(time) and math.floor(time) or nil
+end
+
+--- The runs of a list as a table.
+function view.runs(t, list, now_ms)
+  local rows = {}
+  for i, run in ipairs(list) do
+    local created = view.ms(run.created)
+    rows[i] = { run.run, run.agent, view.state_text(run), run.steps or 0,
+      terminal.took(run.ms), terminal.money(run.cost_picousd),
+      created and terminal.relative(created, now_ms) or "",
+      view.short(type(run.error) == "table" and run.error.message or run.output),
+      state = run.state }
+  end
+  return t:table({
+    { "run", style = "name" }, { "agent", shrink = true, least = 8 },
+    { "state", style = function(_, row) return state_style[row.state] end },
+    { "steps", right = true }, { "time", right = true }, { "cost", right = true },
+    { "began", right = true }, { "result", shrink = true, least = 12, most = 60 },
+  }, rows)
+end
+
+local mark = { failed = "failed", intent = "open", pending = "open" }
+
+--- The log of a run as a table: when each step began, what it was, how long it took.
+function view.log(t, log, began_ms)
+  local rows = {}
+  for i, step in ipairs(log) do
+    local at = view.ms(step.t)
+    local cost = tonumber(step.cost_picousd) or 0
+    local what = view.step_name(step)
+    rows[i] = { step.seq, at and began_ms and "+" .. terminal.took(math.max(at - began_ms, 0))
+      or "", what, terminal.took(step.ms), cost ~= 0 and terminal.money(cost) or "",
+      (step.attempts or 1) > 1 and "x" .. step.attempts or "", mark[step.state] or "",
+      view.short(step.result), state = step.state }
+  end
+  return t:table({
+    { "step", right = true }, { "at", right = true, style = "dim" },
+    { "what", shrink = true, least = 12, most = 48 }, { "took", right = true },
+    { "cost", right = true }, { "tries", right = true },
+    { "", style = function(_, row) return state_style[row.state] end },
+    { "result", shrink = true, least = 16, most = 120, style = "dim" },
+  }, rows, { indent = 2 })
+end
+
+--- One step on a line of its own, as it is recorded.
+function view.step_line(t, step)
+  local result = view.short(step.result)
+  local head = ("%4d  %s"):format(step.seq, terminal.escape(view.step_name(step)))
+  local state = step.state == "done" and "" or "  " .. step.state
+  return t:style(state_style[step.state] ~= "good" and state_style[step.state] or nil, head .. state)
+    .. t:style("dim", terminal.fit(("  %s  %s"):format(terminal.took(step.ms), result),
+      math.min(t.width, 160) - terminal.columns(head .. state))) .. "\n"
+end
+
+--- The log with every argument and result in full.
+function view.full_log(t, log, began_ms)
+  local out = {}
+  for _, step in ipairs(log) do
+    local at = view.ms(step.t)
+    local facts = { step.state, terminal.took(step.ms) }
+    if at and began_ms then facts[#facts + 1] = "at +" .. terminal.took(math.max(at - began_ms, 0)) end
+    if (tonumber(step.cost_picousd) or 0) ~= 0 then
+      facts[#facts + 1] = terminal.money(step.cost_picousd)
+    end
+    out[#out + 1] = ("%4d  %s  %s\n"):format(step.seq,
+      t:style("strong", terminal.escape(view.step_name(step))),
+      t:style("dim", table.concat(facts, ", ")))
+    for _, part in ipairs { "args", "result" } do
+      if not json.absent(step[part]) then
+        out[#out + 1] = "      " .. part .. "\n" .. view.value(step[part], t.width, 8)
+      end
+    end
+  end
+  return table.concat(out)
+end
+
+--- "skill classify", "sleep": kind and name, once when they are the same.
+function view.step_name(step)
+  if json.absent(step.name) or step.name == "" or step.name == step.kind then
+    return step.kind
+  end
+  return step.kind .. " " .. step.name
+end
+
+-- Questions ---------------------------------------------------------------------------------
+
+--- When a question ends by itself, and how.
+local function deadline_text(item, now_ms)
+  local due = not json.absent(item.deadline) and view.ms(item.deadline)
+  if not due then return "no deadline" end
+  local otherwise = json.absent(item.otherwise) and "hold" or item.otherwise
+  return ("%s, otherwise %s"):format(terminal.relative(due, now_ms), view.short(otherwise))
+end
+
+--- What an agent asks of its owner: the question, the proposal, the answers as
+-- commands to type. `number` is its place in a list, or nil.
+function view.question(context, item, number)
+  local t = context.terminal
+  local indent = number and 4 or 2
+  local left = (" "):rep(indent)
+  local out = {}
+  local function add(text) out[#out + 1] = text end
+  local head = number and ("%2d  "):format(number) or "  "
+  add(head .. t:style("strong", terminal.fit(item.subject or item.kind, t.width - indent)))
+  local facts = { item.id, item.agent, "run " .. tostring(item.run) }
+  if not json.absent(item.risk) then facts[#facts + 1] = "risk " .. view.short(item.risk) end
+  facts[#facts + 1] = deadline_text(item, context.now())
+  if not json.absent(item.digest) then
+    facts[#facts + 1] = "digest " .. tostring(item.digest):sub(1, 12)
+  end
+  for _, line in ipairs(terminal.wrap(table.concat(facts, "  "), t.width - indent)) do
+    add(left .. t:style("dim", line))
+  end
+  add("")
+  if not json.absent(item.proposal) then
+    add((view.value(item.proposal, t.width, indent + 2):gsub("\n$", "")))
+    add("")
+  end
+  if not json.absent(item.diff) and #item.diff > 0 then
+    add(left .. t:style("dim", "other than you decided last time"))
+    for _, change in ipairs(item.diff) do
+      add(terminal.fit(("%s  %s: %s -> %s"):format(left, change.path, view.short(change.from),
+        view.short(change.to)), t.width))
+    end
+    add("")
+  end
+  local id = terminal.escape(item.id)
+  for _, row in ipairs {
+    { "approve", "approve " .. id },
+    { "change ", "approve " .. id .. " --edit-file FILE" },
+    { "reject ", "reject " .. id },
+  } do
+    add(left .. t:style("dim", row[1]) .. "  " .. context.command(row[2]))
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+--- "next:" and what to type.
+function view.next(context, ...)
+  local out = {}
+  for i, text in ipairs { ... } do
+    out[i] = (i == 1 and "next  " or "      ") .. context.command(text) .. "\n"
+  end
+  return table.concat(out)
+end
+
+return view
