@@ -26,8 +26,9 @@ local answers = require "model.answer"
 local price = require "model.price"
 local request = require "model.request"
 local retry = require "model.retry"
-local sse = require "sse"
 local tiers = require "model.tiers"
+local ndjson = require "ndjson"
+local sse = require "sse"
 
 local model = {}
 model.__index = model
@@ -146,7 +147,8 @@ end
 --- Feeds the pieces of a streamed reply; `stream.failure` is set when it goes wrong.
 local function new_stream(entry, asked)
   local stream = { joined = entry.dialect.stream(), said = false }
-  local parser = sse.new(function(event)
+  local wanted = entry.dialect.stream_kind
+  local parser = (wanted == "ndjson" and ndjson or sse).new(function(event)
     if stream.failure then return end
     local text, message, code = stream.joined.event(event)
     if not text then
@@ -158,12 +160,15 @@ local function new_stream(entry, asked)
   end)
   function stream.take(piece, status, headers)
     local kind = headers["content-type"] or ""
-    if status ~= 200 or not kind:lower():find("event-stream", 1, true) then
+    if status ~= 200 or not kind:lower():find(wanted, 1, true) then
       stream.other = (stream.other or "") .. piece
       return
     end
     local ok, message, code = parser:feed(piece)
     if not ok then stream.failure = stream.failure or { code = code, message = message } end
+  end
+  function stream.finish()
+    if parser.finish and not stream.failure then parser:finish() end
   end
   return stream
 end
@@ -173,6 +178,7 @@ local function stream_answer(entry, asked, stream, reply)
     reply.body = stream.other
     return whole_answer(entry, asked, reply)
   end
+  stream.finish()
   local answer, message, code, usage, text = stream.joined.answer()
   local failure = stream.failure
   if not failure and answer then return answer end

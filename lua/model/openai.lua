@@ -6,40 +6,26 @@
 --   reply(decoded) -> answer | nil, message, code
 --   failure(status, decoded or nil) -> code, message
 --   adapt(traits, status, text, asked) -> true when another try may fit this server
---   stream() -> { event(event), answer() }
+--   stream() -> { event(event), answer() }, and stream_kind, the content type of a stream:
+--              "event-stream" (event gets what sse.lua tells) or "ndjson" (a line)
 -- An answer is { text, stop = "end"|"length"|"filtered"|"tools", refusal, model, usage }
 -- with usage {input, output, cached, written, reasoning} or nil when it was not told.
 local json = require "json"
+local wire = require "model.wire"
 
-local openai = {}
+local present, field = wire.present, wire.field
+
+local openai = { stream_kind = "event-stream", default_url = "https://api.openai.com/v1" }
 
 local stops = { stop = "end", length = "length", content_filter = "filtered", tool_calls = "tools", function_call = "tools" }
 
---- nil for null and absent.
-local function present(value)
-  if value == json.null then return nil end
-  return value
-end
-
-local function field(t, ...)
-  for _, key in ipairs { ... } do
-    if type(t) ~= "table" then return nil end
-    t = present(t[key])
-  end
-  return t
-end
-
 -- ---- asking --------------------------------------------------------------------
-
-local function instruction(schema)
-  return "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n" .. assert(json.encode(schema))
-end
 
 local function messages_of(asked, traits)
   local list = {}
   local system = asked.system
   if asked.schema ~= nil and traits.plain_schema then
-    system = (system and system .. "\n\n" or "") .. instruction(asked.schema)
+    system = (system and system .. "\n\n" or "") .. wire.instruction(asked.schema)
   end
   if system then list[1] = { role = "system", content = system } end
   for _, message in ipairs(asked.messages) do list[#list + 1] = { role = message.role, content = message.content } end
@@ -61,7 +47,7 @@ function openai.request(asked, entry, traits)
   end
   local headers = { ["content-type"] = "application/json", accept = asked.on_text and "text/event-stream" or "application/json" }
   if entry.key ~= "" then headers.authorization = "Bearer " .. entry.key end
-  return entry.base_url:gsub("/+$", "") .. "/chat/completions", headers, body
+  return wire.url(entry.base_url, "/chat/completions"), headers, body
 end
 
 --- A 400 may only mean that the server is older or newer than our idea of it.
@@ -185,7 +171,8 @@ function openai.stream()
 
   function stream.answer()
     local text, usage = table.concat(stream.texts), usage_of(stream.usage)
-    if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", usage, text end
+    -- usage told before a cut may be a running sum: it is not the bill
+    if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text end
     local refusal = table.concat(stream.refusals)
     return { text = text, stop = stops[stream.finish] or "end", refusal = refusal ~= "" and refusal or nil,
       model = type(stream.model) == "string" and stream.model or nil, usage = usage }

@@ -7,8 +7,6 @@ local settings = require "settings"
 
 local tiers = {}
 
-local default_urls = { openai = "https://api.openai.com/v1" }
-
 -- ---- taking turns ---------------------------------------------------------------
 
 local turns = {}
@@ -40,7 +38,7 @@ end
 --- A candidate of a tier; `problem` says why it cannot be called.
 local function candidate(config, raw)
   local entry = {
-    provider = raw.provider, model = raw.model, base_url = raw.base_url or default_urls[raw.provider],
+    provider = raw.provider, model = raw.model, base_url = raw.base_url,
     context = raw.context, max_output = raw.max_output, timeout_ms = raw.timeout_ms, traits = {},
     turns = setmetatable({ out = 0, most = raw.max_parallel or 8, queue = {} }, turns),
   }
@@ -50,14 +48,14 @@ local function candidate(config, raw)
     return entry
   end
   entry.dialect = dialect
-  if not entry.base_url then entry.problem = "it has no base_url" end
+  entry.base_url = entry.base_url or dialect.default_url
   local why
   entry.price, why = price.read(raw.price)
   if not entry.price then entry.problem = why end
   entry.key, why = read_key(config, raw)
   if not entry.key then entry.problem = why and why.message or "its key cannot be read" end
-  -- the newer name of the limit, which the first server wants and the others may not know
-  entry.traits.completion_tokens = entry.base_url == default_urls.openai
+  -- the newer name of the limit, which its inventor wants and the others may not know
+  entry.traits.completion_tokens = raw.provider == "openai" and entry.base_url == dialect.default_url
   return entry
 end
 
