@@ -23,7 +23,8 @@
 --   would do harm, say `step(name, fn, { once = true })`: the intent is durable before
 --   fn is called, and after a crash nobody guesses. `probe(key)`, if there is one, says
 --   true and the result (it happened), or false (it did not: do it). Otherwise c:run
---   returns nil, message, "unknown", until a person says so with c:settle.
+--   returns nil, message, "unknown", until a person says so with c:settle. The same
+--   when fn raises: what it did until then, nobody knows.
 -- * Steps are known by their position. A script that was changed so that another
 --   step stands where one was recorded is stopped by an error that names both. What
 --   decides which steps come (time, chance, files) belongs inside a step.
