@@ -251,7 +251,7 @@ function Checkpoint:settle(name, happened, result)
   rows, message, code = self.store:read("checkpoint.unknown", { name = name })
   if not rows then return nil, message, code end
   local step = rows[1]
-  if not step then return nil, name .. " has no step that waits for an answer", "notfound" end
+  if not step then return nil, name .. " has no step that waits for an answer", "not_found" end
   if not happened then return self:change("checkpoint.withdraw", { run = name, seq = step.seq }) end
   return self:change("checkpoint.step", { run = name, id = found.id, seq = step.seq, name = step.name,
     result_codec = written(result), took = 0 })
@@ -267,12 +267,12 @@ function Checkpoint:list()
 end
 
 --- The recorded steps of a run in order: { seq, name, result, t, took_us }; a step
--- that waits for c:settle has `unknown = true`. No such run: nil, message, "notfound".
+-- that waits for c:settle has `unknown = true`. No such run: nil, message, "not_found".
 function Checkpoint:log(name)
   check_name("log", name, 2)
   local found, message, code = self:find(name)
   if found == nil then return nil, message, code end
-  if not found then return nil, "no run named " .. name, "notfound" end
+  if not found then return nil, "no run named " .. name, "not_found" end
   local list, row = {}, nil
   repeat
     row, message, code = self:step_at(name, #list + 1)

@@ -238,9 +238,9 @@ describe("a script with durable steps", function()
     assert.equal(2, count)
   end)
 
-  it("says notfound for the log of a run that is not there", function()
+  it("says not_found for the log of a run that is not there", function()
     local log, message, code = c:log "nothing"
-    assert.same({ nil, "no run named nothing", "notfound" }, { log, message, code })
+    assert.same({ nil, "no run named nothing", "not_found" }, { log, message, code })
   end)
 
   it("raises for arguments that make no sense, at the caller's line", function()
@@ -343,9 +343,9 @@ describe("a step that may happen only once", function()
   end)
 
   it("needs no answer where none is waited for", function()
-    assert.equal("notfound", select(3, c:settle("pay", true)))
+    assert.equal("not_found", select(3, c:settle("pay", true)))
     c:run("pay", function() end)
-    assert.equal("notfound", select(3, c:settle("pay", false)))
+    assert.equal("not_found", select(3, c:settle("pay", false)))
     assert.is_false((pcall(c.settle, c, "pay")))
   end)
 end)

@@ -237,15 +237,15 @@ int codec_member(const void *p, size_t n, const char *key,
 
 void codec_float_text(double v, char out[32])
 {
-	int digits;
+	int digits, n = 0;
 
 	for (digits = 15; digits <= 17; digits++) {
-		snprintf(out, 32, "%.*g", digits, v);
+		n = snprintf(out, 32, "%.*g", digits, v);
 		if (strtod(out, NULL) == v)
 			break;
 	}
 	if (strpbrk(out, ".eEn") == NULL)
-		strcat(out, ".0");
+		snprintf(out + n, 32 - (size_t)n, ".0");
 }
 
 static bool follows(const unsigned char *s, size_t n, size_t count)

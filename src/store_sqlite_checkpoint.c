@@ -1,4 +1,4 @@
-/* store_sqlite_steps.c -- tables and verbs of lua/checkpoint.lua.
+/* store_sqlite_checkpoint.c -- tables and verbs of lua/checkpoint.lua.
  *
  * Steps of trusted scripts do not lie in the journal. A journal record belongs to
  * a run of an agent: it names a pinned version of sandboxed code that the engine
