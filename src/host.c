@@ -16,6 +16,9 @@
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_memory.h"
+#include "bind_socket.h"
+#include "bind_supervise.h"
+#include "bind_watch.h"
 #include "bind_words.h"
 #include "embed.h"
 
@@ -77,6 +80,9 @@ static const luaL_Reg halves[] = {
 	{ "core.fetch", bind_open_fetch },
 	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
+	{ "core.watch", bind_open_watch },
+	{ "core.socket", bind_open_socket },
+	{ "core.supervise", bind_open_supervise },
 	{ "core.vec", bind_open_vec },
 	{ "core.program", bind_open_program },
 	{ "core.sandbox", bind_open_sandbox },

@@ -84,6 +84,7 @@ struct runner {
 	struct run *runs;
 	struct run *turn, **turn_end;
 	int64_t (*now_ms)(void), (*mono_us)(void);
+	_Atomic int64_t *mark;	/* runner_mark    */
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
 };
