@@ -66,16 +66,17 @@ local function take(e, kind, path)
   return event.new
 end
 
---- Publish what is new in the folders of config.inbox. Returns the number of new
+--- Publish what is new in the folders of config.inbox: all of it, or the files of the
+--- set `only` (whole ones: others may still be written). Returns the number of new
 --- events and a list of { file, err }.
-function inbox.scan(e)
+function inbox.scan(e, only)
   local count, problems = 0, {}
   local kinds = {}
   for kind in pairs(e.settings.inbox) do kinds[#kinds + 1] = kind end
   table.sort(kinds)
   for _, kind in ipairs(kinds) do
     for _, path in ipairs(files_in(file.join(e.home, e.settings.inbox[kind]), {})) do
-      if not unchanged(e, path) then
+      if (not only or only[path]) and not unchanged(e, path) then
         local new, err = take(e, kind, path)
         if err then problems[#problems + 1] = { file = path, err = err } end
         if new then count = count + 1 end
