@@ -39,10 +39,21 @@ function inbox.payload(path)
   return text_payload(path, bytes)
 end
 
+--- Names that programs use while a file is not finished; hidden ones are not ours
+--- either.
+local unfinished = { "^%.", "~$", "%.new$", "%.tmp$", "%.part$", "%.partial$", "%.crdownload$" }
+
+local function is_finished(name)
+  for _, pattern in ipairs(unfinished) do
+    if name:find(pattern) then return false end
+  end
+  return true
+end
+
 local function files_in(folder, found)
   for _, name in ipairs(file.list(folder) or {}) do
     local path = file.join(folder, name)
-    if name:sub(1, 1) ~= "." and file.kind(path) == "file" then found[#found + 1] = path end
+    if is_finished(name) and file.kind(path) == "file" then found[#found + 1] = path end
   end
   return found
 end

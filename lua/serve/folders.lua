@@ -1,5 +1,6 @@
 --- The folders of a home, watched: new files in the inbox become events, saved agents
 --- and skills become the ones that new runs use.
+local clock = require "core.clock"
 local core = require "core.watch"
 local errors = require "errors"
 local file = require "file"
@@ -10,27 +11,46 @@ local loop = require "loop"
 local folders = {}
 folders.__index = folders
 
---- Editors save in several moves, and programs drop files in bursts.
-local scan_after_ms, reload_after_ms = 5, 40
+--- A file is looked at when it lay still for so long: who saves safely writes beside
+--- and renames, and the name beside is none of ours. Editors save in several moves.
+local still_ms, reload_after_ms = 40, 40
 
 -- ---- the inbox ---------------------------------------------------------------------
 
---- Look at the files of `only` (a set of paths), or at all.
+--- Look at the files that lay still, or at all. One look at a time.
 local function scan(self)
   if self.scanning then return end
   self.scanning = true
   loop.spawn(function()
-    while self.to_scan and not self.closed do
-      local only = self.to_scan
-      self.to_scan = nil
+    while not self.closed do
+      local only = folders.take_still(self)
+      if not only then break end
       local _, problems = inbox.scan(self.engine, only ~= "all" and only or nil)
       for _, problem in ipairs(problems) do self.say(problem.err) end
     end
     self.scanning = false
+    if next(self.fresh) then self:scan_soon() end
   end, function(_, trace)
     self.scanning = false
     self.engine:complain(trace)
   end)
+end
+
+--- What is to be looked at now: "all", a set of paths, or nil.
+function folders.take_still(self)
+  if self.all then
+    self.all = false
+    return "all"
+  end
+  local before, still = clock.mono_us() - still_ms * 1000, nil
+  for path, since in pairs(self.fresh) do
+    if since <= before then
+      still = still or {}
+      still[path] = true
+      self.fresh[path] = nil
+    end
+  end
+  return still
 end
 
 local function schedule(self, field, ms, fn)
@@ -41,15 +61,14 @@ local function schedule(self, field, ms, fn)
   end)
 end
 
---- Look at one file soon, or, without a path, at all of them.
+function folders:scan_soon()
+  schedule(self, "scan_timer", self.all and 0 or still_ms + 1, scan)
+end
+
+--- Look at one file when it lies still, or, without a path, at all of them.
 function folders:scan(path)
-  if not path then
-    self.to_scan = "all"
-  elseif self.to_scan ~= "all" then
-    self.to_scan = self.to_scan or {}
-    self.to_scan[path] = true
-  end
-  schedule(self, "scan_timer", scan_after_ms, scan)
+  if path then self.fresh[path] = clock.mono_us() else self.all = true end
+  self:scan_soon()
 end
 
 -- ---- agents and skills -------------------------------------------------------------
@@ -148,7 +167,8 @@ local function want_inbox(self, folder)
   local path = file.join(self.home, folder)
   file.mkdir(path)
   table.insert(self.wanted, { path = path, look = function() self:scan() end, changed = function(name, what)
-    if what == "changed" then self:scan(file.join(path, name)) end
+    local whole = file.join(path, name)
+    if what == "changed" then self:scan(whole) else self.fresh[whole] = nil end
   end })
 end
 
@@ -166,7 +186,7 @@ end
 --- well. Returns the watch, or nil, err.
 function folders.open(e, say, note)
   local self = setmetatable({ engine = e, home = e.home, say = say, note = note, wanted = {}, by_number = {},
-    above = {}, saved = {} }, folders)
+    above = {}, saved = {}, fresh = {} }, folders)
   local message, code
   self.watch, message, code = core.open(function(...) told(self, ...) end)
   if not self.watch then return nil, errors.from(message, code) end
