@@ -74,11 +74,9 @@ local function open_socket(self)
 end
 
 local function open_http(self)
-  local ok, http = pcall(require, "serve.http")
-  if not ok then return true end
   local err
-  self.http, err = http.open(self)
-  if not self.http and err then return nil, err end
+  self.http, err = require("serve.http").open(self)
+  if err then return nil, err end
   return true
 end
 

@@ -11,6 +11,7 @@
 #include "bind_file.h"
 #include "bind_budget.h"
 #include "bind_fetch.h"
+#include "bind_http.h"
 #include "bind_run.h"
 #include "bind_sandbox.h"
 #include "bind_store.h"
@@ -82,6 +83,7 @@ static const luaL_Reg halves[] = {
 	{ "core.words", bind_open_words },
 	{ "core.watch", bind_open_watch },
 	{ "core.socket", bind_open_socket },
+	{ "core.http", bind_open_http },
 	{ "core.supervise", bind_open_supervise },
 	{ "core.vec", bind_open_vec },
 	{ "core.program", bind_open_program },

@@ -88,7 +88,7 @@ function guest.new(e)
     face[name] = function(_, ...) return method(e, mine, ...) end
   end
   function face.leave() e.guests[mine] = nil end
-  return setmetatable(face, { __index = function(_, key)
+  return setmetatable(face, { __close = face.leave, __index = function(_, key)
     local value = e[key]
     if type(value) ~= "function" then return value end
     return function(_, ...) return value(e, ...) end
