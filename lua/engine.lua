@@ -69,7 +69,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {},
+    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -150,7 +150,8 @@ end
 
 local function check_input(agent, input)
   if agent.manifest.input == nil then return true end
-  local ok, problems = schema.compile(agent.manifest.input, { decoded = true }):check(input)
+  agent.takes = agent.takes or schema.compile(agent.manifest.input, { decoded = true })
+  local ok, problems = agent.takes:check(input)
   if ok then return true end
   return nil, errors.new("K1011", { agent = agent.name, name = agent.name,
     detail = schema.describe(problems):gsub("\n.*", "") })
@@ -203,7 +204,7 @@ function engine:start(name, input, options)
     return nil, errors.from(message, code)
   end
   self.active[run.id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 
@@ -224,7 +225,7 @@ function engine:restore(id, tail)
   run.setup = setup
   bundle.sources(self, setup, run.handle)
   self.active[id] = run
-  assert(run.handle:start(setup, prelude.text, bundle.caps(setup)))
+  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
   return run
 end
 

@@ -13,7 +13,7 @@ local library = {}
 library.__index = library
 
 local function play(setup, sources)
-  return clockless.play { setup = setup, sources = sources, prelude = prelude.text,
+  return clockless.play { setup = setup, sources = sources, prelude = prelude.code,
     instructions = 5000000, memory = 16 << 20, wall = 2000 }
 end
 

@@ -203,6 +203,15 @@ local function row_of(id)
   return math.tointeger(tonumber(id:match "^mem_(%d+)$"))
 end
 
+-- A forgetting that names nothing would take everything; an id may be a row's.
+local function must_say(what, w, t)
+  if not (w.kind or w.key or w.id or w.layer or w.run or t.all) then
+    error(what .. ": say what to forget, or all = true for the whole namespace", 3)
+  end
+  w.row = w.id and row_of(w.id)
+  if w.row then w.id = nil end
+end
+
 -- ---- opening --------------------------------------------------------------------
 
 --- Open the memory of a store: a path, or a store that is open already.
@@ -267,16 +276,13 @@ function memory.put(tx, item)
   return core.put(tx, prepare("memory.put", item, nil, {}))
 end
 
---- Add a forgetting to a transaction: fields as in m:forget, `now` must be told.
-function memory.drop(tx, t)
+--- Add a forgetting to a transaction: fields as in m:forget; `now` in milliseconds.
+function memory.drop(tx, t, now, reason)
   local w = which("memory.drop", t, {})
-  if math.type(t.now) ~= "integer" then error("memory.drop: 'now' is needed", 2) end
-  if not (w.kind or w.key or w.id or w.layer or w.run or t.all) then
-    error("memory.drop: say what to forget, or all = true for the whole namespace", 2)
-  end
-  w.row = w.id and row_of(w.id)
-  if w.row then w.id = nil end
-  return core.drop(tx, w, t.now, t.reason)
+  now = now or t.now
+  if math.type(now) ~= "integer" then error("memory.drop: 'now' is needed: a transaction has no clock", 2) end
+  must_say("memory.drop", w, t)
+  return core.drop(tx, w, now, reason or t.reason)
 end
 
 --- Forget: every version of a kind and key, an id, a kind, a layer, what a run wrote,
@@ -284,11 +290,7 @@ end
 -- a tombstone with the key stays. Returns how many versions went.
 function Memory:forget(t)
   local w = which("forget", t, self.defaults)
-  if not (w.kind or w.key or w.id or w.layer or w.run or t.all) then
-    error("forget: say what to forget, or all = true for the whole namespace", 2)
-  end
-  w.row = w.id and row_of(w.id)
-  if w.row then w.id = nil end
+  must_say("forget", w, t)
   return self.half:forget(w, t.now or self.clock(), t.reason)
 end
 
@@ -310,7 +312,7 @@ end
 -- ---- reading --------------------------------------------------------------------
 
 --- What holds for a kind and key, or an id; at `as_of` when told. Returns the item,
--- or nil (and "notfound" as third value when there is none).
+-- or nil alone when there is none.
 function Memory:get(t)
   local w = which("get", t, self.defaults)
   local fields = { ns = w.ns, now = t.now or self.clock(), as_of = check_time("get", "as_of", t.as_of) }
@@ -324,7 +326,6 @@ function Memory:get(t)
   end
   local rows, message, code = self.store:read(verb, fields)
   if not rows then return nil, message, code end
-  if not rows[1] then return nil, ("nothing is remembered as '%s' in %s"):format(w.id or w.key, w.ns), "notfound" end
   return rows[1]
 end
 

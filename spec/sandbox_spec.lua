@@ -85,7 +85,8 @@ local function check(path, area)
     file:close()
   end
   local cap = (area == "cpu" or area == "cfn") and "--instructions 2000000 " or ""
-  local options = cap .. (d.options or "")
+  local wall = (d.options or ""):find "--wall" and "" or "--wall 30000 "
+  local options = cap .. wall .. (d.options or "")
   local first, code = run(path, options)
   local again = run(path, options)
   local wanted, words = d.expect:match "^(%S+) ?(.*)$"

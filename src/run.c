@@ -139,6 +139,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 	r->replay_only = o->replay_only;
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
+	buf_init(&r->scratch, VALUE_BYTES);
 	r->next = rn->runs;
 	if (rn->runs != NULL)
 		rn->runs->at = &r->next;
@@ -150,9 +151,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 
 static void free_command(struct command *c)
 {
-	buf_release(&c->args);
 	buf_release(&c->outcome);
-	free(c->label);
 	free(c);
 }
 
@@ -189,6 +188,7 @@ static void free_run(struct run *r)
 	free_deliveries(r->inbox);
 	free_records(r);
 	buf_release(&r->setup);
+	buf_release(&r->scratch);
 	free(r);
 }
 
@@ -304,37 +304,36 @@ static bool same_command(struct run *r, const struct command *c)
 	return why == NULL;
 }
 
-struct command *run_begin(struct run *r, const char *label, struct buf *args)
+struct command *run_begin(struct run *r, const char *kind, const char *name,
+			  const void *args, size_t args_len)
 {
-	struct command *c = calloc(1, sizeof(*c)), **at;
-	unsigned char sum[DIGEST_BYTES];
+	size_t k = strlen(kind), n = strlen(name), label_len = k + n + 2;
+	struct command *c = calloc(1, sizeof(*c) + label_len + args_len), **at;
 	int64_t spent = sandbox_script_instructions(r->sb);
+	unsigned char sum[DIGEST_BYTES];
+	unsigned char *to;
 
-	if (c == NULL || (c->label = strdup(label)) == NULL) {
-		free(c);
+	if (c == NULL)
 		return NULL;
-	}
+	to = c->bytes;
+	memcpy(to, kind, k);
+	to[k] = ':';
+	memcpy(to + k + 1, name, n);
+	memcpy(to + label_len, args, args_len);
+	c->label = (const char *)to;
+	c->args = to + label_len;
+	c->args_len = args_len;
+	digest_sha256(c->bytes, label_len + args_len, sum);
+	memcpy(c->hash, sum, JOURNAL_HASH);
 	c->seq = ++r->seq;
 	c->begun_us = r->rn->mono_us();
-	c->args = *args;
-	buf_init(args, args->limit);
 	buf_init(&c->outcome, VALUE_BYTES);
 	c->fuel = spent - r->fuel_mark;
 	r->fuel_mark = spent;
-	buf_str(&c->args, c->label);	/* the hash covers the label too */
-	if (c->args.failed) {
-		free_command(c);
-		return NULL;
-	}
-	digest_sha256(c->args.data, c->args.len, sum);
-	c->args.len -= strlen(c->label);
-	memcpy(c->hash, sum, JOURNAL_HASH);
 	for (at = &r->open; *at != NULL; at = &(*at)->next)
 		;
 	*at = c;
-	if (!same_command(r, c))
-		return NULL;
-	return c;
+	return same_command(r, c) ? c : NULL;
 }
 
 /* ---- appending ----------------------------------------------------------------------- */
@@ -397,10 +396,16 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 }
 
 /* The arguments go with the first record of a command. */
-static void describe(struct append_op *a, struct command *c, int64_t now_us)
+static void describe(struct append_op *a, const struct command *c,
+		     int64_t now_us)
 {
-	if (!c->intended && c->args.len > 1)
-		a->row.args = buf_take(&c->args, &a->row.args_len);
+	void *args;
+
+	if (!c->intended && c->args_len > 1 &&
+	    (args = malloc(c->args_len)) != NULL) {
+		a->row.args = memcpy(args, c->args, c->args_len);
+		a->row.args_len = c->args_len;
+	}
 	a->row.took_us = now_us - c->begun_us;
 	a->row.seq = c->seq;
 	a->row.fuel = c->fuel;
@@ -858,8 +863,8 @@ static void perform(struct run *r, struct command *c)
 	char kind[32];
 	size_t n = strcspn(c->label, ":");
 	struct run_command rc = {
-		.seq = c->seq, .kind = kind, .args = c->args.data,
-		.args_len = c->args.len, .intended = c->intended,
+		.seq = c->seq, .kind = kind, .args = c->args,
+		.args_len = c->args_len, .intended = c->intended,
 		.worked = c->worked, .failed = c->failed,
 		.outcome = c->outcome.data, .outcome_len = c->outcome.len
 	};

@@ -19,14 +19,17 @@ struct delivery {		/* a result on its way to a fiber */
 struct command {		/* issued, its result not yet handed over */
 	struct command *next;
 	int32_t seq;
-	char *label;		/* "kind:name" */
-	struct buf args, outcome;
+	const char *label;	/* "kind:name" */
+	const unsigned char *args;	/* codec bytes                      */
+	size_t args_len;
+	struct buf outcome;
 	unsigned char hash[JOURNAL_HASH];
 	int64_t fuel, begun_us;
 	bool worked;		/* the script did it: outcome holds what came out */
 	bool failed;
 	bool grouped;		/* its body made commands of its own              */
 	bool intended, dispatched, finished;
+	unsigned char bytes[];	/* label, NUL, args */
 };
 
 struct fiber {
@@ -72,7 +75,7 @@ struct run {
 	struct delivery *inbox, **inbox_end;
 	struct source *sources;
 	struct run_boot boot;
-	struct buf setup;
+	struct buf setup, scratch;
 
 	int in_flight;			/* commits on their way */
 	bool live, over, released, turning;
@@ -83,6 +86,7 @@ struct runner {
 	struct run_hooks hooks;
 	struct run *runs;
 	struct run *turn, **turn_end;
+	size_t turns;			/* how many wait for one */
 	int64_t (*now_ms)(void), (*mono_us)(void);
 	_Atomic int64_t *mark;	/* runner_mark    */
 	int64_t *took;		/* runner_measure */
@@ -90,7 +94,8 @@ struct runner {
 };
 
 /* run.c, for run_lua.c */
-struct command *run_begin(struct run *r, const char *label, struct buf *args);
+struct command *run_begin(struct run *r, const char *kind, const char *name,
+			  const void *args, size_t args_len);
 struct command *run_command_of(struct run *r, int32_t seq);
 const struct journal_row *run_recorded(const struct run *r, int32_t seq);
 void run_diverged(struct run *r, const char *why, int32_t seq,

@@ -46,26 +46,25 @@ static int l_begin(lua_State *L)
 	const char *kind = luaL_checkstring(L, 1);
 	const char *name = luaL_checkstring(L, 2);
 	bool body = lua_toboolean(L, 4);
+	struct buf *args = &r->scratch;	/* the run's: nothing to guard */
 	const struct journal_row *was;
-	const char *label;
 	struct command *c;
-	struct buf *args;
 	struct err e;
 
 	if (strlen(name) > 200)
 		return luaL_error(L, "name of a %s is longer than 200 bytes",
 				  kind);
 	lua_settop(L, 3);
-	label = lua_pushfstring(L, "%s:%s", kind, name);
-	args = bind_buf(L, VALUE_BYTES);
+	buf_reset(args);
 	if (bind_encode(L, 3, args, &e) != 0)
-		return luaL_error(L, "arguments of %s: %s", label, e.msg);
+		return luaL_error(L, "arguments of %s %s: %s", kind, name,
+				  e.msg);
 	if (f->bodies > 0) {
 		c = run_command_of(r, f->body[f->bodies - 1]);
 		if (c != NULL)
 			c->grouped = true;
 	}
-	c = run_begin(r, label, args);
+	c = run_begin(r, kind, name, args->data, args->len);
 	if (r->over)
 		return leave(L);
 	if (c == NULL)
@@ -117,19 +116,16 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 {
 	struct run *r = run_of(L);
 	struct fiber *f = r->current;
-	struct delivery *d = f->result;
-	void **guard;
+	struct delivery *d = f->result;	/* the fiber's until it is read */
 
 	(void)status;
 	(void)ctx;
-	guard = bind_guard(L);
-	*guard = d->data;
-	f->result = NULL;
 	lua_pushboolean(L, d->failed);
-	status = bind_decode(L, d->data, d->len);
-	free(d);
-	if (status != 0)
+	if (bind_decode(L, d->data, d->len) != 0)
 		return luaL_error(L, "the journal is damaged");
+	f->result = NULL;
+	free(d->data);
+	free(d);
 	r->fuel_mark = sandbox_script_instructions(r->sb);
 	return 2;
 }
@@ -292,13 +288,30 @@ static int l_environment(lua_State *L)
 	return 1;
 }
 
+/* Push the function of a source: text, or what the host compiled from one that
+ * this sandbox took as text before (the manifest was read so). */
+static void load_source(lua_State *L, struct run *r, const char *text,
+			size_t len, const char *file)
+{
+	struct err e;
+
+	lua_pushfstring(L, "@%s", file);
+	if (len > 0 && text[0] == LUA_SIGNATURE[0]) {
+		if (luaL_loadbufferx(L, text, len, lua_tostring(L, -1), "b"))
+			lua_error(L);
+		return;
+	}
+	if (sandbox_load(r->sb, text, len, lua_tostring(L, -1), &e) != 0)
+		luaL_error(L, "%s", e.msg);
+	lua_xmove(sandbox_state(r->sb), L, 1);
+}
+
 /* load(name, env): the source of that name as a function. */
 static int l_load(lua_State *L)
 {
 	struct run *r = run_of(L);
 	const char *name = luaL_checkstring(L, 1);
 	struct source *s;
-	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	for (s = r->sources; s != NULL; s = s->next)
@@ -306,10 +319,7 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
-	lua_pushfstring(L, "@%s", s->file);
-	if (sandbox_load(r->sb, s->text, s->len, lua_tostring(L, -1), &e) != 0)
-		return luaL_error(L, "%s", e.msg);
-	lua_xmove(sandbox_state(r->sb), L, 1);
+	load_source(L, r, s->text, s->len, s->file);
 	lua_pushvalue(L, 2);
 	lua_setupvalue(L, -2, 1);
 	return 1;
@@ -382,13 +392,9 @@ static int prelude_done(lua_State *L, int status, lua_KContext ctx)
 static int boot(lua_State *L)
 {
 	struct run *r = lua_touserdata(L, 1);
-	struct err e;
 
 	bind_open(L);
-	if (sandbox_load(r->sb, r->boot.prelude, r->boot.prelude_len, "@lua/ctx.lua",
-			 &e) != 0)
-		return luaL_error(L, "%s", e.msg);
-	lua_xmove(sandbox_state(r->sb), L, 1);
+	load_source(L, r, r->boot.prelude, r->boot.prelude_len, "lua/ctx.lua");
 	luaL_newlibtable(L, core);
 	lua_pushlightuserdata(L, r);
 	luaL_setfuncs(L, core, 1);

@@ -75,6 +75,7 @@ void runner_ready(struct runner *rn, struct run *r)
 	r->next_turn = NULL;
 	*rn->turn_end = r;
 	rn->turn_end = &r->next_turn;
+	rn->turns++;
 }
 
 void runner_forget(struct runner *rn, struct run *r)
@@ -86,9 +87,10 @@ void runner_forget(struct runner *rn, struct run *r)
 	while (*at != r)
 		at = &(*at)->next_turn;
 	*at = r->next_turn;
-	for (rn->turn_end = &rn->turn; *rn->turn_end != NULL; )
-		rn->turn_end = &(*rn->turn_end)->next_turn;
+	if (*at == NULL)
+		rn->turn_end = at;
 	r->queued = false;
+	rn->turns--;
 }
 
 void runner_mark(struct runner *rn, _Atomic int64_t *where)
@@ -112,11 +114,9 @@ static bool take_turn(struct runner *rn, struct run *r)
  * had its slice, is next. */
 bool runner_turn(struct runner *rn)
 {
+	size_t n = rn->turns;
 	struct run *r;
-	size_t n = 0;
 
-	for (r = rn->turn; r != NULL; r = r->next_turn)
-		n++;
 	while (rn->turn != NULL && n-- > 0) {
 		r = rn->turn;
 		runner_forget(rn, r);

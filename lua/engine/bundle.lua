@@ -40,23 +40,31 @@ local function pin(self, source)
   return { hash = source.hash, file = source.file }
 end
 
---- The bundle of a new run, or nil, err when the agent's settings do not fit.
-function bundle.make(self, agent, input, now)
+--- What every run of an agent shares, as long as the library holds this version of it.
+local function shared(self, agent)
+  if agent.shared then return agent.shared end
   local config, err = manifest.settings(agent.manifest, self.settings.agents[agent.name], self.settings.origin)
   if not config then return nil, err end
   local reach = self.library:reach(agent)
   local sources = { agent = pin(self, agent) }
   for name, skill in pairs(reach) do sources["skill/" .. name] = pin(self, skill) end
   local caps = agent.manifest.caps
-  return {
-    run = digest.make_id("run", now, clock.random()), agent = agent.name, version = agent.manifest.version,
-    input = input, config = config, output = agent.manifest.output, zone = self.settings.zone,
-    memory = agent.manifest.memory, budget = agent.manifest.budget,
-    skills = implementations(self, agent, reach), sources = sources,
-    code = digest.sha256(json.pack(sources)), seed = clock.random() & 0x7fffffffffffffff,
-    profile = prelude.profile,
-    caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms },
-  }
+  agent.shared = { agent = agent.name, version = agent.manifest.version, config = config,
+    output = agent.manifest.output, zone = self.settings.zone, memory = agent.manifest.memory,
+    budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
+    code = digest.sha256(json.pack(sources)), profile = prelude.profile,
+    caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
+  return agent.shared
+end
+
+--- The bundle of a new run, or nil, err when the agent's settings do not fit.
+function bundle.make(self, agent, input, now)
+  local common, err = shared(self, agent)
+  if not common then return nil, err end
+  local setup = { run = digest.make_id("run", now, clock.random()), input = input,
+    seed = clock.random() & 0x7fffffffffffffff }
+  for key, value in pairs(common) do setup[key] = value end
+  return setup
 end
 
 --- The caps and the seed as a run's start wants them.
@@ -75,7 +83,9 @@ function bundle.sources(self, setup, handle)
       text = row and row.body or error("the source of " .. source.file .. " is gone from the store")
       self.sources[source.hash] = text
     end
-    assert(handle:source(name, source.file, text))
+    self.compiled[source.hash] = self.compiled[source.hash]
+      or string.dump(assert(load(text, "@" .. source.file, "t")))
+    assert(handle:source(name, source.file, self.compiled[source.hash]))
   end
 end
 

@@ -83,7 +83,7 @@ function replay.check(self, id, options)
   }
   local caps = bundle.caps(setup)
   caps.check_fuel = caps.check_fuel and not other
-  assert(handle:start(setup, prelude.text, caps))
+  assert(handle:start(setup, prelude.code, caps))
   while not over do loop.turn(true) end
   result.steps = handle:steps()
   self.replaying[row.id] = nil

@@ -1,0 +1,318 @@
+--- keel memory import|search|get|history|forget|stats|export|gc
+--
+-- return function(args, context) -> exit status; context is { home, out, json }.
+local errors = require "errors"
+local json = require "json"
+local memory = require "memory"
+local rfc3339 = require "rfc3339"
+local suggest = require "suggest"
+
+local FLAGS = {
+  ["--ns"] = "text", ["--k"] = "number", ["--kind"] = "text", ["--layer"] = "text", ["--as-of"] = "time",
+  ["--tag"] = "texts", ["--trust"] = "text", ["--session"] = "text", ["--speaker"] = "text", ["--batch"] = "text",
+  ["--id"] = "text", ["--key"] = "text", ["--all"] = "flag", ["--reason"] = "text", ["--dry-run"] = "flag",
+  ["--json"] = "flag", ["--home"] = "text",
+}
+
+local USAGE = [=[
+keel memory import  --ns NS FILE.jsonl          ('-' reads the standard input)
+keel memory search  --ns NS [--k 10] [--kind K] [--tag T] [--as-of T] [--json] QUERY
+keel memory search  --batch FILE.jsonl [--k 10] [--ns NS]
+keel memory get     --ns NS [--kind K] KEY      | --id ID   [--as-of T]
+keel memory history --ns NS [--kind K] KEY      | --id ID
+keel memory forget  --ns NS [--kind K] KEY      | --id ID | --all   [--reason TEXT]
+keel memory stats   [--ns NS]
+keel memory export  --ns NS
+keel memory gc      [--dry-run]]=]
+
+local function usage(number, fields)
+  fields.command = "memory"
+  error(errors.new(number, fields), 0)
+end
+
+local function try(value, message, code)
+  if value == nil then error(errors.from(message, code), 0) end
+  return value
+end
+
+-- ---- the command line -------------------------------------------------------------
+
+local read = {
+  text = function(text) return text end,
+  number = function(text, flag)
+    local n = math.tointeger(tonumber(text))
+    if not n or n < 1 or n > 1000 then usage("K1004", { name = flag, detail = "a number from 1 to 1000 is expected" }) end
+    return n
+  end,
+  time = function(text, flag)
+    local ms, message = memory.time(math.tointeger(tonumber(text)) or text)
+    if not ms then usage("K1004", { name = flag, detail = message }) end
+    return ms
+  end,
+}
+
+local function take_flag(o, name, value, more)
+  local kind = FLAGS[name]
+  if not kind then usage("K1002", { name = name, suggestion = suggest.nearest(name, FLAGS) }) end
+  local field = name:sub(3):gsub("-", "_")
+  if kind == "flag" then
+    if value then usage("K1004", { name = name, detail = "it takes no value" }) end
+    o[field] = true
+    return
+  end
+  value = value or more()
+  if not value then usage("K1003", { name = "a value for " .. name, command = "memory" }) end
+  if kind == "texts" then
+    o[field] = o[field] or {}
+    table.insert(o[field], value)
+  else
+    o[field] = read[kind](value, name)
+  end
+end
+
+local function parse(args)
+  local o, words, i, plain = {}, {}, 0, false
+  local function more()
+    i = i + 1
+    return args[i]
+  end
+  for word in more do
+    if word == "--" and not plain then
+      plain = true
+    elseif word:find "^%-%-" and not plain then
+      local name, value = word:match "^(%-%-[^=]+)=(.*)$"
+      take_flag(o, name or word, value, more)
+    else
+      words[#words + 1] = word
+    end
+  end
+  return o, words
+end
+
+local function need(what, value)
+  if value == nil or value == "" then usage("K1003", { name = what }) end
+  return value
+end
+
+-- ---- output -------------------------------------------------------------------------
+
+local function writer(out)
+  if type(out) == "function" then return out end
+  return function(text) (out or io.stdout):write(text) end
+end
+
+-- An item as the outside sees it.
+local function shown(row)
+  local out = {}
+  for _, name in ipairs { "id", "ns", "kind", "layer", "text", "value", "tags", "importance", "trust", "session",
+    "speaker", "source", "score", "parts", "similarity", "run", "seq", "reason" } do
+    out[name] = row[name]
+  end
+  out.key = row.key or json.null
+  for _, name in ipairs { "time", "valid_to", "expires", "created", "forgotten" } do
+    out[name] = row[name] and rfc3339.format(row[name])
+  end
+  return out
+end
+
+local function all(rows)
+  local out = json.array {}
+  for i, row in ipairs(rows) do out[i] = shown(row) end
+  return out
+end
+
+local function one_line(text)
+  text = text:gsub("%s+", " ")
+  if #text <= 100 then return text end
+  return text:sub(1, (utf8.offset(text, 0, 98) or 98) - 1) .. "..."
+end
+
+local function said(row)
+  if row.forgotten then return "(forgotten" .. (row.reason and ": " .. row.reason or "") .. ")" end
+  return one_line(row.text or json.encode(row.value) or "")
+end
+
+local function put(io_, row)
+  if io_.json then io_.write(json.encode(shown(row)) .. "\n") return end
+  io_.write(("%s  %s/%s  %s\n  %s\n"):format(row.id, row.kind, row.key or "-", rfc3339.format(row.time), said(row)))
+end
+
+-- ---- commands --------------------------------------------------------------------------
+
+local commands, writes = {}, { import = true, forget = true, gc = true }
+
+local function lines_of(path)
+  if path == "-" then return io.lines() end
+  local f, message = io.open(path, "r")
+  if not f then error(errors.new("K1009", { name = path, detail = message }), 0) end
+  return f:lines()
+end
+
+function commands.import(m, o, words, io_)
+  local done = try(m:import(lines_of(need("a file", words[1])), need("--ns", o.ns)))
+  io_.write(io_.json and json.encode(done) .. "\n" or ("%d lines into %s: %d new, %d superseded, %d known\n"):format(
+    done.lines, o.ns, done.new, done.superseded, done.same))
+  return 0
+end
+
+local function batch(m, o, io_)
+  local number = 0
+  for text in lines_of(o.batch) do
+    number = number + 1
+    if text:find "%S" then
+      local line, message = json.decode(text)
+      if type(line) ~= "table" or not line.text or not line.id then
+        error(errors.new("K1004", { name = "--batch", file = o.batch, line = number,
+          detail = ("line %d: %s"):format(number, message or "'id' and 'text' are needed") }), 0)
+      end
+      local hits = try(m:search { ns = line.ns or need("--ns, or 'ns' in each line", o.ns), query = line.text, k = o.k or 10 })
+      for _, hit in ipairs(hits) do io_.write(("%s\t%s\t%.6f\n"):format(line.id, hit.id, hit.score)) end
+    end
+  end
+  return 0
+end
+
+function commands.search(m, o, words, io_)
+  if o.batch then return batch(m, o, io_) end
+  local hits = try(m:search {
+    ns = need("--ns", o.ns), query = need("a question", table.concat(words, " ")), k = o.k, kind = o.kind,
+    layer = o.layer, as_of = o.as_of,
+    where = { tags = o.tag, trust = o.trust, session = o.session, speaker = o.speaker },
+  })
+  if io_.json then io_.write(json.encode(all(hits)) .. "\n") return 0 end
+  for _, hit in ipairs(hits) do
+    local why = {}
+    for _, part in ipairs { "text", "vector", "context", "importance", "recency" } do
+      if hit.parts[part] > 0 then why[#why + 1] = ("%s %.2f"):format(part, hit.parts[part]) end
+    end
+    io_.write(("%.3f  %s\n       %s/%s  %s  (%s)\n"):format(hit.score, said(hit), hit.kind, hit.key or hit.id,
+      rfc3339.format(hit.time), table.concat(why, ", ")))
+  end
+  if #hits == 0 then io_.write(("nothing in %s answers that\n"):format(o.ns)) end
+  return 0
+end
+
+local function target(o, words)
+  local key = o.key or words[1]
+  if not o.id then need("a key, or --id", key) end
+  return { ns = need("--ns", o.ns), kind = o.kind, key = key, id = o.id, as_of = o.as_of }
+end
+
+local function missing(t)
+  error(errors.new("K1007", { kind = "memory", name = t.id or t.key, next = "keel memory search --ns " .. t.ns .. " WORDS" }), 0)
+end
+
+function commands.get(m, o, words, io_)
+  local t = target(o, words)
+  local row, message, code = m:get(t)
+  if not row and not message then missing(t) end
+  put(io_, try(row, message, code))
+  return 0
+end
+
+function commands.history(m, o, words, io_)
+  local t = target(o, words)
+  t.as_of = nil
+  local rows = try(m:history(t))
+  if #rows == 0 then missing(t) end
+  if io_.json then io_.write(json.encode(all(rows)) .. "\n") return 0 end
+  for _, row in ipairs(rows) do put(io_, row) end
+  return 0
+end
+
+function commands.forget(m, o, words, io_)
+  local t = (o.all or o.layer) and { ns = need("--ns", o.ns), all = o.all, layer = o.layer, kind = o.kind } or target(o, words)
+  t.as_of, t.reason = nil, o.reason
+  local n = try(m:forget(t))
+  if n == 0 and (t.id or t.key) then missing(t) end
+  io_.write(io_.json and json.encode { forgotten = n } .. "\n" or ("%d forgotten\n"):format(n))
+  return 0
+end
+
+function commands.stats(m, o, _, io_)
+  local rows = try(m:stats(o.ns))
+  if io_.json then
+    for _, row in ipairs(rows) do row.newest = rfc3339.format(row.newest) end
+    io_.write(json.encode(json.array(rows)) .. "\n")
+    return 0
+  end
+  io_.write(("%-24s %-16s %-8s %8s %8s %8s %9s %10s\n"):format("namespace", "kind", "layer", "current", "older",
+    "expired", "forgotten", "bytes"))
+  for _, r in ipairs(rows) do
+    io_.write(("%-24s %-16s %-8s %8d %8d %8d %9d %10d\n"):format(r.ns, r.kind, r.layer, r.current, r.superseded,
+      r.expired, r.forgotten, r.bytes))
+  end
+  return 0
+end
+
+function commands.export(m, o, _, io_)
+  for line in m:export(need("--ns", o.ns)) do io_.write(line .. "\n") end
+  return 0
+end
+
+function commands.gc(m, o, _, io_)
+  local n = 0
+  if o.dry_run then
+    for _, row in ipairs(try(m:stats())) do n = n + row.expired end
+  else
+    repeat
+      local some = try(m:expire())
+      n = n + some
+    until some == 0
+  end
+  io_.write(io_.json and json.encode { expired = n, dry_run = o.dry_run or false } .. "\n"
+    or ("%d expired %s\n"):format(n, o.dry_run and "would go" or "gone"))
+  return 0
+end
+
+-- ---- running ---------------------------------------------------------------------------
+
+local function open(home, command)
+  local path = home .. "/var/keel.db"
+  local f = io.open(path, "rb")
+  if f then f:close() end
+  if not f and not writes[command] then
+    error(errors.new("K1007", { kind = "store", name = path, next = "keel memory import --ns NS FILE.jsonl" }), 0)
+  end
+  if not f then
+    require("file").mkdir(home .. "/var")
+  end
+  return try(memory.open(path, { read_only = not writes[command] }))
+end
+
+local function run(args, context, io_)
+  local o, words = parse(args)
+  io_.json = io_.json or o.json or false
+  local name = table.remove(words, 1)
+  if not name then
+    io_.write(USAGE .. "\n")
+    return 2
+  end
+  if not commands[name] then
+    usage("K1001", { name = "memory " .. name, suggestion = suggest.nearest(name, commands) })
+  end
+  local home = o.home or context.home or os.getenv "KEEL_HOME" or "."
+  local m <close> = open(home, name)
+  return commands[name](m, o, words, io_)
+end
+
+local function as_error(why)
+  if errors.is(why) then return why end
+  return errors.new("K9009", { detail = tostring(why) })
+end
+
+return function(args, context)
+  context = context or {}
+  local io_ = { write = writer(context.out), json = context.json or false }
+  local ok, status = xpcall(run, function(why)
+    return errors.is(why) and why or as_error(debug.traceback(tostring(why), 2))
+  end, args, context, io_)
+  if ok then return status end
+  for _, word in ipairs(args) do io_.json = io_.json or word == "--json" end
+  if io_.json then
+    io_.write(json.encode(errors.json(status)) .. "\n")
+  else
+    io.stderr:write(tostring(status), "\n")
+  end
+  return errors.exit_code(status)
+end

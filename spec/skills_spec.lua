@@ -1,0 +1,88 @@
+--- Every skill's examples, run by its `local` implementation alone.
+
+local lfs = require "lfs"
+local schema = require "schema"
+local words = require "core.words"
+
+-- What a skill may reach inside a run (PLAN: the run's sandbox).
+local function sandbox()
+  local env = {
+    string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine,
+    pairs = pairs, ipairs = ipairs, select = select, type = type, tostring = tostring,
+    tonumber = tonumber, pcall = pcall, error = error, assert = assert, next = next,
+    setmetatable = setmetatable, getmetatable = getmetatable,
+  }
+  env.skill = function(manifest) return manifest end
+  return env
+end
+
+local function load_skill(name)
+  return assert(loadfile("skills/" .. name .. ".lua", "t", sandbox()))()
+end
+
+local function lib_for(manifest)
+  local lib = { now = "2026-03-05T16:10:00.000Z", zone = "Europe/Lisbon", similarity = words.similarity,
+    config = {}, skill = {} }
+  for _, needed in ipairs(manifest.needs and manifest.needs.skills or {}) do
+    local other = load_skill(needed)
+    lib.skill[needed] = function(input)
+      return other["local"](input, lib_for(other))
+    end
+  end
+  return lib
+end
+
+--- nil when everything in `want` is in `got`, else where it is not. A list must
+-- have the length that is wanted, a table at least its keys.
+local function missing(want, got, path)
+  if type(want) ~= "table" then
+    return want ~= got and ("%s: expected %q, got %q"):format(path, tostring(want), tostring(got)) or nil
+  elseif type(got) ~= "table" then
+    return path .. ": expected a table, got " .. tostring(got)
+  elseif #want ~= #got and (next(want) == nil or #want > 0) and next(got) ~= nil and (#got > 0 or #want > 0) then
+    local shown = {}
+    for i, v in ipairs(got) do
+      shown[i] = type(v) == "table" and (v.title or v.text or v.label or "?") or tostring(v)
+    end
+    return ("%s: expected %d, got %d (%s)"):format(path, #want, #got, table.concat(shown, " | "))
+  end
+  for k, v in pairs(want) do
+    local at = missing(v, got[k], path .. "." .. tostring(k))
+    if at then
+      return at
+    end
+  end
+end
+
+local names = {}
+for file in lfs.dir("skills") do
+  names[#names + 1] = file:match("^(.+)%.lua$")
+end
+table.sort(names)
+
+describe("The skill", function()
+  for _, name in ipairs(names) do
+    local manifest = load_skill(name)
+
+    it(name .. " says what it is", function()
+      assert.equal("integer", math.type(manifest.version))
+      assert(#manifest.about > 10 and not manifest.about:find("%.$"))
+      assert.equal("pure", manifest.effect)
+      assert(schema.compile(manifest.input))
+      assert(schema.compile(manifest.output))
+      assert(manifest.model.tier and manifest.model.prompt and manifest.model.max_tokens)
+      assert(#manifest.examples >= 5)
+    end)
+
+    for i, example in ipairs(manifest.examples) do
+      it(("%s holds its example %d"):format(name, i), function()
+        local input, output = assert(schema.compile(manifest.input)), assert(schema.compile(manifest.output))
+        assert(input:check(example.input))
+        local got = manifest["local"](example.input, lib_for(manifest))
+        local ok, why = output:check(got)
+        assert(ok, type(why) == "table" and (why.message or (why[1] and why[1].message)) or why)
+        assert.is_nil(missing(example.output, got, name))
+      end)
+    end
+  end
+end)
