@@ -17,31 +17,8 @@ local still_ms, reload_after_ms = 40, 40
 
 -- ---- the inbox ---------------------------------------------------------------------
 
---- Look at the files that lay still, or at all. One look at a time.
-local function scan(self)
-  if self.scanning then return end
-  self.scanning = true
-  loop.spawn(function()
-    while not self.closed do
-      local only = folders.take_still(self)
-      if not only then break end
-      local _, problems = inbox.scan(self.engine, only ~= "all" and only or nil)
-      for _, problem in ipairs(problems) do self.say(problem.err) end
-    end
-    self.scanning = false
-    if next(self.fresh) then self:scan_soon() end
-  end, function(_, trace)
-    self.scanning = false
-    self.engine:complain(trace)
-  end)
-end
-
---- What is to be looked at now: "all", a set of paths, or nil.
-function folders.take_still(self)
-  if self.all then
-    self.all = false
-    return "all"
-  end
+--- What lay still long enough: a set of paths, or nil.
+local function take_still(self)
   local before, still = clock.mono_us() - still_ms * 1000, nil
   for path, since in pairs(self.fresh) do
     if since <= before then
@@ -53,6 +30,25 @@ function folders.take_still(self)
   return still
 end
 
+--- Look at the files that lay still. One look at a time.
+local function scan(self)
+  if self.scanning then return end
+  self.scanning = true
+  loop.spawn(function()
+    while not self.closed do
+      local only = take_still(self)
+      if not only then break end
+      local _, problems = inbox.scan(self.engine, only)
+      for _, problem in ipairs(problems) do self.say(problem.err) end
+    end
+    self.scanning = false
+    if next(self.fresh) then self:scan_soon() end
+  end, function(_, trace)
+    self.scanning = false
+    self.engine:complain(trace)
+  end)
+end
+
 local function schedule(self, field, ms, fn)
   if self[field] or self.closed then return end
   self[field] = loop.timer(ms, function()
@@ -62,12 +58,19 @@ local function schedule(self, field, ms, fn)
 end
 
 function folders:scan_soon()
-  schedule(self, "scan_timer", self.all and 0 or still_ms + 1, scan)
+  schedule(self, "scan_timer", still_ms + 1, scan)
 end
 
---- Look at one file when it lies still, or, without a path, at all of them.
+--- Look at a file when it lies still.
 function folders:scan(path)
-  if path then self.fresh[path] = clock.mono_us() else self.all = true end
+  self.fresh[path] = clock.mono_us()
+  self:scan_soon()
+end
+
+--- Look at all files that are in a folder by now. What comes later is told, and not
+--- before it is whole.
+function folders:scan_all(folder)
+  for _, name in ipairs(file.list(folder) or {}) do self.fresh[file.join(folder, name)] = 0 end
   self:scan_soon()
 end
 
@@ -166,7 +169,7 @@ end
 local function want_inbox(self, folder)
   local path = file.join(self.home, folder)
   file.mkdir(path)
-  table.insert(self.wanted, { path = path, look = function() self:scan() end, changed = function(name, what)
+  table.insert(self.wanted, { path = path, look = function() self:scan_all(path) end, changed = function(name, what)
     local whole = file.join(path, name)
     if what == "changed" then self:scan(whole) else self.fresh[whole] = nil end
   end })
