@@ -109,6 +109,7 @@ end
 -- ---- being there -------------------------------------------------------------------
 
 local function announce(self)
+  supervise.ready()
   local text, err = write_papers(self)
   if not text then return nil, err end
   local history = supervise.history()
@@ -127,7 +128,6 @@ end
 local function turn(self)
   local e = self.engine
   self.heart = loop.timer(0, supervise.beat, math.max(self.stall_ms // 5, 10))
-  supervise.ready()
   while not self.stopping and not e.failed do loop.turn(true) end
 end
 

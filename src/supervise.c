@@ -161,7 +161,7 @@ static int attend(struct watcher *w)
 {
 	int tick = w->o->stall_ms / 4, how = 0, sig;
 
-	tick = tick < 50 ? 50 : tick > 1000 ? 1000 : tick;
+	tick = tick < 50 ? 50 : tick > 500 ? 500 : tick;
 	while (!is_over(w, &how)) {
 		sig = wait_signal(w, tick);
 		if (sig == SIGTERM || sig == SIGINT)

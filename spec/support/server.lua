@@ -75,7 +75,9 @@ end
 function server:messages() return file.read(self.log) or "" end
 
 function server:said(text)
-  return server.eventually(function() return self:messages():find(text, 1, true) end, "saying " .. text)
+  local ok, message = pcall(server.eventually, function() return self:messages():find(text, 1, true) end,
+    "saying " .. text)
+  if not ok then error(message .. "; it said:\n" .. self:messages(), 2) end
 end
 
 --- Stop by a signal; returns the exit code.
