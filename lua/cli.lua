@@ -58,6 +58,11 @@ local function run(command, name, words, globals, context)
   context:set(globals)
   if not args then return nil, err end
   if globals.help then return commands.find("help").run({ command = name }, context) end
+  if command.remote then
+    -- asked before the command reads its input, which can be read but once
+    local answer, lost = context.remote(context.words)
+    if answer or lost and lost.number == "K9010" then return answer, lost end
+  end
   return command.run(args, context)
 end
 
