@@ -24,12 +24,16 @@ static    = $(or $(call archive,$1),-l$1)
 LIBS      = $(call static,sqlite3) $(call static,jansson) $(call static,ev) \
 	    $(call static,edit) $(call static,z) -ltinfo -lcrypto -lm -ldl -lpthread
 
+# C modules for Lua find Lua's functions in the binary, and nothing else of it: a name
+# of ours would otherwise be taken for theirs (luasocket has a socket_listen, too).
+EXPORT := -Wl,--export-dynamic-symbol='lua_*' -Wl,--export-dynamic-symbol='luaL_*'
+
 SRC := $(wildcard src/*.c)
 OBJ := $(SRC:src/%.c=$B/%.o) $B/embed.o
 LUA := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 $B/keel: $(OBJ) $(B)/lua/liblua.a
-	$(CC) $(CFLAGS) -rdynamic -o $@ $(OBJ) -Wl,--whole-archive \
+	$(CC) $(CFLAGS) $(EXPORT) -o $@ $(OBJ) -Wl,--whole-archive \
 		$(B)/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
 
 $B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
