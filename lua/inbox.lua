@@ -39,10 +39,21 @@ function inbox.payload(path)
   return text_payload(path, bytes)
 end
 
+--- Names that programs use while a file is not finished; hidden ones are not ours
+--- either.
+local unfinished = { "^%.", "~$", "%.new$", "%.tmp$", "%.part$", "%.partial$", "%.crdownload$" }
+
+local function is_finished(name)
+  for _, pattern in ipairs(unfinished) do
+    if name:find(pattern) then return false end
+  end
+  return true
+end
+
 local function files_in(folder, found)
   for _, name in ipairs(file.list(folder) or {}) do
     local path = file.join(folder, name)
-    if name:sub(1, 1) ~= "." and file.kind(path) == "file" then found[#found + 1] = path end
+    if is_finished(name) and file.kind(path) == "file" then found[#found + 1] = path end
   end
   return found
 end
@@ -66,16 +77,17 @@ local function take(e, kind, path)
   return event.new
 end
 
---- Publish what is new in the folders of config.inbox. Returns the number of new
+--- Publish what is new in the folders of config.inbox: all of it, or the files of the
+--- set `only` (whole ones: others may still be written). Returns the number of new
 --- events and a list of { file, err }.
-function inbox.scan(e)
+function inbox.scan(e, only)
   local count, problems = 0, {}
   local kinds = {}
   for kind in pairs(e.settings.inbox) do kinds[#kinds + 1] = kind end
   table.sort(kinds)
   for _, kind in ipairs(kinds) do
     for _, path in ipairs(files_in(file.join(e.home, e.settings.inbox[kind]), {})) do
-      if not unchanged(e, path) then
+      if (not only or only[path]) and not unchanged(e, path) then
         local new, err = take(e, kind, path)
         if err then problems[#problems + 1] = { file = path, err = err } end
         if new then count = count + 1 end

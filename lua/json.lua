@@ -22,6 +22,13 @@ function json.array(t)
   return setmetatable(t or {}, json.array_mt)
 end
 
+local array_mark = getmetatable(json.array())
+
+--- True for a table that JSON writes as a list: one with items, or a marked empty one.
+function json.is_list(v)
+  return type(v) == "table" and (#v > 0 or getmetatable(v) == array_mark)
+end
+
 --- True for nil and for json.null.
 function json.absent(v)
   return v == nil or v == core.null

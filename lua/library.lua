@@ -17,12 +17,14 @@ local function play(setup, sources)
     instructions = 5000000, memory = 16 << 20, wall = 2000 }
 end
 
---- What went wrong in a script: an error of ours, or whatever it raised itself.
+--- What went wrong in a script: an error of ours, or whatever it raised itself. A
+-- place in the prelude before the place in the script helps nobody.
 local function failure_text(value)
-  if type(value) ~= "table" then return tostring(value) end
-  local message = tostring(value.message)
-  if not value.where or message:find("^[%w_/]+%.lua:%d+: ") then return message end
-  return value.where .. ": " .. message
+  local text = tostring(value)
+  if type(value) == "table" then
+    text = (value.where and value.where .. ": " or "") .. tostring(value.message)
+  end
+  return text:match("^[^\n]-:%d+: ([%w_/]+%.lua:%d+: .*)$") or text
 end
 
 --- What the script hands to agent{} or skill{}, functions as { ["$function"] = line }.

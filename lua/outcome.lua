@@ -13,18 +13,28 @@ local exit_of_state = {
 --- Failures that have their own exit code; all others are the script's.
 local own_exit = { [4] = true, [5] = true, [7] = true, [8] = true, [9] = true }
 
+--- The text of the run's agent, when the file is still the one that ran.
+local function source_of(e, run, file)
+  local agent = e and e.library and e.library.agents[run.agent]
+  if agent and agent.file == file and agent.manifest.version == run.version then
+    return agent.text
+  end
+end
+
 --- The error of a run that failed, as one of the catalogue's; nil for one that did
--- not.
-function outcome.error(run)
+-- not. With an engine `e` it shows the line of the script.
+function outcome.error(run, e)
   local err = run.error
   if json.absent(err) then return nil end
   local number = err.number or errors.number_of(err.code or "")
   local where = tostring(err.where or ""):gsub("^%[string \"(.*)\"%]", "%1")
   local file, line = where:match("^(.+):(%d+)$")
+  file = err.file or file
   return errors.new(number or "K3002", { message = not number
     and "the script failed: " .. tostring(err.message) or err.message,
     run = run.run, name = run.run, agent = run.agent,
-    file = err.file or file, line = math.tointeger(tonumber(err.line or line)) })
+    file = file, line = math.tointeger(tonumber(err.line or line)),
+    source = source_of(e, run, file) })
 end
 
 --- The exit code that a run's state stands for.
@@ -56,7 +66,7 @@ local function tell(context, e, run)
   local view = require "view"
   local t = context.terminal
   context.out(view.head(t, run))
-  local err = outcome.error(run)
+  local err = outcome.error(run, e)
   if err then context.err(view.problem(context, err) .. "\n") end
   if not json.absent(run.output) then
     context.out("\n" .. view.value(run.output, t.width, 2) .. "\n")

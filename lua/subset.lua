@@ -8,10 +8,6 @@ local json = require "json"
 
 local subset = {}
 
-local function is_list(value)
-  return getmetatable(value) == json.array_mt or #value > 0
-end
-
 local function sorted_keys(value)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
@@ -42,8 +38,8 @@ function walk(path, expected, got, out)
       out[#out + 1] = { path = path, expected = expected == nil and json.null or expected,
         got = got == nil and json.null or got }
     end
-  elseif #expected > 0 or getmetatable(expected) == json.array_mt then
-    if next(got) ~= nil and not is_list(got) then
+  elseif json.is_list(expected) then
+    if next(got) ~= nil and not json.is_list(got) then
       out[#out + 1] = { path = path, expected = expected, got = got }
     else
       walk_list(path, expected, got, out)

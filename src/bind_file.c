@@ -111,6 +111,14 @@ static int l_getpid(lua_State *L)
 	return 1;
 }
 
+static int l_cwd(lua_State *L)
+{
+	char path[4096];
+
+	lua_pushstring(L, getcwd(path, sizeof(path)));
+	return 1;
+}
+
 int bind_open_file(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -118,6 +126,7 @@ int bind_open_file(lua_State *L)
 		{ "append", l_append }, { "mkdir", l_mkdir },
 		{ "kind", l_kind }, { "stat", l_stat },
 		{ "isatty", l_isatty }, { "getpid", l_getpid },
+		{ "cwd", l_cwd },
 		{ NULL, NULL }
 	};
 

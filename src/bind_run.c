@@ -18,6 +18,7 @@
 #include "bind_store.h"
 #include "run.h"
 #include "store_driver.h"
+#include "supervise.h"
 
 #define RUNNER "keel.runner"
 #define RUN "keel.run"
@@ -239,6 +240,7 @@ static int l_open(lua_State *L)
 		h->s = NULL;
 		return bind_fail(L, &e);
 	}
+	runner_mark(h->rn, supervise_run_mark());
 	loop_hold(loop);
 	return 1;
 }

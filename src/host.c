@@ -11,11 +11,15 @@
 #include "bind_file.h"
 #include "bind_budget.h"
 #include "bind_fetch.h"
+#include "bind_http.h"
 #include "bind_run.h"
 #include "bind_sandbox.h"
 #include "bind_store.h"
 #include "bind_loop.h"
 #include "bind_memory.h"
+#include "bind_socket.h"
+#include "bind_supervise.h"
+#include "bind_watch.h"
 #include "bind_words.h"
 #include "embed.h"
 
@@ -77,6 +81,10 @@ static const luaL_Reg halves[] = {
 	{ "core.fetch", bind_open_fetch },
 	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
+	{ "core.watch", bind_open_watch },
+	{ "core.socket", bind_open_socket },
+	{ "core.http", bind_open_http },
+	{ "core.supervise", bind_open_supervise },
 	{ "core.vec", bind_open_vec },
 	{ "core.program", bind_open_program },
 	{ "core.sandbox", bind_open_sandbox },

@@ -88,6 +88,7 @@ struct runner {
 	struct run *turn, **turn_end;
 	size_t turns;			/* how many wait for one */
 	int64_t (*now_ms)(void), (*mono_us)(void);
+	_Atomic int64_t *mark;	/* runner_mark    */
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
 };

@@ -1,4 +1,5 @@
 /* runner.c -- the runs of one thread, taking turns. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -92,6 +93,23 @@ void runner_forget(struct runner *rn, struct run *r)
 	rn->turns--;
 }
 
+void runner_mark(struct runner *rn, _Atomic int64_t *where)
+{
+	rn->mark = where;
+}
+
+static bool take_turn(struct runner *rn, struct run *r)
+{
+	bool again;
+
+	if (rn->mark == NULL)
+		return run_turn(r);
+	atomic_store_explicit(rn->mark, run_id(r), memory_order_relaxed);
+	again = run_turn(r);
+	atomic_store_explicit(rn->mark, 0, memory_order_relaxed);
+	return again;
+}
+
 /* One round: those that are ready now. Who becomes ready meanwhile, or has only
  * had its slice, is next. */
 bool runner_turn(struct runner *rn)
@@ -102,7 +120,7 @@ bool runner_turn(struct runner *rn)
 	while (rn->turn != NULL && n-- > 0) {
 		r = rn->turn;
 		runner_forget(rn, r);
-		if (run_turn(r))
+		if (take_turn(rn, r))
 			runner_ready(rn, r);
 	}
 	return rn->turn != NULL;

@@ -79,7 +79,7 @@ local function follow(context, e, id)
     if not ok then return nil, err end
     local run = e:describe(id)
     if run.state ~= "waiting" or run.waiting_for ~= "timer" then return true end
-    loop.turn(true)
+    if loop.in_task() then loop.sleep(50) else loop.turn(true) end
   end
 end
 

@@ -29,7 +29,7 @@ return {
     if not require("json").absent(run.output) then
       context.out("\noutput\n" .. view.value(run.output, t.width, 2))
     end
-    local problem = outcome.error(run)
+    local problem = outcome.error(run, e)
     if problem then
       problem.next = "keel replay " .. run.run
       context.out("\n" .. view.problem(context, problem) .. "\n")

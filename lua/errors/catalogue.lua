@@ -353,6 +353,10 @@ define(9, {
     "A newer owner writes now; this one must not.", "keel doctor" },
   { "K9008", "no_memory", "the machine has no memory left[ for {what}]",
     "The operating system refused memory.", "keel doctor" },
+  { "K9010", "engine_lost", "the engine ended before it answered",
+    "The command was on its way when the engine stopped or was restarted. What"
+    .. " it began is durable and goes on; look before you repeat it.",
+    "keel runs" },
   { "K9009", "internal", "an error of Keel itself: {detail}",
     "This should not happen; what was durable is safe.", "keel doctor" },
 })

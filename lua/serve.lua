@@ -1,0 +1,178 @@
+--- `keel serve`: one engine for one home, for as long as it is wanted.
+--
+-- The process forks before anything is open: the parent supervises (src/supervise.c),
+-- the child is the engine. It recovers the runs that were open, watches the folders,
+-- answers commands on var/engine.sock and, over HTTP, programs and people.
+local clock = require "core.clock"
+local engine = require "engine"
+local errors = require "errors"
+local file = require "file"
+local json = require "json"
+local loop = require "loop"
+local supervise = require "core.supervise"
+
+local serve = {}
+
+local private = tonumber("600", 8)
+
+--- How long a second engine waits for a command that has the store right now.
+local patience_ms = 3000
+
+--- How long commits on their way may take at the end.
+local farewell_ms = 3000
+
+local function path(self, name) return file.join(self.home, "var", name) end
+
+local function say(err)
+  io.stderr:write(tostring(err), "\n")
+end
+
+local function note(text)
+  io.stderr:write("keel: ", text, "\n")
+end
+
+-- ---- starting ----------------------------------------------------------------------
+
+local function already_running(self)
+  local pid = require("remote").ping(self.home)
+  return pid and errors.new("K1020", { pid = pid })
+end
+
+--- Open the engine; a command that holds the store for a moment is waited for.
+local function open_engine(self)
+  local till = clock.now_ms() + patience_ms
+  while true do
+    local e, err = engine.open { home = self.home, on_refused = function(refusal) say(refusal.err) end }
+    if e then return e end
+    if err.number ~= "K9001" then return nil, err end
+    local running = already_running(self)
+    if running or clock.now_ms() > till then return nil, running or err end
+    loop.sleep(50)
+  end
+end
+
+--- The token that HTTP clients show: made once, for this user's eyes.
+function serve.token(home)
+  local where = file.join(home, "var", "token")
+  local text = file.read(where)
+  text = text and text:match("^(%x+)%s*$")
+  if text and #text == 64 then return text end
+  text = ("%016x%016x%016x%016x"):format(clock.random(), clock.random(), clock.random(), clock.random())
+  local ok, message, code = file.write(where, text .. "\n", private)
+  if not ok then return nil, errors.from(message, code, { name = where }) end
+  return text
+end
+
+local function open_socket(self)
+  local core = require "core.socket"
+  local requests = require "serve.requests"
+  local message, code
+  self.socket, message, code = core.listen(path(self, "engine.sock"), requests.max_bytes, {
+    line = function(conn, line) requests.answer(self.engine, conn, line) end })
+  if not self.socket then return nil, errors.from(message, code, { name = "var/engine.sock" }) end
+  return true
+end
+
+local function open_http(self)
+  local err
+  self.http, err = require("serve.http").open(self)
+  if err then return nil, err end
+  return true
+end
+
+local function write_papers(self)
+  local paper = { pid = file.getpid(), supervisor_pid = supervise.parent(),
+    listen = self.http and self.http.listen or json.null, url = self.http and self.http.url or json.null }
+  local text = json.encode(paper)
+  file.write(path(self, "engine.pid"), paper.supervisor_pid .. "\n")
+  local ok, message, code = file.write(path(self, "engine.json"), text .. "\n")
+  if not ok then return nil, errors.from(message, code, { name = "var/engine.json" }) end
+  return text
+end
+
+local function open(self)
+  local err
+  self.engine, err = open_engine(self)
+  if not self.engine then return nil, err end
+  require("serve.guest").welcome(self.engine)
+  for _, problem in ipairs(self.engine.library.problems) do say(problem) end
+  self.token, err = serve.token(self.home)
+  if not self.token then return nil, err end
+  self.folders, err = require("serve.folders").open(self.engine, say, note)
+  if not self.folders then return nil, err end
+  local ok
+  ok, err = open_socket(self)
+  if not ok then return nil, err end
+  return open_http(self)
+end
+
+-- ---- being there -------------------------------------------------------------------
+
+local function announce(self)
+  supervise.ready()
+  local text, err = write_papers(self)
+  if not text then return nil, err end
+  local history = supervise.history()
+  if history.restarts == 0 then
+    io.stdout:write(text, "\n")
+    io.stdout:flush()
+  else
+    note(("the engine is back (process %d)"):format(file.getpid()))
+    if history.run ~= 0 then
+      note(("it died while it executed run number %d (%d in a row)"):format(history.run, history.deaths))
+    end
+  end
+  return true
+end
+
+local function turn(self)
+  local e = self.engine
+  self.heart = loop.timer(0, supervise.beat, math.max(self.stall_ms // 5, 10))
+  while not self.stopping and not e.failed do loop.turn(true) end
+end
+
+local function close(self)
+  local e = self.engine
+  if self.folders then self.folders:close() end
+  if self.socket then self.socket:close() end
+  if self.http then self.http:close() end
+  if not e then return end
+  if not e.failed then
+    local till = clock.now_ms() + farewell_ms
+    local alarm = loop.timer(farewell_ms, function() end)
+    e:drain(function() return e.submitted == 0 or clock.now_ms() > till end)
+    alarm:stop()
+  end
+  e:close()
+  if self.heart then self.heart:stop() end
+  for _, name in ipairs { "engine.json", "engine.pid" } do os.remove(path(self, name)) end
+end
+
+--- The engine's life. Returns the exit code, or nil, err.
+function serve.engine(self)
+  supervise.signals(function(signal)
+    self.stopping = self.stopping or signal
+    loop.stop()
+  end)
+  local ok, err = open(self)
+  if ok then ok, err = announce(self) end
+  if ok and not self.stopping then turn(self) end
+  err = err or self.engine and self.engine.failed
+  close(self)
+  if err then return nil, err end
+  return self.stopping == "INT" and 130 or 0
+end
+
+--- Serve a home until a signal. Options: home, listen ("HOST:PORT" or "off"),
+--- stall_ms. Returns the exit code, or nil, err. It forks: call it before anything is
+--- open.
+function serve.run(options)
+  local home = #options.home > 1 and options.home:gsub("/+$", "") or options.home
+  local self = { home = home, listen = options.listen, stall_ms = options.stall_ms or 5000 }
+  local role, message, code = supervise.run { stall_ms = self.stall_ms }
+  if role == "child" then return serve.engine(self) end
+  if not role then return nil, errors.from(message, code) end
+  return role
+end
+
+return serve
