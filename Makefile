@@ -70,6 +70,8 @@ asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='-O1 -g -fno-omit-frame-pointer \
 		-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
+include spec/fuzz/rules.mk
+
 clean:			## forget everything built
 	rm -rf build build-*
 

@@ -1,0 +1,30 @@
+--- What the fuzzers begin with: `build/keel lua spec/fuzz/corpus.lua FOLDER` writes
+-- FOLDER/codec, FOLDER/json and FOLDER/token.
+local file = require "file"
+local json = require "json"
+
+local folder = assert(arg[1], "usage: corpus.lua FOLDER")
+
+local values = {
+  json.null, true, false, 0, -1, 300, math.maxinteger, math.mininteger, 0.1, -0.0, 5e-324, 1e308, "", "a",
+  "Ünï \0 \n \" \\ 😀", json.array {}, {}, { 1, 2.5, "x", json.array {}, {} }, { a = 1, b = { c = { json.null } } },
+  { { { { { {} } } } } }, { key = ("long "):rep(30), list = { true, false, json.null } },
+}
+
+local texts = {
+  "1e400", "123456789012345678901234567890", "-0", "1.0E+2", '"\\ud83d\\ude00\\u0000"', '"\\ud800"', '{"a":1,"a":2}',
+  '{"\\u0000":1}', "[1,", "nul", " [ ] ", ("["):rep(101) .. ("]"):rep(101), '{"b":1,"a":{"":[]}}', "\xef\xbb\xbf{}", "[1]x",
+}
+
+local words = {
+  "Café, it's 3.5 C++ — naïve", "don't we'll Kundenname", "日本語のテキスト", "Привет ΑΒΓ άέή", "\xff\xc3a\xe2\x82",
+  ("x"):rep(100), "a\0b", "-5 1,000.00 e-mail@example.org",
+}
+
+for _, name in ipairs { "codec", "json", "token" } do assert(file.mkdir(file.join(folder, name))) end
+for i, value in ipairs(values) do
+  assert(file.write(file.join(folder, "codec", "value" .. i), (json.pack(value))))
+  assert(file.write(file.join(folder, "json", "value" .. i), (json.encode(value))))
+end
+for i, text in ipairs(texts) do assert(file.write(file.join(folder, "json", "text" .. i), text)) end
+for i, text in ipairs(words) do assert(file.write(file.join(folder, "token", "text" .. i), text)) end
