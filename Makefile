@@ -61,6 +61,7 @@ run: $B/keel		## the main job: two agents on real mail and notes
 
 test: $B/keel		## every spec; F=one file, N='words of one test'
 	$B/keel lua $(BUSTED) --helper=spec/support/helper.lua -o spec/support/report.lua \
+		--pattern='_spec%.lua$$' \
 		$(if $N,--filter='$N') $(or $F,spec)
 
 asan:			## the same specs under address + undefined sanitizers

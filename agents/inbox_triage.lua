@@ -61,7 +61,7 @@ end
 local function answer(ctx, mail, id, kind, contact)
   -- Snippets are sentences you have written before and want to be reused.
   local facts = {}
-  for _, hit in ipairs(ctx.memory.search { query = mail.subject .. " " .. mail.body:sub(1, 500), kind = "snippet", k = 2 } or {}) do
+  for _, hit in ipairs(ctx.memory.search { query = mail.subject, kind = "snippet", k = 2 } or {}) do
     facts[#facts + 1] = hit.text
   end
   local draft = ctx.skill.draft_reply { body = mail.body, subject = mail.subject, to_name = contact.name,
@@ -134,7 +134,7 @@ return agent {
 
     local contact = person and remember_contact(ctx, mail, id) or nil
     ctx.memory.remember { layer = "long", kind = "mail", key = id,
-      text = mail.subject .. ". " .. summary, importance = person and 0.5 or 0.1,
+      text = mail.subject .. " – " .. summary, importance = person and 0.5 or 0.1,
       tags = { label }, source = id }
 
     local action = "filed"

@@ -8,7 +8,10 @@
 --- "We dropped the dark mode idea." -> "we-dropped-the-dark-mode-idea"
 local function slug(text)
   text = text:lower():gsub("[^%w\128-\255]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
-  return text:sub(1, 60)
+  while #text > 60 do
+    text = text:match("^(.+)%-[^-]*$") or text:sub(1, utf8.offset(text, 15) - 1)
+  end
+  return text
 end
 
 --- "inbox/notes/2026-03-05-fernline.md" -> "2026-03-05-fernline", and its date.

@@ -10,7 +10,8 @@ local words = require "core.words"
 
 local n, searches = tonumber(arg[1] or 20000), tonumber(arg[2] or 200)
 
--- Words as they fall in speech: the i-th is used 1/i as often as the first.
+-- Words as they fall in speech: of 20,000, the i-th is used 1/i as often as the
+-- first. The common ones are in the table of word vectors, the others are not.
 local vocabulary, state = {}, 42
 for word in ([[invoice client garden meeting export printer refund password delivery contract design colour window
   payment holiday website server backup photo wedding lawyer tax school bicycle kitchen roof letter phone engine
@@ -28,8 +29,8 @@ end
 local function text(length)
   local out = {}
   for i = 1, length do
-    local r = math.floor((#vocabulary) ^ chance())
-    out[i] = vocabulary[r] .. (chance() < 0.3 and math.floor(chance() * 1000) or "")
+    local r = math.floor(20000 ^ chance())
+    out[i] = vocabulary[r] or ("q%dx"):format(r)
   end
   return table.concat(out, " ")
 end

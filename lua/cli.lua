@@ -36,16 +36,17 @@ end
 
 -- Running ---------------------------------------------------------------------------
 
---- Run a command that reads its own words.
-local function run_function(command, name, words, globals, context)
+--- Run a command that reads its own words, all but the flags of every command.
+local function run_own(command, name, words, globals, context)
   local rest, err = options.take_globals(words, globals, name)
   if not rest then return nil, err end
   context:set(globals)
-  if globals.help then table.insert(rest, "--help") end
-  return command(rest, context)
+  if globals.help then return commands.find("help").run({ command = name }, context) end
+  return command.run(rest, context)
 end
 
-local function run_table(command, name, words, globals, context)
+local function run(command, name, words, globals, context)
+  if command.own_words then return run_own(command, name, words, globals, context) end
   if command.raw then
     context:set(globals)
     if globals.help or words[1] == "--help" or words[1] == "-h" then
@@ -83,10 +84,7 @@ local function dispatch(words, context)
   local command = commands.find(name)
   if not command then return nil, commands.unknown(name) end
   context.command_name = name
-  if type(command) == "function" then
-    return run_function(command, name, rest, globals, context)
-  end
-  local code, err, kind = run_table(command, name, rest, globals, context)
+  local code, err, kind = run(command, name, rest, globals, context)
   if err and err.number == "K9001" and command.remote then
     local answer = context.remote(words)
     if answer then return answer end

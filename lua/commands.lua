@@ -12,11 +12,14 @@ commands.groups = {
   { "the engine", "serve", "doctor", "backup", "restore", "explain", "version", "help" },
 }
 
---- A command as a table, or as the function that reads its own words; nil when
--- there is none of that name.
+--- A command as a table; nil when there is none of that name. `own_words` marks one
+-- whose module is a function that reads its words itself.
 function commands.find(name)
   if not name:find("^%l[%l%d]*$") then return nil end
   local ok, command = pcall(require, "command." .. name)
+  if ok and type(command) == "function" then
+    return { run = command, own_words = true, usage = ("keel %s ..."):format(name) }
+  end
   if ok then return command end
   local missing = ("module 'command.%s' not found"):format(name)
   if command:sub(1, #missing) == missing then return nil end

@@ -110,7 +110,6 @@ local function captured(kind, chunk)
 end
 
 local lib = { similarity = core.similarity, zone = setup.zone, config = setup.config, null = null }
-lib.skill = setmetatable({}, { __index = function(_, name) return ctx.skill[name] end, __metatable = false })
 
 local function run_local(name, args)
   local manifest = loaded[name]
@@ -121,6 +120,13 @@ local function run_local(name, args)
   lib.now = core.iso_now()
   return manifest["local"](args, lib)
 end
+
+-- What a skill needs of another local skill is part of its own step: no step of its
+-- own, no journal, and therefore also there when examples are run.
+lib.skill = setmetatable({}, { __metatable = false, __index = function(_, name)
+  if setup.skills[name] ~= "local" then return ctx.skill[name] end
+  return function(args) return run_local(name, copy(args == nil and {} or args)) end
+end })
 
 local function use_skill(name, args)
   local how = setup.skills[name]

@@ -309,6 +309,12 @@ function Memory:expire(limit)
   return total
 end
 
+--- Rewrite the full text index, so that what was forgotten has no byte left in it
+-- either (forgetting takes it out of every search, at once). Slow for large stores.
+function Memory:settle()
+  return self.store:commit(self.store:tx():add("memory.settle", {}))
+end
+
 -- ---- reading --------------------------------------------------------------------
 
 --- What holds for a kind and key, or an id; at `as_of` when told. Returns the item,
@@ -371,6 +377,8 @@ function Memory:search(t)
   if embed and q.query and not q.vector then
     q.vector, q.model = quantised("search", embed.vector(q.query)), embed.model
   end
+  -- An empty list of what is allowed allows nothing.
+  if q.allow and #q.allow == 0 or kinds and #kinds == 0 then return {} end
   local hits, message, code = self.half:search(q)
   if not hits then return nil, message, code end
   local least = t.min_score

@@ -47,6 +47,8 @@ local price_fields = shape.record("a price (USD per million tokens)", {
   input = { shape.price, as = "input_picousd", required = true },
   output = { shape.price, as = "output_picousd", required = true },
   cached = { shape.price, as = "cached_picousd" },
+  written = { shape.price, as = "written_picousd" },
+  reasoning = { shape.price, as = "reasoning_picousd" },
   as_of = shape.text("^%d%d%d%d%-%d%d%-%d%d$", 'a date like "2026-11-01"'),
 })
 

@@ -195,9 +195,7 @@ end
 
 local gap = 2
 
---- Give columns the widths that their cells want, then take from the widest of
--- those that may shrink until the line fits.
-local function fit_widths(columns, rows, width)
+local function wanted_widths(columns, rows)
   local widths, total = {}, -gap
   for i, column in ipairs(columns) do
     widths[i] = terminal.columns(column[1])
@@ -207,6 +205,14 @@ local function fit_widths(columns, rows, width)
     widths[i] = math.min(widths[i], column.most or math.huge)
     total = total + widths[i] + gap
   end
+  return widths, total
+end
+
+--- Give columns the widths that their cells want, then take from the widest of
+-- those that may shrink until the line fits. Returns widths, and by how much the
+-- line is still too long.
+local function fit_widths(columns, rows, width)
+  local widths, total = wanted_widths(columns, rows)
   while total > width do
     local widest
     for i, column in ipairs(columns) do
@@ -218,12 +224,26 @@ local function fit_widths(columns, rows, width)
     if not widest then break end
     widths[widest], total = widths[widest] - 1, total - 1
   end
-  return widths
+  return widths, math.max(total - width, 0)
+end
+
+--- Columns and cells without the column that is the first to go; nil when all of
+-- them must stay.
+local function without_least(columns, cells)
+  local least
+  for i, column in ipairs(columns) do
+    if column.drop and (not least or column.drop > columns[least].drop) then least = i end
+  end
+  if not least then return nil end
+  table.remove(columns, least)
+  for _, row in ipairs(cells) do table.remove(row, least) end
+  return true
 end
 
 --- A table as text. Columns are { title, right =, shrink =, least =, most =,
--- style = name or function(cell, row) }; rows are lists of cells. A column whose
--- cells are all empty is left out. options.indent, options.bare (no titles).
+-- drop =, style = name or function(cell, row) }; rows are lists of cells. A column
+-- whose cells are all empty is left out, and where the line is too narrow those with
+-- the highest `drop`. options.indent, options.bare (no titles).
 function terminal:table(columns, rows, options)
   options = options or {}
   local indent = (" "):rep(options.indent or 0)
@@ -239,7 +259,10 @@ function terminal:table(columns, rows, options)
       end
     end
   end
-  local widths = fit_widths(kept, cells, self.width - #indent)
+  local widths, over = fit_widths(kept, cells, self.width - #indent)
+  while over > 0 and without_least(kept, cells) do
+    widths, over = fit_widths(kept, cells, self.width - #indent)
+  end
   local out = {}
   local function line(row, style_of)
     local parts = {}

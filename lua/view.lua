@@ -27,8 +27,8 @@ end
 
 local function scalar(value)
   if value == nil or value == null then return "null" end
-  if type(value) ~= "string" then return json.encode(value) or tostring(value) end
-  return needs_quotes(value) and json.encode(value) or value
+  if type(value) == "string" then return value end
+  return json.encode(value) or tostring(value)
 end
 
 --- A value in one line, for a table's cell; "" for nothing. The fields of an object
@@ -52,17 +52,23 @@ end
 
 local add_value
 
-local function add_text(out, indent, head, text, width)
+local function add_text(out, indent, head, value, width)
   local room = math.max(width - #indent, 20)
+  local text = scalar(value)
+  if type(value) == "string" and #text <= room and needs_quotes(text) then
+    text = json.encode(text)
+  end
   local first = text:find("\n", 1, true) == nil
     and terminal.columns(head) + terminal.columns(terminal.escape(text)) <= room
   if first then
     out[#out + 1] = indent .. head .. terminal.escape(text)
     return
   end
-  out[#out + 1] = indent .. (head:gsub(" $", "")) .. (head == "" and "" or " |")
-  local inner = head == "" and indent or indent .. "  "
-  out[#out] = head == "" and nil or out[#out]
+  local inner = indent
+  if head ~= "" then
+    out[#out + 1] = indent .. head .. "|"
+    inner = indent .. "  "
+  end
   for _, line in ipairs(terminal.wrap(text, room - 2)) do
     out[#out + 1] = line:find("%S") and inner .. line or ""
   end
@@ -83,7 +89,7 @@ function add_value(out, indent, head, value, width)
   elseif type(value) == "table" then
     out[#out + 1] = indent .. head .. (json.is_list(value) and "[]" or "{}")
   else
-    add_text(out, indent, head, scalar(value), width)
+    add_text(out, indent, head, value, width)
   end
 end
 
@@ -180,7 +186,11 @@ function view.runs(t, list, now_ms)
   local rows = {}
   for i, run in ipairs(list) do
     local created = view.ms(run.created)
-    rows[i] = { run.run, run.agent, view.state_text(run), run.steps or 0,
+    local state = run.state:gsub("_", " ")
+    if run.state == "waiting" and not json.absent(run.waiting_for) then
+      state = ("waiting (%s)"):format(run.waiting_for)
+    end
+    rows[i] = { run.run, run.agent, state, run.steps or 0,
       terminal.took(run.ms), terminal.money(run.cost_picousd),
       created and terminal.relative(created, now_ms) or "",
       view.short(type(run.error) == "table" and run.error.message or run.output),
@@ -189,8 +199,9 @@ function view.runs(t, list, now_ms)
   return t:table({
     { "run", style = "name" }, { "agent", shrink = true, least = 8 },
     { "state", style = function(_, row) return state_style[row.state] end },
-    { "steps", right = true }, { "time", right = true }, { "cost", right = true },
-    { "began", right = true }, { "result", shrink = true, least = 12, most = 60 },
+    { "steps", right = true, drop = 2 }, { "time", right = true, drop = 3 },
+    { "cost", right = true, drop = 1 }, { "began", right = true },
+    { "result", shrink = true, least = 12, most = 60 },
   }, rows)
 end
 
@@ -209,7 +220,7 @@ function view.log(t, log, began_ms)
       view.short(step.result), state = step.state }
   end
   return t:table({
-    { "step", right = true }, { "at", right = true, style = "dim" },
+    { "step", right = true }, { "at", right = true, style = "dim", drop = 1 },
     { "what", shrink = true, least = 12, most = 48 }, { "took", right = true },
     { "cost", right = true }, { "tries", right = true },
     { "", style = function(_, row) return state_style[row.state] end },
@@ -277,13 +288,13 @@ function view.question(context, item, number)
   local function add(text) out[#out + 1] = text end
   local head = number and ("%2d  "):format(number) or "  "
   add(head .. t:style("strong", terminal.fit(item.subject or item.kind, t.width - indent)))
-  local facts = { item.id, item.agent, "run " .. tostring(item.run) }
+  local facts = { item.id, ("%s in %s"):format(item.agent, item.run) }
   if not json.absent(item.risk) then facts[#facts + 1] = "risk " .. view.short(item.risk) end
   facts[#facts + 1] = deadline_text(item, context.now())
   if not json.absent(item.digest) then
     facts[#facts + 1] = "digest " .. tostring(item.digest):sub(1, 12)
   end
-  for _, line in ipairs(terminal.wrap(table.concat(facts, "  "), t.width - indent)) do
+  for _, line in ipairs(terminal.wrap(table.concat(facts, ", "), t.width - indent)) do
     add(left .. t:style("dim", line))
   end
   add("")

@@ -43,7 +43,9 @@ local known = {
       ["no response"] = 2, ["frustrat*"] = 3, ["fed up"] = 3 } },
   thanks = { about = "a short thank-you or confirmation that needs no answer",
     phrases = { ["thank you for"] = 1, ["all good"] = 2, ["no need to reply"] = 4, ["much appreciated"] = 2, ["received, thanks"] = 4,
-      ["works now"] = 3, ["works perfectly"] = 3 } },
+      ["works now"] = 3, ["works again"] = 3, ["works perfectly"] = 3, ["is gone"] = 2, ["no need to answer"] = 4,
+      ["thank you so much"] = 3, ["thanks a lot"] = 3, ["muito obrigad*"] = 3, ["muchas gracias"] = 3, ["merci beaucoup"] = 3,
+      ["vielen dank"] = 2 } },
 }
 known.sales = { about = known.quote.about, phrases = known.quote.phrases }
 known.lead = known.sales
@@ -61,6 +63,27 @@ local default_label = { other = true, none = true, unknown = true, misc = true, 
 -- between spaces is found at whole words by a plain search.
 local function flat(text)
   return " " .. text:lower():gsub("’", "'"):gsub("[^%w\128-\255'%%:-]+", " ") .. " "
+end
+
+--- A text without the mail it answers: that was somebody else's.
+local function own_words(text)
+  local own = {}
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    if line:find("^On .+ wrote:%s*$") and #own > 0 then
+      break
+    elseif not line:find("^>") then
+      own[#own + 1] = line
+    end
+  end
+  return table.concat(own, "\n")
+end
+
+--- At most `n` bytes of a text, whole characters only.
+local function clip(text, n)
+  while n > 0 and n < #text and text:byte(n + 1) & 0xC0 == 0x80 do
+    n = n - 1
+  end
+  return text:sub(1, n)
 end
 
 local function has_phrase(page, phrase)
@@ -139,7 +162,7 @@ return skill {
 
   ["local"] = function(input, lib)
     local subject = input.subject
-    local text = ((subject and subject .. ". " or "") .. input.text):sub(1, 20000)
+    local text = (subject and subject .. ". " or "") .. own_words(clip(input.text, 20000))
     local page, subject_page = flat(text), subject and flat(subject)
     local scores, reasons = {}, {}
     local best, top, second, fallback
@@ -148,7 +171,7 @@ return skill {
       if default_label[label] then
         fallback = label
       else
-        score, why = judge(label, input, page, text:sub(1, 2000), subject_page, lib)
+        score, why = judge(label, input, page, clip(text, 2000), subject_page, lib)
       end
       scores[label], reasons[label] = score, why
       if not top or score > top then
@@ -186,6 +209,9 @@ return skill {
       output = { label = "how_to" } },
     { input = { subject = "Your order has been shipped", text = "Tracking number 00123. This is an automated message, please do not reply.", labels = { "quote", "notification", "refund" } },
       output = { label = "notification" } },
+    -- What is quoted was said before; the crash is gone.
+    { input = { subject = "Re: Kit 1.3", text = "Thanks a lot, page 4 works again and the crash is gone.\n\nOn Tue, Mira wrote:\n> Does it still crash? Is there an error?", labels = { "bug", "thanks", "other" } },
+      output = { label = "thanks" } },
     { input = { text = "The plumber comes to the office at nine.", labels = { "bug", "refund", "other" } }, output = { label = "other" } },
     -- Labels of one's own, by description and keywords.
     { input = { text = "The oven is too hot and the bread comes out dark.", labels = { "baking", "shipping" },

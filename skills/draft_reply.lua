@@ -42,9 +42,15 @@ local function questions_of(text)
     end
   end
   local flat = table.concat(own, " "):sub(1, 20000):gsub("https?://%S+", "")
-  for sentence in flat:gmatch("[^.!?]*%?") do
-    sentence = trim(sentence:gsub("^[%s,)\"'-]+", ""))
-    if #sentence > 6 and #sentence < 300 and #questions < 5 then
+  local from = 1
+  while true do
+    local stop = flat:find("[.!?]", from)
+    if not stop then
+      break
+    end
+    local sentence = trim((flat:sub(from, stop):gsub("^[%s,)\"'-]+", "")))
+    from = stop + 1
+    if sentence:find("%?$") and #sentence > 6 and #sentence < 300 and #questions < 5 then
       questions[#questions + 1] = sentence
     end
   end

@@ -42,6 +42,14 @@ local function trim(text)
   return (text:gsub("^%s+", ""):reverse():gsub("^%s+", ""):reverse())
 end
 
+--- At most `n` bytes of a text, whole characters only.
+local function clip(text, n)
+  while n > 0 and n < #text and text:byte(n + 1) & 0xC0 == 0x80 do
+    n = n - 1
+  end
+  return text:sub(1, n)
+end
+
 local function lines_of(text)
   local lines = {}
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
@@ -59,14 +67,17 @@ local function own_lines(text)
       break
     end
     if not line:find("^>") then
-      own[#own + 1] = line
+      -- One kind of separator: these signs have three bytes, and a class of a
+      -- pattern is made of bytes.
+      own[#own + 1] = (line:gsub("–", "-"):gsub("—", "-"):gsub("·", "|"):gsub("•", "|"))
     end
   end
   return own
 end
 
---- The lines of the signature, or an empty list.
-local function signature_of(lines)
+--- The lines of the signature, or an empty list. Without a closing it begins where
+-- the writer's own name stands alone on one of the last lines.
+local function signature_of(lines, name)
   local first
   for i = #lines, 1, -1 do
     local low = lines[i]:lower():gsub("[,!%.%s]+$", "")
@@ -80,6 +91,11 @@ local function signature_of(lines)
       lines[i] = name
       first = i
       break
+    end
+  end
+  for i = #lines, math.max(2, #lines - 8), -1 do
+    if not first and name and name ~= "" and lines[i]:lower() == name:lower() then
+      first = i
     end
   end
   local found = {}
@@ -130,8 +146,24 @@ local function digits_in(text)
   return #(text:gsub("%D", ""))
 end
 
+--- The first address in a line, looked for around its "@".
+local function email_in(line)
+  local at = line:find("@", 1, true)
+  while at do
+    local box = line:sub(math.max(1, at - 64), at - 1):reverse():match("^[%w._%%+-]+")
+    local host = line:sub(at + 1, at + 254):match("^[%w-]+%.[%w.-]*%w")
+    if box and host then
+      return box:reverse() .. "@" .. host
+    end
+    at = line:find("@", at + 1, true)
+  end
+end
+
 --- A phone number in a line: 8 to 15 digits, written like one.
 local function phone_in(line, labelled)
+  if #line > 200 then
+    return nil
+  end
   for candidate in line:gmatch("%+?[%d(][%d%s().%-/]+%d") do
     local count = digits_in(candidate)
     local plain = candidate:gsub("[%s]", "")
@@ -164,6 +196,9 @@ local function phone_of(signature, lines)
 end
 
 local function split_on(line, signs)
+  if #line > 200 then
+    return nil
+  end
   local before, after = line:match("^(.-)%s*[" .. signs .. "]%s+(.+)$")
   return before, after
 end
@@ -176,7 +211,7 @@ local function role_and_company(line)
       return trim(line:sub(1, at)), trim(line:sub(stop + 1))
     end
   end
-  local left, right = split_on(line, ",|–—·•/-")
+  local left, right = split_on(line, ",|/-")
   if left and left ~= "" then
     local left_role, right_role = has_role(left), has_role(right)
     if left_role and ends_like_company(right) then
@@ -233,15 +268,15 @@ return skill {
   },
 
   ["local"] = function(input)
-    local lines = own_lines(input.text:sub(1, 200000))
-    local signature = signature_of(lines)
+    local lines = own_lines(clip(input.text, 200000))
+    local signature = signature_of(lines, input.from_name)
     local out = {}
 
     out.email = input.from and input.from ~= "" and input.from
     if not out.email then
       for _, list in ipairs { signature, lines } do
         for _, line in ipairs(list) do
-          out.email = out.email or line:match("[%w._%%+-]+@[%w-]+%.[%w.-]*%w")
+          out.email = out.email or email_in(line)
         end
       end
     end
@@ -249,12 +284,12 @@ return skill {
 
     local named
     for i = 1, math.min(3, #signature) do
-      local first = split_on(signature[i], ",|–—") or signature[i]
+      local first = split_on(signature[i], ",|-") or signature[i]
       if looks_like_name(first) and not has_role(first) and not ends_like_company(first) then
         named = first
         if first ~= signature[i] then
           -- "Ana Reis, Head of Product": what follows the name is a line too.
-          table.insert(signature, i + 1, (select(2, split_on(signature[i], ",|–—"))))
+          table.insert(signature, i + 1, (select(2, split_on(signature[i], ",|-"))))
         end
         signature[i] = ""
         break
@@ -317,6 +352,9 @@ return skill {
       output = { company = "Northpost Ltd", phone = nil } },
     { input = { text = "Please write to sam.okoye@gmail.com or call me: 0044 20 7946 0958.\nCheers,\nSam" },
       output = { name = "Sam", email = "sam.okoye@gmail.com", phone = "0044 20 7946 0958" } },
+    -- No closing: the name alone on a line begins the signature.
+    { input = { from = "sam@kite.example", from_name = "Sam Okoye", text = "Tuesday at 10:00 works.\n\nSam Okoye\nFounder at Kite Studio" },
+      output = { name = "Sam Okoye", role = "Founder", company = "Kite Studio", company_from = "signature" } },
     { input = { from = "rui.costa@kite.example", text = "ok" },
       output = { name = "Rui Costa", email = "rui.costa@kite.example", company = "Kite" } },
     { input = { from = "lea@atelier-sud.example", from_name = "Léa", text = "Bonjour,\n\nÀ bientôt\n\nCordialement,\nLéa Morel\nCTO at Atelier Sud" },

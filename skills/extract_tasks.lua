@@ -15,15 +15,15 @@ local function set(text)
   return out
 end
 
-local action_verbs = set [[add answer ask assign book build buy call change check
+local action_verbs = set [[add answer ask assign book bring build buy call change check
   clarify clean close collect compare complete confirm contact coordinate copy
-  create cut define deliver design discuss do document draft edit email explain
+  create cut define deliver design discuss do document draft draw edit email explain
   extend file fill find finalise finalize finish fix follow forward gather get
-  give hand help hire implement improve inform install interview introduce invite
-  invoice investigate join launch learn list look mail make measure meet merge
+  give hand help hire host implement improve inform install interview introduce invite
+  invoice investigate join launch lead learn list look mail make measure meet merge
   migrate move name negotiate notify offer open order organise organize outline
   pay pick ping plan post prepare present print procure propose provide publish
-  push put read record recruit redesign reduce refactor register release remind
+  push put read rebuild record recruit redesign reduce refactor register release remind
   remove rename replace reply report request research resend reserve resolve
   review revise rewrite run schedule search sell send set share ship show sign
   sketch sort specify speak split start submit suggest summarise summarize switch
@@ -52,6 +52,14 @@ local function trim(text)
   return (text:gsub("^%s+", ""):reverse():gsub("^%s+", ""):reverse())
 end
 
+--- At most `n` bytes of a text, whole characters only.
+local function clip(text, n)
+  while n > 0 and n < #text and text:byte(n + 1) & 0xC0 == 0x80 do
+    n = n - 1
+  end
+  return text:sub(1, n)
+end
+
 local function capital(text)
   return (text:gsub("^%l", string.upper))
 end
@@ -73,11 +81,27 @@ local function section_of(heading)
   return "talk"
 end
 
+--- The next run of signs that may end a sentence: where it begins, and where what
+-- follows it begins. Each byte is looked at once, however many dots there are.
+local function next_stop(text, at)
+  while true do
+    local start = text:find("[.!?;]", at)
+    if not start then
+      return nil
+    end
+    local after = text:match("^[.!?;]+[\"')]*()", start)
+    if text:find("^%s", after) then
+      return start, after
+    end
+    at = after
+  end
+end
+
 --- Cut into sentences; a question is the topic of the sentence that answers it.
 local function sentences_of(text)
   local out, from, at = {}, 1, 1
   while true do
-    local stop, after = text:match("()[.!?;]+()%s", at)
+    local stop, after = next_stop(text, at)
     if not stop then
       break
     end
@@ -107,6 +131,7 @@ local function statements_of(text)
     end
     local topic
     for _, sentence in ipairs(sentences_of(table.concat(block.lines, " "))) do
+      sentence = clip(sentence, 500) -- longer is no statement
       out[#out + 1] = { text = sentence, section = section, bullet = block.bullet,
         open = block.open, topic = topic, first = topic == nil and sentence or nil }
       topic = sentence:find("%?$") and sentence or nil
@@ -116,10 +141,10 @@ local function statements_of(text)
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
     line = line:gsub("%*%*", ""):gsub("__", "")
     local heading = line:match("^%s*#+%s+(.*)$")
-    if not heading and #line < 50 and not line:find("^%s*[-*•]%s") then
+    if not heading and #line < 50 and not line:find("^%s*[-*]%s") then
       heading = line:match("^%s*([%a][%a %-/&]*):%s*$")
     end
-    local bullet = line:match("^%s*[-*•–]%s+(.+)$") or line:match("^%s*%d+[.)]%s+(.+)$")
+    local bullet = line:match("^%s*[-*]%s+(.+)$") or line:match("^%s*%d+[.)]%s+(.+)$")
     local label = (line:match("^%s*(%a+):%s+%S") or ""):lower()
     if label == "date" or label == "attendees" or label == "present" or label == "participants" then
       close()
@@ -278,7 +303,7 @@ local function owner_of(text, people, me)
     if done and (sure or action_verbs[first_word(done)]) and first_word(done) ~= "be" then
       return person, done, true
     end
-    local after_sign = rest:match("^%s*[:–—]%s*(.+)$") or rest:match("^%s+%-+>?%s+(.+)$")
+    local after_sign = rest:match("^%s*:%s*(.+)$") or rest:match("^%s+%-+>?%s+(.+)$")
     if after_sign and (sure or action_verbs[first_word(after_sign)]) then
       return person, after_sign, true
     end
@@ -291,7 +316,7 @@ local function owner_of(text, people, me)
       end
     end
   end
-  local mine = text:match("^I'll%s+(.+)$") or text:match("^I’ll%s+(.+)$") or text:match("^I'm going to%s+(.+)$")
+  local mine = text:match("^I'll%s+(.+)$") or text:match("^I'm going to%s+(.+)$")
     or text:match("^I am going to%s+(.+)$") or text:match("^[Mm]e:%s*(.+)$")
   if not mine then
     local after = text:match("^I%s+(.+)$")
@@ -336,7 +361,7 @@ local function beside(text, people, me)
       return person(first), (text:sub(1, at - 1) .. text:sub(to + 1))
     end
   end
-  local before, last = text:match("^(.+)%s+[-=–—→]+>?%s+(%a[%a\128-\255]*)%s*[.]?$")
+  local before, last = text:match("^(.+)%s+[-=]+>?%s+(%a[%a\128-\255]*)%s*[.]?$")
   if before and person(last) then
     return person(last), before
   end
@@ -406,13 +431,13 @@ local function clean_title(text)
   text = text:gsub("%(%s*[,;]*%s*%)", ""):gsub("%[%s*%]", ""):gsub("%s+", " ")
   text = text:gsub("^[Pp]lease ", ""):gsub(" ?%([%s,;]*", " (" ):gsub("%(%s*$", "")
   text = text:gsub("[,;]%s*[,;]", ","):gsub("%s+([,;.)])", "%1"):gsub("%(%s*%)", "")
-  text = trim(text):gsub("^[-–—:,;%s]+", "")
+  text = trim(text):gsub("^[-:,;%s]+", "")
   repeat
     local before = text
     text = text:gsub("[%s,;:.(~-]+$", ""):gsub("%s+about$", ""):gsub("%s+and$", ""):gsub("%s+by$", "")
   until text == before
   if #text > 120 then
-    text = text:sub(1, 120):gsub("%s+%S*$", "") .. "…"
+    text = clip(text, 120):gsub("%s+%S*$", "") .. "…"
   end
   return capital(text)
 end
@@ -425,7 +450,7 @@ local decision_signs = { "^decision", "^decided", "^agreed", "we decided", "we a
   "is approved", "was approved", "is cancelled", "was cancelled", "is dropped", "no longer " }
 
 local function is_decision(statement)
-  local low = statement.text:lower():gsub("’", "'")
+  local low = statement.text:lower()
   if statement.section == "decisions" and statement.bullet then
     return true
   end
@@ -458,7 +483,7 @@ local function base_of(text, input, lib)
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
     if line:find("%S") and not line:find("^%-%-%-") then
       seen = seen + 1
-      if seen > 4 or line:find("^%s*[-*•]%s") then
+      if seen > 4 or line:find("^%s*[-*]%s") then
         break
       end
       local head = line:match("^(.-)%s%-%s") or line
@@ -581,7 +606,10 @@ return skill {
   },
 
   ["local"] = function(input, lib)
-    local text = input.text:sub(1, 200000):gsub("\r\n?", "\n"):gsub("’", "'")
+    -- One kind of dash, bullet and apostrophe from here on: a class of a pattern
+    -- is made of bytes, and these signs have three.
+    local text = clip(input.text, 200000):gsub("\r\n?", "\n"):gsub("’", "'"):gsub("–", "-")
+      :gsub("—", "-"):gsub("•", "-"):gsub("→", "->")
     local me = input.me or "me"
     local statements = statements_of(text)
     local known, list, present = people_of(statements, input)

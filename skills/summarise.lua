@@ -18,6 +18,14 @@ local short_forms = { mr = true, mrs = true, ms = true, dr = true, prof = true,
   st = true, no = true, vs = true, etc = true, ca = true, approx = true,
   ["e.g"] = true, ["i.e"] = true, inc = true, ltd = true }
 
+--- At most `n` bytes of a text, whole characters only.
+local function clip(text, n)
+  while n > 0 and n < #text and text:byte(n + 1) & 0xC0 == 0x80 do
+    n = n - 1
+  end
+  return text:sub(1, n)
+end
+
 local function words_of(sentence)
   local words = {}
   for word in sentence:lower():gmatch("[%w\128-\255]+") do
@@ -32,11 +40,27 @@ local function trim(text)
   return (text:gsub("^%s+", ""):reverse():gsub("^%s+", ""):reverse())
 end
 
+--- The next run of signs that may end a sentence: where it begins, and where what
+-- follows it begins. Each byte is looked at once, however many dots there are.
+local function next_stop(text, at)
+  while true do
+    local start = text:find("[.!?]", at)
+    if not start then
+      return nil
+    end
+    local after = text:match("^[.!?]+[\"')]*()", start)
+    if text:find("^%s", after) then
+      return start, after
+    end
+    at = after
+  end
+end
+
 --- Cut one paragraph into sentences.
 local function split(paragraph, out)
   local from, at = 1, 1
   while true do
-    local stop_at, after = paragraph:match("()[.!?]+[\"')]*()%s", at)
+    local stop_at, after = next_stop(paragraph, at)
     if not stop_at then
       break
     end
@@ -55,6 +79,24 @@ local function split(paragraph, out)
   end
 end
 
+local labels = { attendees = true, present = true, participants = true, date = true,
+  from = true, to = true, subject = true, cc = true }
+
+--- The lines of a text; notes typed in a hurry ("this. - that - more") count as many.
+local function lines_of(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    local _, dashes = line:gsub("%s%-%s", "")
+    if dashes >= 2 then
+      line = line:gsub("%s%-%s", "\n- ")
+    end
+    for part in (line .. "\n"):gmatch("([^\n]*)\n") do
+      lines[#lines + 1] = part
+    end
+  end
+  return lines
+end
+
 --- The text's own sentences: no quoted mail, greeting or signature.
 local function sentences_of(text)
   local paragraphs, current = {}, {}
@@ -64,8 +106,11 @@ local function sentences_of(text)
       current = {}
     end
   end
-  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+  for _, line in ipairs(lines_of(text)) do
     local low = trim(line):lower()
+    if labels[low:match("^(%a+):") or ""] then
+      low = "" -- who and when is not what
+    end
     if low == "--" or low:find("^on .+ wrote:$") or low:find("^%-%-%-+ ?original message") then
       break
     elseif low:find("^>") or low == "" or low:find("^[-=_*#%s]+$") then
@@ -76,7 +121,7 @@ local function sentences_of(text)
         break
       end
     else
-      local bullet = line:match("^%s*[-*•]%s+(.+)$") or line:match("^%s*%d+[.)]%s+(.+)$")
+      local bullet = line:gsub("^%s*•", "-"):match("^%s*[-*]%s+(.+)$") or line:match("^%s*%d+[.)]%s+(.+)$")
         or line:match("^#+%s+(.+)$")
       if bullet then
         close()
@@ -85,7 +130,12 @@ local function sentences_of(text)
           current = {} -- a heading names, it does not say
         end
       else
-        current[#current + 1] = trim(line)
+        -- A short line before a capital letter was ended on purpose.
+        local before = current[#current]
+        if before and #before < 55 and line:find("^%s*%u") and not before:find("[,;]$") then
+          close()
+        end
+        current[#current + 1] = trim((line:gsub("^%s*[Hh][ie]l?l?o? %u[%a\128-\255]*%s+[-\226][\128-\255]*%s+", "")))
       end
     end
   end
@@ -132,7 +182,7 @@ return skill {
   },
 
   ["local"] = function(input)
-    local all = sentences_of(input.text:sub(1, 200000))
+    local all = sentences_of(clip(input.text, 200000))
     local weight, rows = {}, {}
     for i, sentence in ipairs(all) do
       local words = words_of(sentence)
@@ -183,11 +233,12 @@ return skill {
       end
     end
     table.sort(chosen, function(a, b) return a.at < b.at end)
-    local sentences = {}
+    local sentences, ended = {}, {}
     for i, row in ipairs(chosen) do
       sentences[i] = row.text
+      ended[i] = (row.text:find("[.!?:\"')]$") or row.text:find("…$")) and row.text or row.text .. "."
     end
-    return { summary = table.concat(sentences, " "), sentences = sentences, of = #all }
+    return { summary = table.concat(ended, " "), sentences = sentences, of = #all }
   end,
 
   model = {

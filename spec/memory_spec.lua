@@ -243,6 +243,23 @@ describe("forgetting", function()
     assert.same({ "acme" }, m:namespaces())
   end)
 
+  it("leaves no byte in the file once the index has settled", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local m = fresh { path = path }
+    for i = 1, 200 do m:remember { key = "k" .. i, text = "plain text number " .. i } end
+    m:remember { key = "x", text = "markerword and qqzebra", value = { v = "markervalue" }, tags = { "markertag" }, source = "markersource" }
+    assert.equal(1, m:forget { key = "x" })
+    assert.truthy(m:settle())
+    m:close()
+    local f = assert(io.open(path, "rb"))
+    local bytes = f:read "a"
+    f:close()
+    assert.truthy(bytes:find("plain text number 7", 1, true))
+    for _, word in ipairs { "marker", "qqzebra" } do assert.is_nil(bytes:find(word, 1, true)) end
+    for _, tail in ipairs { "", "-wal", "-shm", "-owner" } do os.remove(path .. tail) end
+  end)
+
   it("works by id", function()
     local m = fresh()
     local nameless, named = m:remember { text = "one" }, m:remember { id = "D1:3", text = "two" }
@@ -285,7 +302,11 @@ describe("a search", function()
     assert.equal("paint", keys { where = { speaker = "Anna" } })
     assert.equal("acme bolt", keys { allow = { "client/*" } })
     assert.equal("bolt paint", keys { allow = { "client/b*", "playbook/*" } })
-    assert.equal("", keys { allow = { "client/[ab]*" } })
+    assert.equal("acme", keys { allow = { "client/acme" } })
+    assert.equal("", keys { allow = {} })
+    for _, nothing in ipairs { "client/[ab]*", "client/?cme", "clien?/*", "other/*", "client", "" } do
+      assert.equal("", keys { allow = { nothing } })
+    end
     assert.equal("", keys { where = { since = now.ms + 1 } })
     assert.equal("", keys { where = { ["until"] = now.ms } })
   end)
@@ -386,6 +407,16 @@ describe("memory in a transaction", function()
   end)
 end)
 
+describe("the module", function()
+  it("is shown by an example that runs", function()
+    local pipe = assert(io.popen(require "spec.support.program" .. " lua docs/examples/memory.lua"))
+    local out = pipe:read "a"
+    assert.is_true(pipe:close())
+    assert.match("now\t14\nyesterday\t30\nsame\nLindgren pays within 14 days\nparts add up to the score\ttrue", out)
+    assert.match("after an hour\tnil\nforgotten\t2", out)
+  end)
+end)
+
 describe("import and export", function()
   it("round-trip", function()
     local m = fresh()
@@ -428,13 +459,15 @@ describe("import and export", function()
 end)
 
 describe("keel memory", function()
-  local command = require "command.memory"
+  local program = require "spec.support.program"
   local home
 
   local function keel(...)
-    local out = {}
-    local status = command({ ... }, { home = home, out = function(text) out[#out + 1] = text end })
-    return status, table.concat(out)
+    local words = { program, "memory" }
+    for i, word in ipairs { ... } do words[i + 2] = "'" .. word .. "'" end
+    local pipe = assert(io.popen(table.concat(words, " ") .. " --home " .. home .. " 2>/dev/null"))
+    local out = pipe:read "a"
+    return select(3, pipe:close()), out
   end
 
   local function file(text)
@@ -493,5 +526,6 @@ describe("keel memory", function()
       assert.is_string(json.decode(out).error.message)
     end
     assert.equal(2, (keel()))
+    assert.equal(0, (keel "--help"))
   end)
 end)

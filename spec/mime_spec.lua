@@ -360,8 +360,7 @@ local facts = {
 
 describe("Mail found in the wild", function()
   if not real_mail then
-    pending(absent)
-    return
+    it("is read", function() pending(absent) end)
   end
 
   for _, name in ipairs(names) do
@@ -382,6 +381,31 @@ describe("Mail found in the wild", function()
         assert(mail.body:find(fact[3], 1, true), mail.body)
         assert.same(fact[4], attachments)
       end
+    end)
+  end
+end)
+
+-- The sample mail that `make run` works on, each as another program writes it.
+local samples = {
+  ["2026-03-02-quote-request"] = { "Inês Carvalho <ines@fernline.example>", "Design audit of our booking flow – are you available in April?", "Our budget\nis around €6,500." },
+  ["2026-03-03-invoice"] = { '"Brandt, Klara" <k.brandt@hafenwerk.example>', "Rechnung RE-2026-0117 für Februar", "Mit freundlichen Grüßen", "Rechnung für Februar.pdf" },
+  ["2026-03-04-newsletter"] = { "Grid Notes <hello@gridnotes.example>", "Grid Notes #41: pricing pages that don’t shout ✨", "- 20 % off our grid course" },
+  ["2026-03-04-parcel"] = { "Northpost <no-reply@northpost.example>", "Your parcel NP 00 4711 7 has been shipped", "Tracking number: NP 00 4711 7" },
+  ["2026-03-05-thanks-latin1"] = { "João Pé-Leve <joao@tidal.example>", "Re: Figma audit kit: versão 1.3", "I could duplicate every page and the crash" },
+  ["2026-03-06-kickoff"] = { "Sam Okoye <sam@kite.example>", "Re: Kickoff Kite", "the first half hour. 🎉", "invite.ics" },
+}
+
+describe("The sample mail", function()
+  for name, fact in pairs(samples) do
+    it("is read: " .. name, function()
+      local mail = parse(assert(read_file("spec/data/mail/" .. name .. ".eml")))
+      assert.equal(fact[1], mail.from_text)
+      assert.equal(fact[2], mail.subject)
+      assert(mail.body:find(fact[3], 1, true), mail.body)
+      assert.equal(fact[4], mail.attachments[1] and mail.attachments[1].filename)
+      assert.same({}, mail.problems)
+      assert.equal(name:find("newsletter") ~= nil, mail.bulk)
+      assert.equal(name:find("parcel") ~= nil, mail.automatic)
     end)
   end
 end)

@@ -85,4 +85,47 @@ describe("The skill", function()
       end)
     end
   end
+
+  -- Every skill that takes a text, given texts that break pattern habits.
+  local odd_texts = {
+    "", "\n\n", "Ärger – mit • Gedankenstrichen… “Zitat” → Ende?\n– Ünal: prüfen bis 3. März\n• Zoë — später",
+    "Grüße,\nZoë Çelik · Geschäftsführerin | Müller & Söhne – Köln",
+    "すみません。会議は３月１３日です？ - りお - 東京 - 大阪",
+    "Ищу — дизайнера. Сколько стоит?\n\nС уважением,\nИгорь", "\u{FFFD}\u{1F389}- \u{A0}– \u{200B}?",
+    ("é"):rep(70000) .. "?", ("- é "):rep(20000), ("a. "):rep(20000), (" "):rep(100000), ("("):rep(50000),
+    ("1 "):rep(30000), ("?"):rep(50000), ("."):rep(50000), ("Ana will "):rep(5000), ("\n>"):rep(30000),
+    ("12/"):rep(20000), ("\n- [ ] @Ana (x) "):rep(3000), ("+1 "):rep(20000), ("on Mon "):rep(8000),
+  }
+  local extra = { classify = { labels = { "bug", "other" } }, match_entity = { candidates = { { key = "k", text = "Zoë – späte Prüfung" } } },
+    draft_reply = { body = true } }
+
+  local function assert_utf8(value, where)
+    if type(value) == "string" then
+      assert(utf8.len(value), where .. " is not UTF-8")
+    elseif type(value) == "table" then
+      for k, v in pairs(value) do
+        assert_utf8(v, where .. "." .. tostring(k))
+      end
+    end
+  end
+
+  for _, name in ipairs(names) do
+    it(name .. " gives whole characters back, and soon, whatever it reads", function()
+      local manifest = load_skill(name)
+      for i, text in ipairs(odd_texts) do
+        local input = { text = text }
+        for k, v in pairs(extra[name] or {}) do
+          if v == true then
+            input.text, input[k] = nil, text
+          else
+            input[k] = v
+          end
+        end
+        local before = os.clock()
+        assert_utf8(manifest["local"](input, lib_for(manifest)), ("%s on odd text %d"):format(name, i))
+        local took = os.clock() - before
+        assert(took < 1, ("%s took %.1f s on odd text %d"):format(name, took, i))
+      end
+    end)
+  end
 end)

@@ -153,8 +153,9 @@ static int encode_members(lua_State *L, int idx, int depth,
 	codec_object(out, n);
 	for (i = 0; i < n && rc == 0; i++) {
 		here.key = names[i].s;
-		if (!codec_utf8((const unsigned char *)names[i].s, names[i].n))
-			return refuse(&here, e, "has a key that is not UTF-8");
+		if (!codec_key_ok((const unsigned char *)names[i].s, names[i].n))
+			return refuse(&here, e, "has a key that is not UTF-8, or "
+				      "holds a NUL");
 		codec_key(out, names[i].s, names[i].n);
 		lua_pushvalue(L, names[i].slot);
 		lua_rawget(L, idx);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 static int64_t read_us(clockid_t id)
 {
@@ -25,6 +24,14 @@ int64_t clock_mono_us(void)
 int64_t clock_cpu_us(void)
 {
 	return read_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void clock_deadline(int ms, struct timespec *at)
+{
+	clock_gettime(CLOCK_REALTIME, at);
+	at->tv_nsec += ms % 1000 * 1000000;
+	at->tv_sec += ms / 1000 + at->tv_nsec / 1000000000;
+	at->tv_nsec %= 1000000000;
 }
 
 void clock_random(void *p, size_t n)

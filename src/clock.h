@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Milliseconds since 1970-01-01 UTC; may jump. */
 int64_t clock_now_ms(void);
@@ -16,6 +17,9 @@ int64_t clock_mono_us(void);
 
 /* CPU microseconds used by this process, all threads. */
 int64_t clock_cpu_us(void);
+
+/* The moment `ms` from now, as pthread_cond_timedwait() wants it. */
+void clock_deadline(int ms, struct timespec *at);
 
 /* Fill n bytes with chance from the kernel. */
 void clock_random(void *p, size_t n);

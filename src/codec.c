@@ -168,6 +168,11 @@ int codec_next_key(struct codec_reader *r, const unsigned char **s, size_t *n)
 	return take_bytes(r, s, n);
 }
 
+bool codec_key_ok(const unsigned char *s, size_t n)
+{
+	return memchr(s, 0, n) == NULL && codec_utf8(s, n);
+}
+
 static int walk(struct codec_reader *r, int depth, bool strict)
 {
 	const unsigned char *key, *last = NULL;
@@ -175,13 +180,15 @@ static int walk(struct codec_reader *r, int depth, bool strict)
 	struct codec_item item;
 	int order;
 
-	if (depth > CODEC_DEPTH || codec_next(r, &item))
+	if (codec_next(r, &item))
 		return ERR_DAMAGED;
 	if (item.type == CODEC_STRING)
 		return !strict || codec_utf8(item.bytes, item.len)
 			? 0 : ERR_DAMAGED;
 	if (item.type != CODEC_ARRAY && item.type != CODEC_OBJECT)
 		return 0;
+	if (depth >= CODEC_DEEPEST)
+		return ERR_DAMAGED;
 	for (i = 0; i < item.len; i++) {
 		if (item.type == CODEC_OBJECT) {
 			if (take_bytes(r, &key, &n))
@@ -190,7 +197,7 @@ static int walk(struct codec_reader *r, int depth, bool strict)
 				memcmp(last, key, last_n < n ? last_n : n);
 			if (order > 0 || (order == 0 && last_n >= n))
 				return ERR_DAMAGED;
-			if (strict && !codec_utf8(key, n))
+			if (strict && !codec_key_ok(key, n))
 				return ERR_DAMAGED;
 			last = key;
 			last_n = n;
@@ -237,15 +244,15 @@ int codec_member(const void *p, size_t n, const char *key,
 
 void codec_float_text(double v, char out[32])
 {
-	int digits;
+	int digits, n = 0;
 
 	for (digits = 15; digits <= 17; digits++) {
-		snprintf(out, 32, "%.*g", digits, v);
+		n = snprintf(out, 32, "%.*g", digits, v);
 		if (strtod(out, NULL) == v)
 			break;
 	}
 	if (strpbrk(out, ".eEn") == NULL)
-		strcat(out, ".0");
+		snprintf(out + n, 32 - (size_t)n, ".0");
 }
 
 static bool follows(const unsigned char *s, size_t n, size_t count)

@@ -13,7 +13,8 @@
  *
  * The form is canonical: equal values have equal bytes, so a hash of the bytes
  * is a hash of the value. Numbers of the float kind stay floats (1.0 is not 1);
- * NaN and infinities cannot be written. Nesting stops at CODEC_DEPTH. */
+ * NaN and infinities cannot be written. CODEC_DEPTH arrays and objects may lie in
+ * one another. A key holds no NUL: JSON readers would not take it back. */
 #ifndef KEEL_CODEC_H
 #define KEEL_CODEC_H
 
@@ -23,6 +24,7 @@
 #include "buf.h"
 
 #define CODEC_DEPTH 100
+#define CODEC_DEEPEST (CODEC_DEPTH + 8)	/* read: a list of rows that hold values */
 #define CODEC_BYTES ((size_t)64 << 20)	/* no single value is larger */
 
 enum codec_type {
@@ -78,5 +80,8 @@ void codec_float_text(double v, char out[32]);
 
 /* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlongs). */
 bool codec_utf8(const unsigned char *s, size_t n);
+
+/* Whether they can be the key of an object. */
+bool codec_key_ok(const unsigned char *s, size_t n);
 
 #endif

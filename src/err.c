@@ -42,6 +42,7 @@ int err_errno(struct err *e, int errnum, const char *fmt, ...)
 {
 	int code = code_of_errno(errnum);
 	size_t len;
+	char why[96];
 	va_list ap;
 
 	if (e == NULL)
@@ -50,7 +51,8 @@ int err_errno(struct err *e, int errnum, const char *fmt, ...)
 	err_write(e, code, fmt, ap);
 	va_end(ap);
 	len = strlen(e->msg);
-	snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", strerror(errnum));
+	snprintf(e->msg + len, sizeof(e->msg) - len, ": %s",
+		 strerror_r(errnum, why, sizeof(why)));
 	return code;
 }
 

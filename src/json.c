@@ -47,7 +47,7 @@ static int emit_array(json_t *v, int depth, struct buf *out, struct err *e)
 
 static int emit(json_t *v, int depth, struct buf *out, struct err *e)
 {
-	if (depth > CODEC_DEPTH)
+	if (depth >= CODEC_DEPTH && (json_is_array(v) || json_is_object(v)))
 		return err_set(e, ERR_LIMIT, "JSON nests deeper than %d levels",
 			       CODEC_DEPTH);
 	switch (json_typeof(v)) {
@@ -153,6 +153,8 @@ static int text_of_members(struct codec_reader *r, const struct codec_item *it,
 	const unsigned char *key;
 	size_t i, n;
 
+	if (depth >= CODEC_DEEPEST)
+		return ERR_DAMAGED;
 	buf_byte(out, object ? '{' : '[');
 	for (i = 0; i < it->len; i++) {
 		if (i > 0)
@@ -179,7 +181,7 @@ static int text_of(struct codec_reader *r, int indent, int depth,
 	struct codec_item it;
 	char number[32];
 
-	if (depth > CODEC_DEPTH || codec_next(r, &it))
+	if (codec_next(r, &it))
 		return ERR_DAMAGED;
 	switch (it.type) {
 	case CODEC_NULL:

@@ -17,7 +17,7 @@
 
 #define MEMORY_TEXT_MAX ((size_t)1 << 20)	/* bytes of one text */
 #define MEMORY_K_MAX 1000			/* hits of one search */
-#define MEMORY_FEW 16				/* kinds, tags, patterns of one */
+#define MEMORY_FEW 64				/* kinds, tags, patterns of one */
 
 struct memory;
 

@@ -233,6 +233,9 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 		return 0;
 	sandbox_error_text(s->L, -1, text, sizeof(text));
 	lua_pop(s->L, 1);
+	if (strchr(text, ':') == NULL)	/* too deep: it has no line */
+		return err_set(e, ERR_INPUT, "%.80s: %s", name + (name[0] == '@'),
+			       text);
 	return err_set(e, ERR_INPUT, "%s", text);
 }
 

@@ -120,6 +120,8 @@ static int read_options(struct options *o, int argc, char **argv)
 		if (rc == 0)
 			return usage("unknown option ", arg);
 	}
+	if (o->runs < 1)
+		return usage("at least one run, please", NULL);
 	return o->file == NULL ? usage("no file", NULL) : 0;
 }
 

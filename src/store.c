@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
@@ -245,10 +245,7 @@ static void wait_for_work(struct store *s)
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
 	}
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += 100 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	clock_deadline(100, &until);
 	if (pthread_cond_timedwait(&s->work, &s->lock, &until) == 0 ||
 	    s->queue != NULL || s->stop)
 		return;

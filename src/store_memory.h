@@ -98,7 +98,7 @@ int store_memory_match(struct db *db, int64_t number, bool whole,
 		       void *arg, struct err *e);
 
 /* Ids of rows of the namespace that carry a tag; or whose "kind/key" fits a
- * pattern (`*` any rest, `?` one letter). */
+ * pattern of SQLite's GLOB. */
 int store_memory_tagged(struct db *db, int64_t number, struct span tag,
 			int (*each)(void *arg, int64_t id, struct err *e),
 			void *arg, struct err *e);

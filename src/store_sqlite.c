@@ -19,7 +19,8 @@
 #define MAX_COLUMNS 32
 
 static const struct sqlite_part *const parts[] = {
-	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger
+	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger,
+	&sqlite_steps
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

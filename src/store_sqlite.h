@@ -28,7 +28,7 @@ struct sqlite_part {
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
-	sqlite_ledger;
+	sqlite_ledger, sqlite_steps;
 
 struct sqlite_db {
 	struct db db;

@@ -1,3 +1,4 @@
+/* store_sqlite_bench.c -- the same commits through bare SQLite, to compare with. */
 #include "store_bench.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@ local function all(context)
   for _, group in ipairs(groups) do
     out[#out + 1] = "\n" .. t:style("dim", group.title) .. "\n"
     for _, row in ipairs(group.rows) do
-      local about = type(row[2]) == "table" and row[2].about or ""
+      local about = row[2].about or ""
       out[#out + 1] = ("  %s  %s"):format(t:style("name", terminal.pad(row[1], width)),
         terminal.fit(about, t.width - width - 4)):gsub(" +$", "") .. "\n"
     end
@@ -55,7 +55,6 @@ end
 local function one(context, name, command)
   local t = context.terminal
   local width = math.min(t.width, 100)
-  if type(command) == "function" then command = {} end
   local out = {}
   if command.about then out[1] = command.about .. "\n\n" end
   out[#out + 1] = usage_text(options.usage(command, name), width) .. "\n"
@@ -72,7 +71,6 @@ local function one(context, name, command)
 end
 
 local function as_json(name, command)
-  if type(command) == "function" then command = {} end
   local list = require("json").array {}
   for i, flag in ipairs(command.flags or {}) do
     list[i] = { name = flag[1], value = flag[2], about = flag[3] }

@@ -1,29 +1,13 @@
 --- keel memory import|search|get|history|forget|stats|export|gc
 --
--- return function(args, context) -> exit status; context is { home, out, json }.
+-- Works on the store's file: reading does not disturb an engine that runs, writing
+-- is refused while one does (K9001).
 local errors = require "errors"
 local json = require "json"
 local memory = require "memory"
 local rfc3339 = require "rfc3339"
 local suggest = require "suggest"
-
-local FLAGS = {
-  ["--ns"] = "text", ["--k"] = "number", ["--kind"] = "text", ["--layer"] = "text", ["--as-of"] = "time",
-  ["--tag"] = "texts", ["--trust"] = "text", ["--session"] = "text", ["--speaker"] = "text", ["--batch"] = "text",
-  ["--id"] = "text", ["--key"] = "text", ["--all"] = "flag", ["--reason"] = "text", ["--dry-run"] = "flag",
-  ["--json"] = "flag", ["--home"] = "text",
-}
-
-local USAGE = [=[
-keel memory import  --ns NS FILE.jsonl          ('-' reads the standard input)
-keel memory search  --ns NS [--k 10] [--kind K] [--tag T] [--as-of T] [--json] QUERY
-keel memory search  --batch FILE.jsonl [--k 10] [--ns NS]
-keel memory get     --ns NS [--kind K] KEY      | --id ID   [--as-of T]
-keel memory history --ns NS [--kind K] KEY      | --id ID
-keel memory forget  --ns NS [--kind K] KEY      | --id ID | --all   [--reason TEXT]
-keel memory stats   [--ns NS]
-keel memory export  --ns NS
-keel memory gc      [--dry-run]]=]
+local terminal = require "terminal"
 
 local function usage(number, fields)
   fields.command = "memory"
@@ -35,71 +19,12 @@ local function try(value, message, code)
   return value
 end
 
--- ---- the command line -------------------------------------------------------------
-
-local read = {
-  text = function(text) return text end,
-  number = function(text, flag)
-    local n = math.tointeger(tonumber(text))
-    if not n or n < 1 or n > 1000 then usage("K1004", { name = flag, detail = "a number from 1 to 1000 is expected" }) end
-    return n
-  end,
-  time = function(text, flag)
-    local ms, message = memory.time(math.tointeger(tonumber(text)) or text)
-    if not ms then usage("K1004", { name = flag, detail = message }) end
-    return ms
-  end,
-}
-
-local function take_flag(o, name, value, more)
-  local kind = FLAGS[name]
-  if not kind then usage("K1002", { name = name, suggestion = suggest.nearest(name, FLAGS) }) end
-  local field = name:sub(3):gsub("-", "_")
-  if kind == "flag" then
-    if value then usage("K1004", { name = name, detail = "it takes no value" }) end
-    o[field] = true
-    return
-  end
-  value = value or more()
-  if not value then usage("K1003", { name = "a value for " .. name, command = "memory" }) end
-  if kind == "texts" then
-    o[field] = o[field] or {}
-    table.insert(o[field], value)
-  else
-    o[field] = read[kind](value, name)
-  end
-end
-
-local function parse(args)
-  local o, words, i, plain = {}, {}, 0, false
-  local function more()
-    i = i + 1
-    return args[i]
-  end
-  for word in more do
-    if word == "--" and not plain then
-      plain = true
-    elseif word:find "^%-%-" and not plain then
-      local name, value = word:match "^(%-%-[^=]+)=(.*)$"
-      take_flag(o, name or word, value, more)
-    else
-      words[#words + 1] = word
-    end
-  end
-  return o, words
-end
-
 local function need(what, value)
   if value == nil or value == "" then usage("K1003", { name = what }) end
   return value
 end
 
 -- ---- output -------------------------------------------------------------------------
-
-local function writer(out)
-  if type(out) == "function" then return out end
-  return function(text) (out or io.stdout):write(text) end
-end
 
 -- An item as the outside sees it.
 local function shown(row)
@@ -129,12 +54,13 @@ end
 
 local function said(row)
   if row.forgotten then return "(forgotten" .. (row.reason and ": " .. row.reason or "") .. ")" end
-  return one_line(row.text or json.encode(row.value) or "")
+  return terminal.escape(one_line(row.text or json.encode(row.value) or ""))
 end
 
 local function put(io_, row)
   if io_.json then io_.write(json.encode(shown(row)) .. "\n") return end
-  io_.write(("%s  %s/%s  %s\n  %s\n"):format(row.id, row.kind, row.key or "-", rfc3339.format(row.time), said(row)))
+  io_.write(("%s  %s  %s\n  %s\n"):format(terminal.escape(row.id), terminal.escape(row.kind .. "/" .. (row.key or "-")),
+    rfc3339.format(row.time), said(row)))
 end
 
 -- ---- commands --------------------------------------------------------------------------
@@ -177,7 +103,7 @@ function commands.search(m, o, words, io_)
   local hits = try(m:search {
     ns = need("--ns", o.ns), query = need("a question", table.concat(words, " ")), k = o.k, kind = o.kind,
     layer = o.layer, as_of = o.as_of,
-    where = { tags = o.tag, trust = o.trust, session = o.session, speaker = o.speaker },
+    where = { tags = o.tags, trust = o.trust, session = o.session, speaker = o.speaker },
   })
   if io_.json then io_.write(json.encode(all(hits)) .. "\n") return 0 end
   for _, hit in ipairs(hits) do
@@ -185,8 +111,8 @@ function commands.search(m, o, words, io_)
     for _, part in ipairs { "text", "vector", "context", "importance", "recency" } do
       if hit.parts[part] > 0 then why[#why + 1] = ("%s %.2f"):format(part, hit.parts[part]) end
     end
-    io_.write(("%.3f  %s\n       %s/%s  %s  (%s)\n"):format(hit.score, said(hit), hit.kind, hit.key or hit.id,
-      rfc3339.format(hit.time), table.concat(why, ", ")))
+    io_.write(("%.3f  %s\n       %s  %s  (%s)\n"):format(hit.score, said(hit),
+      terminal.escape(hit.kind .. "/" .. (hit.key or hit.id)), rfc3339.format(hit.time), table.concat(why, ", ")))
   end
   if #hits == 0 then io_.write(("nothing in %s answers that\n"):format(o.ns)) end
   return 0
@@ -225,6 +151,7 @@ function commands.forget(m, o, words, io_)
   t.as_of, t.reason = nil, o.reason
   local n = try(m:forget(t))
   if n == 0 and (t.id or t.key) then missing(t) end
+  try(m:settle())
   io_.write(io_.json and json.encode { forgotten = n } .. "\n" or ("%d forgotten\n"):format(n))
   return 0
 end
@@ -239,7 +166,7 @@ function commands.stats(m, o, _, io_)
   io_.write(("%-24s %-16s %-8s %8s %8s %8s %9s %10s\n"):format("namespace", "kind", "layer", "current", "older",
     "expired", "forgotten", "bytes"))
   for _, r in ipairs(rows) do
-    io_.write(("%-24s %-16s %-8s %8d %8d %8d %9d %10d\n"):format(r.ns, r.kind, r.layer, r.current, r.superseded,
+    io_.write(("%-24s %-16s %-8s %8d %8d %8d %9d %10d\n"):format(terminal.escape(r.ns), terminal.escape(r.kind), r.layer, r.current, r.superseded,
       r.expired, r.forgotten, r.bytes))
   end
   return 0
@@ -259,6 +186,7 @@ function commands.gc(m, o, _, io_)
       local some = try(m:expire())
       n = n + some
     until some == 0
+    if n > 0 then try(m:settle()) end
   end
   io_.write(io_.json and json.encode { expired = n, dry_run = o.dry_run or false } .. "\n"
     or ("%d expired %s\n"):format(n, o.dry_run and "would go" or "gone"))
@@ -268,51 +196,76 @@ end
 -- ---- running ---------------------------------------------------------------------------
 
 local function open(home, command)
+  local file = require "file"
   local path = home .. "/var/keel.db"
-  local f = io.open(path, "rb")
-  if f then f:close() end
-  if not f and not writes[command] then
-    error(errors.new("K1007", { kind = "store", name = path, next = "keel memory import --ns NS FILE.jsonl" }), 0)
-  end
-  if not f then
-    require("file").mkdir(home .. "/var")
+  if not file.exists(path) then
+    if not writes[command] then
+      error(errors.new("K1007", { kind = "store", name = path, next = "keel memory import --ns NS FILE.jsonl" }), 0)
+    end
+    try(file.mkdir(home .. "/var"))
   end
   return try(memory.open(path, { read_only = not writes[command] }))
 end
 
-local function run(args, context, io_)
-  local o, words = parse(args)
-  io_.json = io_.json or o.json or false
-  local name = table.remove(words, 1)
-  if not name then
-    io_.write(USAGE .. "\n")
-    return 2
+local function check(o)
+  if o.k and (o.k < 1 or o.k > 1000) then usage("K1004", { name = "--k", detail = "a number from 1 to 1000 is expected" }) end
+  if o.as_of then
+    local ms, message = memory.time(math.tointeger(tonumber(o.as_of)) or o.as_of)
+    if not ms then usage("K1004", { name = "--as-of", detail = message }) end
+    o.as_of = ms
   end
+  if o.layer and not ({ working = 1, session = 1, long = 1 })[o.layer] then
+    usage("K1004", { name = "--layer", detail = "working, session or long is expected" })
+  end
+  if o.tag then
+    o.tags = {}
+    for tag in o.tag:gmatch "[^,]+" do table.insert(o.tags, tag) end
+  end
+end
+
+local function run(o, context)
+  local name = o.verb
   if not commands[name] then
     usage("K1001", { name = "memory " .. name, suggestion = suggest.nearest(name, commands) })
   end
-  local home = o.home or context.home or os.getenv "KEEL_HOME" or "."
-  local m <close> = open(home, name)
-  return commands[name](m, o, words, io_)
+  check(o)
+  local m <close> = open(context.home, name)
+  return commands[name](m, o, o.words or {}, { write = context.out, json = context.json })
 end
 
-local function as_error(why)
-  if errors.is(why) then return why end
-  return errors.new("K9009", { detail = tostring(why) })
-end
-
-return function(args, context)
-  context = context or {}
-  local io_ = { write = writer(context.out), json = context.json or false }
-  local ok, status = xpcall(run, function(why)
-    return errors.is(why) and why or as_error(debug.traceback(tostring(why), 2))
-  end, args, context, io_)
-  if ok then return status end
-  for _, word in ipairs(args) do io_.json = io_.json or word == "--json" end
-  if io_.json then
-    io_.write(json.encode(errors.json(status)) .. "\n")
-  else
-    io.stderr:write(tostring(status), "\n")
-  end
-  return errors.exit_code(status)
-end
+return {
+  about = "what was learned: import, search, get, history, forget, stats, export, gc",
+  arguments = { { "verb", "import|search|get|history|forget|stats|export|gc" },
+    { "words", "FILE|QUERY|KEY", optional = true, many = true } },
+  flags = {
+    { "ns", "NS", "the namespace" },
+    { "k", "N", "at most so many hits (10)", kind = "count" },
+    { "kind", "KIND", "only this kind" },
+    { "layer", "LAYER", "only this layer: working, session, long" },
+    { "tag", "TAG,...", "only with all of these tags" },
+    { "trust", "WORD", "only what is trusted so: internal, external" },
+    { "session", "NAME", "only from this session" },
+    { "speaker", "NAME", "only of this speaker" },
+    { "as-of", "TIME", "what held then: 2026-03-09T08:00:00Z, 2026-03-09" },
+    { "batch", "FILE", "search for each line {id, ns, text}; prints QUERY-ID TAB ID TAB SCORE" },
+    { "id", "ID", "the item of this id, instead of a key" },
+    { "key", "KEY", "the key" },
+    { "all", nil, "forget: the whole namespace" },
+    { "reason", "TEXT", "forget: what the tombstone says" },
+    { "dry-run", nil, "gc: only count" },
+  },
+  examples = { "keel memory import --ns acme notes.jsonl", "keel memory search --ns acme --k 5 when does the refund arrive",
+    "keel memory history --ns acme --kind client lindgren", "keel memory forget --ns acme --id D1:3 --reason 'asked to'" },
+  notes = "Import takes lines of JSON: {\"id\", \"text\", \"key\", \"kind\", \"session\", \"speaker\", \"time\", \"tags\","
+    .. " \"value\", \"importance\", \"ttl\"}, all but the text optional; `-` is the standard input. Importing the same"
+    .. " lines again changes nothing. Export writes the same form.",
+  remote = true,
+  run = function(args, context)
+    local ok, status = xpcall(run, function(why)
+      return errors.is(why) and why or { trace = debug.traceback(tostring(why), 2), message = tostring(why) }
+    end, args, context)
+    if ok then return status end
+    if errors.is(status) then return nil, status end
+    error(status, 0)
+  end,
+}

@@ -4,6 +4,7 @@ local flags = {
   { "wall", "MS", "the time cap in milliseconds (2000)", kind = "count" },
   { "runs", "N", "how many runs, one after the other (1)", kind = "count" },
   { "seed", "N", "the seed of the run's chance", kind = "count" },
+  { "slice", "FUEL", "preempt after this much fuel, wherever the script can yield", kind = "count" },
 }
 
 return {

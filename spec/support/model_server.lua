@@ -270,16 +270,18 @@ local function next_thing()
 end
 
 local function write_down(request, asked, thing)
-  local usage = usage_of(thing)
+  local usage = thing.truth or usage_of(thing)
+  if type(usage) ~= "table" then usage = {} end
+  local cached = type(thing.usage) == "table" and thing.usage.cached_tokens
   local billed = thing.billed
   if billed == nil then billed = (thing.status or 200) < 300 end
   server.books[#server.books + 1] = {
     path = request.path, method = request.method, authorization = request.headers.authorization,
     headers = request.headers, request = asked, body = #request.body, billed = billed, fault = thing.fault,
     connection = request.connection, status = thing.status or 200,
-    input = billed and (thing.truth or usage or {}).prompt_tokens or 0,
-    output = billed and (thing.truth or usage or {}).completion_tokens or 0,
-    cached = billed and (thing.truth or thing.usage or {}).cached_tokens or 0,
+    input = billed and math.tointeger(usage.prompt_tokens) or 0,
+    output = billed and math.tointeger(usage.completion_tokens) or 0,
+    cached = billed and cached or 0,
   }
 end
 
@@ -361,7 +363,11 @@ local function accept()
   while true do
     local sock = listener:accept()
     if sock then
-      coroutine.wrap(serve)(sock)
+      resume(coroutine.create(function()
+        local ok, message = pcall(serve, sock)
+        if not ok then io.stderr:write("model_server: ", tostring(message), "\n") end
+        pcall(sock.close, sock)
+      end))
     else
       wait(readers, listener)
     end

@@ -1,0 +1,3 @@
+-- The list of pending jumps is walked for every operand.
+-- expect: ok|error|instructions
+-- repeat: return x|| and x||30000||||||0

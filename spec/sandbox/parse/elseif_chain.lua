@@ -1,0 +1,2 @@
+-- expect: ok|error|instructions
+-- repeat: if x then ||elseif y then x = 1 ||9000||end||||0
