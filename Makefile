@@ -36,8 +36,10 @@ $B/keel: $(OBJ) $(B)/lua/liblua.a
 	$(CC) $(CFLAGS) $(EXPORT) -o $@ $(OBJ) -Wl,--whole-archive \
 		$(B)/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
 
+# Hidden: -rdynamic shows Lua's functions to C modules, and must not show ours, or
+# a module that has a function of the same name would call it.
 $B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
-	$(CC) $(WARN) $(CFLAGS) $(LUA_CFLAGS) -DKEEL_VERSION='"$(VERSION)"' \
+	$(CC) $(WARN) $(CFLAGS) -fvisibility=hidden $(LUA_CFLAGS) -DKEEL_VERSION='"$(VERSION)"' \
 		-DKEEL_SYSTEM_LIB='"/usr/lib/$(shell $(CC) -print-multiarch)"' \
 		-MMD -MP -Isrc -c -o $@ $<
 
