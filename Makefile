@@ -29,7 +29,7 @@ OBJ := $(SRC:src/%.c=$B/%.o) $B/embed.o
 LUA := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 $B/keel: $(OBJ) $(B)/lua/liblua.a
-	$(CC) $(CFLAGS) -rdynamic -o $@ $(OBJ) -Wl,--whole-archive \
+	$(CC) $(CFLAGS) -Wl,--dynamic-list=src/exports.list -o $@ $(OBJ) -Wl,--whole-archive \
 		$(B)/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
 
 $B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
