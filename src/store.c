@@ -39,6 +39,7 @@ struct store {
 
 	pthread_mutex_t connection;	/* the shared connection of :memory: */
 	atomic_llong lsn, id;
+	atomic_llong commits, txns;
 };
 
 /* ---- transactions ----------------------------------------------------- */
@@ -229,9 +230,12 @@ static struct txn *take_group(struct store *s)
 
 static void give_back(struct store *s, struct txn *group)
 {
+	atomic_fetch_add(&s->commits, 1);
 	*s->told_end = group;
-	while (*s->told_end != NULL)
+	while (*s->told_end != NULL) {
 		s->told_end = &(*s->told_end)->next;
+		atomic_fetch_add(&s->txns, 1);
+	}
 	pthread_cond_broadcast(&s->known);
 }
 
@@ -444,6 +448,12 @@ int64_t store_next_lsn(struct store *s)
 int64_t store_next_id(struct store *s)
 {
 	return atomic_fetch_add(&s->id, 1) + 1;
+}
+
+void store_counts(struct store *s, int64_t *commits, int64_t *txns)
+{
+	*commits = atomic_load(&s->commits);
+	*txns = atomic_load(&s->txns);
 }
 
 /* ---- handing over, and hearing ------------------------------------------ */
