@@ -11,38 +11,42 @@ WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wvla -Wshadow \
 	   -Wstrict-prototypes -Wmissing-prototypes
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=undefined
-PKGS    := sqlite3 jansson libcrypto
-STATIC  := sqlite3 jansson
 
 .DEFAULT_GOAL := all
-all: $B/keel		## build/keel
+all: $B/keel		## build/keel, the only binary
 
 include vendor/lua/rules.mk
 
 # A library is linked statically where its archive exists.
-libdir   := $(shell $(CC) -print-file-name=libc.so | xargs dirname 2>/dev/null)
-archive   = $(wildcard $(libdir)/lib$1.a)
+libdir   := $(dir $(shell $(CC) -print-file-name=libc.so))
+archive   = $(wildcard $(libdir)lib$1.a)
 static    = $(or $(call archive,$1),-l$1)
-LIBS      = $(call static,sqlite3) $(call static,jansson) $(call static,ev) \
-	    $(call static,edit) $(call static,z) -ltinfo -lcrypto -lm -ldl -lpthread
+LIBS      = $(foreach l,sqlite3 jansson ev edit z,$(call static,$l)) \
+	    -ltinfo -lcrypto -lm -ldl -lpthread
+
+# C modules for Lua find Lua's functions in the binary, and nothing else of it: a
+# name of ours would be taken for theirs (luasocket has a socket_listen, too).
+EXPORT   := -Wl,--export-dynamic-symbol='lua_*' -Wl,--export-dynamic-symbol='luaL_*'
 
 SRC := $(wildcard src/*.c)
 OBJ := $(SRC:src/%.c=$B/%.o) $B/embed.o
-LUA := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
+LUA := $(sort $(shell find lua -name '*.lua'))
 
-$B/keel: $(OBJ) $(B)/lua/liblua.a
-	$(CC) $(CFLAGS) -rdynamic -o $@ $(OBJ) -Wl,--whole-archive \
-		$(B)/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
+$B/keel: $(OBJ) $B/lua/liblua.a
+	$(CC) $(CFLAGS) $(EXPORT) -o $@ $(OBJ) -Wl,--whole-archive \
+		$B/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
 
-$B/%.o: src/%.c $(B)/lua/liblua.a | $B/.deps
+$B/%.o: src/%.c $B/lua/liblua.a | $B/.deps
 	$(CC) $(WARN) $(CFLAGS) $(LUA_CFLAGS) -DKEEL_VERSION='"$(VERSION)"' \
 		-DKEEL_SYSTEM_LIB='"/usr/lib/$(shell $(CC) -print-multiarch)"' \
 		-MMD -MP -Isrc -c -o $@ $<
 
 $B/words.o: vendor/vectors/words-50k-100d.bin
 
-$B/embed.c: src/embed.lua $(LUA) $(B)/lua/lua
-	$(B)/lua/lua src/embed.lua $@ $(LUA)
+# The Lua half: every file is compiled once here, so that a syntax error fails the
+# build, and then carried as it is.
+$B/embed.c: src/embed.lua $(LUA) $B/lua/lua
+	@$B/lua/lua src/embed.lua $@ $(LUA)
 
 $B/embed.o: $B/embed.c
 	$(CC) $(CFLAGS) -Isrc -c -o $@ $<
@@ -54,21 +58,33 @@ $B/.deps: vendor/packages
 	@sh vendor/install.sh vendor/packages
 	@mkdir -p $B && touch $@
 
-BUSTED := $(shell command -v busted 2>/dev/null || echo /usr/bin/busted)
+# Lua's own build needs a compiler too, so the packages come first.
+$B/lua/.edited: | $B/.deps
 
 run: $B/keel		## the main job: two agents on real mail and notes
 	$B/keel demo --home $B/demo $(if $(FRESH),--fresh)
 
+BUSTED = $(or $(shell command -v busted),/usr/bin/busted)
+
 test: $B/keel		## every spec; F=one file, N='words of one test'
-	$B/keel lua $(BUSTED) --helper=spec/support/helper.lua -o spec/support/report.lua \
-		--pattern='_spec%.lua$$' \
+	$B/keel lua $(BUSTED) --helper=spec/support/helper.lua \
+		-o spec/support/report.lua --pattern='_spec%.lua$$' \
 		$(if $N,--filter='$N') $(or $F,spec)
 
 asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
-include spec/fuzz/rules.mk
-include spec/torture/rules.mk
+-include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk
+
+bench: $B/keel		## figures of this machine, beside their raw baselines
+	@$B/keel lua bench/all.lua
+
+format:			## settle the layout of the C files
+	clang-format -i src/*.c src/*.h
+
+PREFIX := /usr/local
+install: $B/keel	## build/keel into $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 -s $B/keel $(DESTDIR)$(PREFIX)/bin/keel
 
 clean:			## forget everything built
 	rm -rf build build-*
@@ -76,4 +92,4 @@ clean:			## forget everything built
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run test asan clean help
+.PHONY: all run test asan bench format install clean help

@@ -257,8 +257,12 @@ function engine:recover()
   if since then
     for _, row in ipairs(self.store:read("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
+  self.recovered = {}
   for _, row in ipairs(open) do
-    if row.state == "running" then self:restore(row.id, math.max(tails[row.id] or 0, row.tail)) end
+    if row.state == "running" then
+      self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
+      table.insert(self.recovered, row.id)
+    end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
     for _, row in ipairs(self.store:read(verb, {})) do self:wake(row.run or row.id) end
@@ -401,6 +405,15 @@ end
 function engine:forget(run)
   self.active[run.id] = nil
   run.handle:release()
+  for _, wake in ipairs(run.resting or {}) do wake() end
+end
+
+--- Wait until a run is over, or waits for something slow.
+function engine:rest(id)
+  local run = self.active[id]
+  if not run then return end
+  run.resting = run.resting or {}
+  loop.await(function(wake) table.insert(run.resting, wake) end)
 end
 
 local function active_ms(run)
@@ -550,13 +563,17 @@ local function subscribers(self, event)
 end
 
 --- Hand a new event to every agent that listens and every run that waits. Each
---- delivery is unique by key, so doing it again after a crash changes nothing.
+--- delivery is unique by key, so doing it again after a crash changes nothing. Events
+--- are taken one after the other, the next when the runs of the last are over or wait:
+--- so what one run writes the next one finds, in the same order after a crash as before.
 function engine:deliver(event)
   for _, to in ipairs(subscribers(self, event)) do
     local run, err = self:start(to.name, event.payload, { key = event.type .. "/" .. to.key })
     if not run then
       self:refuse_event(event, to.name, err)
       if self.failed then return false end
+    else
+      self:rest(run.id)
     end
   end
   for _, wait in ipairs(self.store:read("wait.of_type", { type = event.type })) do
@@ -564,6 +581,7 @@ function engine:deliver(event)
       self.arrived[wait.run .. "/" .. wait.seq] = { type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
       self:wake(wait.run)
+      self:rest(wait.run)
     end
   end
   local tx = self.store:tx()
@@ -576,6 +594,13 @@ function engine:refuse_event(event, agent, err)
   table.insert(self.refused, { event = event.type, key = event.key, agent = agent, err = err })
 end
 
+--- What was going on when the last process ended comes first.
+function engine:rest_of_recovered()
+  local ids = self.recovered or {}
+  self.recovered = nil
+  for _, id in ipairs(ids) do self:rest(id) end
+end
+
 --- Deliver what is new. One pump runs at a time.
 function engine:pump()
   if self.pumping then
@@ -584,6 +609,7 @@ function engine:pump()
   end
   self.pumping = true
   self:task(function()
+    self:rest_of_recovered()
     repeat
       self.pump_again = false
       local new = self.store:read("event.new", {})

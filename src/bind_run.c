@@ -695,6 +695,16 @@ static void play_log(void *arg, struct run *r, const char *level,
 	(void)len;
 }
 
+static void play_failed(void *arg, struct run *r, const struct err *e)
+{
+	struct played *p = arg;
+
+	(void)r;
+	(void)e;
+	p->over = true;
+	p->refused = "no memory for the script";
+}
+
 static void play_cancel(void *arg, struct run *r, int32_t seq)
 {
 	(void)arg;
@@ -744,7 +754,7 @@ static int l_play(lua_State *L)
 {
 	struct played p = { 0 };
 	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
-				   play_idle, NULL, play_log, NULL, &p };
+				   play_idle, NULL, play_log, play_failed, &p };
 	struct run_options o = { .id = 0 };
 	struct runner *rn = NULL;
 	struct run *r = NULL;
