@@ -79,9 +79,6 @@ asan:			## the same specs under address + undefined sanitizers
 bench: $B/keel		## figures of this machine, beside their raw baselines
 	@$B/keel lua bench/all.lua
 
-format:			## settle the layout of the C files
-	clang-format -i src/*.c src/*.h
-
 PREFIX := /usr/local
 install: $B/keel	## build/keel into $(DESTDIR)$(PREFIX)/bin
 	install -D -m 755 -s $B/keel $(DESTDIR)$(PREFIX)/bin/keel
@@ -92,4 +89,4 @@ clean:			## forget everything built
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run test asan bench format install clean help
+.PHONY: all run test asan bench install clean help

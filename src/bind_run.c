@@ -297,6 +297,17 @@ static int l_measured(lua_State *L)
 	return 3;
 }
 
+/* commits() -> commits, transactions in them */
+static int l_commits(lua_State *L)
+{
+	int64_t commits, txns;
+
+	store_counts(check_runner(L, 1)->s, &commits, &txns);
+	lua_pushinteger(L, commits);
+	lua_pushinteger(L, txns);
+	return 2;
+}
+
 struct told {
 	lua_State *T;
 	int fn;
@@ -809,6 +820,7 @@ int bind_open_run(lua_State *L)
 	static const luaL_Reg runner_methods[] = {
 		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },
 		{ "measure", l_measure }, { "measured", l_measured },
+		{ "commits", l_commits },
 		{ "close", l_runner_close }, { "__gc", l_runner_close },
 		{ "__close", l_runner_close }, { NULL, NULL }
 	};

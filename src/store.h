@@ -88,6 +88,9 @@ int store_commit(struct store *s, struct txn *t, struct err *e);
 /* Deliver what has become known; returns how many. Call from one thread. */
 int store_poll(struct store *s);
 
+/* Commits made so far, and the transactions in them. */
+void store_counts(struct store *s, int64_t *commits, int64_t *txns);
+
 /* ---- reading ---------------------------------------------------------- */
 
 /* Rows of a reading verb, as a codec array of objects, appended to out. Sees all

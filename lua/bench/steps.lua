@@ -58,17 +58,23 @@ function steps.measure(options)
   ok, err = e:drain()
   local took, used = clock.mono_us() - began, clock.cpu_us() - cpu
   local p50, p99, count = e.runner:measured()
+  local commits, commits_rows = e.runner:commits()
   local rss = core.rss()
   e:close()
   if not ok or failed() then return nil, err or failed() end
 
-  local group = math.min(runs, 1024)
-  local raw, raw_p50, raw_p99 = core.commits(file.join(folder, "var", "raw.db"),
-    math.min(runs * per_run, group * 2000), group, 96)
+  -- once with groups as large as ours were, once as large as they could have been
+  local group = math.max(1, math.floor(commits_rows / math.max(commits, 1) + 0.5))
+  local function raw_with(name, size)
+    return core.commits(file.join(folder, "var", name), math.min(runs * per_run, size * 2000), size, 96)
+  end
+  local raw, raw_p50, raw_p99 = raw_with("raw.db", group)
   if not raw then return nil, errors.from(raw_p50, raw_p99) end
+  local full = runs == 1 and raw or raw_with("full.db", math.min(runs, 1024))
   return { runs = runs, steps = per_run, total_steps = count, steps_per_s = math.floor(count * 1e6 / took),
     p50_us = p50, p99_us = p99, cpu_us_per_step = used / count, rss_bytes = rss, fsync_p50_us = fsync,
-    raw_steps_per_s = math.floor(raw), raw_p50_us = raw_p50, raw_p99_us = raw_p99, raw_group = group }
+    raw_steps_per_s = math.floor(raw), raw_p50_us = raw_p50, raw_p99_us = raw_p99, raw_group = group,
+    raw_full_steps_per_s = math.floor(full) }
 end
 
 return steps

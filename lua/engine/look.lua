@@ -75,10 +75,18 @@ local function entry_of(record)
     t = time(record.t) }
 end
 
-local function close_entry(entry, record)
+--- How long a command took: what was measured while this process performed it, or,
+--- where it waited longer than that, from its intent to its result.
+local function took_ms(intent, record)
+  local measured = record.took_us / 1000
+  if not intent then return measured end
+  return math.max(measured, record.t - intent.t)
+end
+
+local function close_entry(entry, record, intent)
   entry.state = record.failed and "failed" or "done"
   entry.result = record.value
-  entry.ms = record.took_us / 1000
+  entry.ms = took_ms(intent, record)
   entry.cost_picousd = tostring(record.cost)
   entry.effect = record.effect
 end
@@ -91,16 +99,19 @@ function look:log(id)
   local records
   records, err = self:journal(row)
   if not records then return nil, err end
-  local entries, list = {}, json.array {}
+  local entries, intents, list = {}, {}, json.array {}
   for _, record in ipairs(records) do
     local entry = entries[record.seq]
     if record.kind == "step" or record.kind == "intent" then
       entry = entry_of(record)
       entry.state = "waiting"
       entries[record.seq] = entry
+      intents[record.seq] = record.kind == "intent" and record or nil
       list[#list + 1] = entry
     end
-    if entry and (record.kind == "step" or record.kind == "result") then close_entry(entry, record) end
+    if entry and (record.kind == "step" or record.kind == "result") then
+      close_entry(entry, record, intents[record.seq])
+    end
   end
   table.sort(list, function(a, b) return a.seq < b.seq end)
   return list

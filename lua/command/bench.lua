@@ -1,0 +1,56 @@
+local errors = require "errors"
+
+local benches = { steps = "bench.steps" }
+
+local function one(text)
+  return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
+end
+
+local function print_plain(context, figures)
+  local names = {}
+  for name in pairs(figures) do names[#names + 1] = name end
+  table.sort(names)
+  local rows = {}
+  for i, name in ipairs(names) do rows[i] = { name, one(figures[name]) } end
+  context.out(context.terminal:table({ { "figure", style = "name" }, { "value", right = true } }, rows))
+end
+
+--- A folder on the disk that is to be measured, gone afterwards.
+local function with_scratch(folder, fn)
+  local file = require "file"
+  local digest, clock = require "core.digest", require "core.clock"
+  local path = file.join(folder, digest.make_id("bench", clock.now_ms(), clock.random()))
+  local ok, message, code = file.mkdir(path)
+  if not ok then return nil, errors.from(message, code) end
+  local figures, err = fn(path)
+  os.execute("rm -rf '" .. path:gsub("'", "'\\''") .. "'")
+  return figures, err
+end
+
+return {
+  about = "measure this machine, beside the raw baseline of the same run",
+  arguments = { { "what", "steps" } },
+  flags = {
+    { "runs", "R", "so many runs at once (1)", kind = "count" },
+    { "steps", "S", "so many steps in each (1000)", kind = "count" },
+    { "dir", "DIR", "measure the disk of this folder (.)" },
+  },
+  notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
+    .. " raw_steps_per_s is bare SQLite on the same disk: the same rows in commits of the same"
+    .. " size as the engine's own were on average (raw_group); raw_full_steps_per_s the same with"
+    .. " R rows a commit, the best that grouping can do.",
+  examples = { "keel bench steps --runs 1000 --steps 100 --json" },
+  run = function(args, context)
+    local name = benches[args.what]
+    if not name then
+      return nil, errors.new("K1004", { name = args.what, detail = "there is no such bench", command = "bench",
+        suggestion = require("suggest").nearest(args.what, benches) })
+    end
+    local figures, err = with_scratch(args.dir or ".", function(folder)
+      return require(name).measure { runs = args.runs or 1, steps = args.steps or 1000, folder = folder }
+    end)
+    if not figures then return nil, err end
+    if context.json then context.print_json(figures) else print_plain(context, figures) end
+    return 0
+  end,
+}
