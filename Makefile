@@ -9,6 +9,8 @@ OPT     := -O2 -g
 CFLAGS  := $(OPT)
 WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wvla -Wshadow \
 	   -Wstrict-prototypes -Wmissing-prototypes
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	   -fno-sanitize-recover=undefined
 
 .DEFAULT_GOAL := all
 all: $B/keel		## build/keel, the only binary
@@ -70,8 +72,7 @@ test: $B/keel		## every spec; F=one file, N='words of one test'
 		$(if $N,--filter='$N') $(or $F,spec)
 
 asan:			## the same specs under address + undefined sanitizers
-	$(MAKE) test B=build-asan OPT='-O1 -g -fno-omit-frame-pointer \
-		-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
 -include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk
 

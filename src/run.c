@@ -285,6 +285,17 @@ void run_diverged(struct run *r, const char *why, int32_t seq,
 	r->rn->hooks.diverged(r->rn->hooks.arg, r, &d);
 }
 
+void run_no_memory(struct run *r, const char *what)
+{
+	struct err e;
+
+	if (r->over)
+		return;
+	r->over = true;
+	err_set(&e, ERR_NOMEM, "no memory for %s", what);
+	r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
+}
+
 /* Compare a command with its record; false when the run is over. */
 static bool same_command(struct run *r, const struct command *c)
 {
@@ -313,8 +324,10 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 	unsigned char sum[DIGEST_BYTES];
 	unsigned char *to;
 
-	if (c == NULL)
+	if (c == NULL) {
+		run_no_memory(r, "a command");
 		return NULL;
+	}
 	to = c->bytes;
 	memcpy(to, kind, k);
 	to[k] = ':';
@@ -637,19 +650,26 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	const struct journal_row *left = left_over(r);
 	struct buf value;
 	struct err e;
+	int rc;
 
 	if (left != NULL) {
 		run_diverged(r, "missing", left->seq, left->name, NULL);
 		return;
 	}
-	r->over = true;
 	buf_init(&value, VALUE_BYTES);
 	if (lua_gettop(f->co) == 0)
 		lua_pushnil(f->co);
-	if (bind_encode(f->co, -1, &value, &e) != 0) {
-		failed = true;
+	rc = bind_encode(f->co, -1, &value, &e);
+	if (rc == ERR_NOMEM) {
+		buf_release(&value);
+		run_no_memory(r, "the result of a run");
+		return;
+	}
+	r->over = true;
+	if (rc != 0) {
 		buf_reset(&value);
-		run_error_value(&value, failed ? "result" : "error", e.msg);
+		run_error_value(&value, failed ? "error" : "result", e.msg);
+		failed = true;
 	}
 	r->rn->hooks.ended(r->rn->hooks.arg, r, failed, value.data, value.len);
 	buf_release(&value);
@@ -796,8 +816,10 @@ static bool deliver_recorded(struct run *r)
 			return true;
 		}
 		d = from_record(row);
-		if (d == NULL)
-			return false;
+		if (d == NULL) {	/* not the end of the record! */
+			run_no_memory(r, "a recorded result");
+			return true;
+		}
 		r->cursor++;
 		hand_over(r, c, d);
 		return true;
@@ -847,7 +869,8 @@ static void perform_step(struct run *r, struct command *c)
 	data = t != NULL ? buf_take(&c->outcome, &len) : NULL;
 	if (data == NULL) {
 		txn_free(t);
-		err_set(&e, ERR_NOMEM, "no memory for a step");
+		run_no_memory(r, "a step");
+		return;
 	} else if (finish(r, t, c, c->failed, EFFECT_PURE, 0,
 			  r->rn->now_ms(), data, len, &e) == 0) {
 		return;
