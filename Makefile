@@ -73,6 +73,7 @@ asan:			## the same specs under address + undefined sanitizers
 		-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 include spec/fuzz/rules.mk
+include spec/crash/rules.mk
 
 clean:			## forget everything built
 	rm -rf build build-*
