@@ -115,6 +115,7 @@ engine.__close = engine.close
 --- Submit a transaction and wait for it (other work goes on meanwhile).
 -- Returns true, or nil, message, code.
 function engine:commit(tx)
+  if self.failed then return nil, self.failed.message, self.failed_code end
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
@@ -124,7 +125,10 @@ end
 
 --- The store cannot keep anything any more: stop, and remember why.
 function engine:fail_store(message, code)
-  self.failed = self.failed or errors.from(message, code, { name = "var/keel.db", detail = message })
+  if not self.failed then
+    local path = file.join(self.home, "var", "keel.db")
+    self.failed, self.failed_code = errors.from(message, code, { name = path, detail = message }), code
+  end
   loop.stop()
 end
 
@@ -321,7 +325,8 @@ end
 local command = {}
 command.__index = command
 
---- Make the command durable before its effect; what is in cmd.tx goes along.
+--- Make the command durable before its effect; what is in cmd.tx goes along. Returns
+--- only when it is: a store that failed ends the handler here.
 function command:intent(effect)
   if self.intended then return true end
   local tx = self.tx
@@ -329,8 +334,8 @@ function command:intent(effect)
   self.run:mark_running(self.engine, tx)
   assert(self.run.handle:append(tx, "intent", json.null, self.now, self.seq, effect))
   local ok, message, code = self.engine:commit(tx)
+  if not ok then error({ code = code, message = message }, 0) end
   self.intended = true
-  return ok, message, code
 end
 
 --- Nothing to do until somebody wakes the run: for "approval", "timer", ...
@@ -351,7 +356,7 @@ end
 --- The result of a command: recorded with what the handler put into cmd.tx.
 function engine:finish(cmd, value, err)
   local run = cmd.run
-  if not run.pending[cmd.seq] or self.active[run.id] ~= run then return end
+  if self.failed or not run.pending[cmd.seq] or self.active[run.id] ~= run then return end
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
@@ -384,6 +389,7 @@ function engine:perform(cmd)
     if value ~= command.parked_mark then self:finish(cmd, value, err) end
   end, function(message, trace)
     self.tasks = self.tasks - 1
+    if self.failed then return end
     if type(message) == "table" then return self:finish(cmd, nil, message) end
     self:complain(trace)
     self:finish(cmd, nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })

@@ -28,6 +28,7 @@ static int code_of_errno(int errnum)
 	switch (errnum) {
 	case ENOSPC:
 	case EDQUOT:
+	case EFBIG:		/* ulimit -f */
 		return ERR_FULL;
 	case ENOMEM:
 		return ERR_NOMEM;

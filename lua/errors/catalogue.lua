@@ -337,7 +337,7 @@ define(9, {
     .. " through its socket.", "keel doctor" },
   { "K9002", "disk_full", "the disk is full[: {detail}]",
     "Nothing was half written: the last change is either whole or absent. Runs"
-    .. " go on from there when there is room.", "df -h {name}" },
+    .. " go on from there when there is room.", "df -h[ {name}]" },
   { "K9003", "store_damaged", "the store '{name}' is damaged[: {detail}]",
     "SQLite's own check found pages that do not fit together.",
     "keel restore FILE" },
