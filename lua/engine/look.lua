@@ -16,13 +16,17 @@ local function described(row)
     created = time(row.created), ended = time(row.ended) }
 end
 
---- The id that a person meant: whole, or the beginning of exactly one.
+--- The id that a person meant: whole, or the beginning of exactly one (of the open
+--- ones, where things are open or not).
 local function resolve(store, verb, kind, id)
   local rows = store:read(verb, { prefix = id })
   local field = verb == "run.prefix" and "run" or "id"
-  if #rows == 1 or (rows[1] and rows[1][field] == id) then return rows[1][field] end
-  if #rows == 0 then return nil, errors.new("K1007", { kind = kind, name = id }) end
-  return nil, errors.new("K1008", { name = id, count = #rows })
+  local first, second = rows[1], rows[2]
+  local clear = first and (not second or first[field] == id or (first.state == "open" and second.state ~= "open"))
+  if clear then return first[field] end
+  local list = kind == "approval" and "keel inbox" or "keel runs"
+  if not first then return nil, errors.new("K1007", { kind = kind, name = id, next = list }) end
+  return nil, errors.new("K1008", { name = id, count = #rows, next = list })
 end
 
 function look:run_row(id)
