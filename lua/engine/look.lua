@@ -150,6 +150,14 @@ function look:inbox()
   return list
 end
 
+--- What the owner should know of the home's files: sentences.
+function look:warnings()
+  local list = {}
+  for _, text in ipairs(self.settings.warnings) do list[#list + 1] = "config.lua: " .. text end
+  for _, text in ipairs(self.library.warnings) do list[#list + 1] = text end
+  return list
+end
+
 -- ---- records -----------------------------------------------------------------------
 
 function look:record_types()
