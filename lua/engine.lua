@@ -58,7 +58,7 @@ local hooks_of
 local function open_store(self, read_only)
   local path = self.options.store or file.join(self.home, "var", "keel.db")
   local runner, message, code = runs.open(path, hooks_of(self), read_only)
-  if not runner then return nil, errors.from(message, code, { name = path }) end
+  if not runner then return nil, self:store_error(message, code) end
   self.runner, self.store = runner, runner:store()
   return true
 end
@@ -84,8 +84,11 @@ function engine.open(options)
   ok, err = open_store(self, false)
   if not ok then return nil, err end
   self.library = library.load(self.home, self.settings.adapters)
-  self:recover()
-  return self
+  ok, err = pcall(self.recover, self)
+  if ok then return self end
+  self:close()
+  if errors.is(err) then return nil, err end
+  error(err, 0)
 end
 
 --- Open the home for looking on only: works while another process owns the store.
@@ -123,15 +126,6 @@ function engine:commit(tx)
   return ok, message, code
 end
 
---- The store cannot keep anything any more: stop, and remember why.
-function engine:fail_store(message, code)
-  if not self.failed then
-    local path = file.join(self.home, "var", "keel.db")
-    self.failed, self.failed_code = errors.from(message, code, { name = path, detail = message }), code
-  end
-  loop.stop()
-end
-
 --- Run `fn` beside everything else; drain waits for it.
 function engine:task(fn)
   self.tasks = self.tasks + 1
@@ -140,7 +134,7 @@ function engine:task(fn)
     self.tasks = self.tasks - 1
   end, function(_, trace)
     self.tasks = self.tasks - 1
-    self:complain(trace)
+    if not self.failed then self:complain(trace) end
   end)
 end
 
@@ -180,7 +174,7 @@ function engine:start(name, input, options)
   ok, err = check_input(agent, input)
   if not ok then return nil, err end
   if options.key then
-    local there = self.store:read("run.by_key", { agent = name, key = options.key })
+    local there = self:rows("run.by_key", { agent = name, key = options.key })
     if there[1] then return { id = there[1].id, run = there[1].run, agent = name, state = there[1].state, old = true } end
   end
   local now = self.clock()
@@ -216,7 +210,7 @@ end
 
 --- Bring a run back from its journal. Returns the run, or nil when it is over.
 function engine:restore(id, tail)
-  local row = self.store:read("run.by_id", { id = id })[1]
+  local row = self:rows("run.by_id", { id = id })[1]
   if not row or row.ended then return nil end
   local run = new_run { id = id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
   run.handle = assert(self.runner:run { id = id })
@@ -253,13 +247,13 @@ end
 
 --- Take up what was going on when the last process ended.
 function engine:recover()
-  local open, since = self.store:read("run.open", {}), nil
+  local open, since = self:rows("run.open", {}), nil
   for _, row in ipairs(open) do
     if row.state == "running" then since = math.min(since or row.tail, row.tail) end
   end
   local tails = {}
   if since then
-    for _, row in ipairs(self.store:read("journal.tails", { since = since })) do tails[row.run] = row.tail end
+    for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
   self.recovered = {}
   for _, row in ipairs(open) do
@@ -269,7 +263,7 @@ function engine:recover()
     end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
-    for _, row in ipairs(self.store:read(verb, {})) do self:wake(row.run or row.id) end
+    for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
   self:pump()
   self:set_timer()
@@ -279,7 +273,7 @@ end
 function engine:set_timer()
   if self.timer then self.timer:stop() end
   self.timer = nil
-  local next_due = (self.store:read("timer.next", {})[1] or {}).due
+  local next_due = (self:rows("timer.next", {})[1] or {}).due
   if next_due then
     self.next_due = next_due
     self.timer = loop.timer(math.max(0, math.min(next_due - self.clock(), 3600000)), function() self:fire() end)
@@ -289,7 +283,7 @@ function engine:set_timer()
 end
 
 function engine:fire()
-  for _, row in ipairs(self.store:read("timer.due", { now = self.clock() })) do self:wake(row.run) end
+  for _, row in ipairs(self:rows("timer.due", { now = self.clock() })) do self:wake(row.run) end
   self:task(function() self:set_timer() end)
 end
 
@@ -452,7 +446,7 @@ function engine:end_run(run, failed, value)
     self:forget(run)
     if not ok then return end
     run.state = state
-    local row = self.store:read("run.by_id", { id = run.id })[1]
+    local row = self:rows("run.by_id", { id = run.id })[1]
     if row and row.parent then self:wake(row.parent) end
   end)
 end
@@ -582,7 +576,7 @@ function engine:deliver(event)
       self:rest(run.id)
     end
   end
-  for _, wait in ipairs(self.store:read("wait.of_type", { type = event.type })) do
+  for _, wait in ipairs(self:rows("wait.of_type", { type = event.type })) do
     if matches(wait.match, event.payload) then
       self.arrived[wait.run .. "/" .. wait.seq] = { type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
@@ -618,7 +612,7 @@ function engine:pump()
     self:rest_of_recovered()
     repeat
       self.pump_again = false
-      local new = self.store:read("event.new", {})
+      local new = self:rows("event.new", {})
       for _, event in ipairs(new) do
         if not self:deliver(event) then
           self.pumping = false
@@ -634,7 +628,7 @@ end
 function engine:emit(kind, payload, options)
   options = options or {}
   if options.key then
-    local there = self.store:read("event.by_key", { type = kind, key = options.key })
+    local there = self:rows("event.by_key", { type = kind, key = options.key })
     if there[1] then return { new = false, id = there[1].id } end
   end
   local tx = self.store:tx()

@@ -62,7 +62,7 @@ const char *err_name(int code)
 	static const char *const names[] = {
 		"ok", "nomem", "io", "full", "locked", "damaged", "input",
 		"limit", "not_found", "budget", "state", "conflict", "timeout",
-		"network", "diverged"
+		"network", "diverged", "newer"
 	};
 	size_t i = (size_t)-code;
 

@@ -22,7 +22,8 @@ enum err_code {
 	ERR_CONFLICT = -11,	/* somebody else changed it first                 */
 	ERR_TIMEOUT = -12,	/* a deadline passed                              */
 	ERR_NETWORK = -13,	/* the other side could not be reached            */
-	ERR_DIVERGED = -14	/* a replay did something else than the record    */
+	ERR_DIVERGED = -14,	/* a replay did something else than the record    */
+	ERR_NEWER = -15		/* written by a program that knows more than this */
 };
 
 struct err {

@@ -109,7 +109,18 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 
 #define STORE_VERSION 1
 
-static int make_tables(struct sqlite_db *db, struct err *e)
+/* Not our format: a later one of ours, or somebody else's database. */
+static int wrong_version(int64_t version, const char *path, struct err *e)
+{
+	if (version > STORE_VERSION)
+		return err_set(e, ERR_NEWER, "the store %s was written by a newer "
+			       "Keel (its format is %lld, this Keel knows %d)",
+			       path, (long long)version, STORE_VERSION);
+	return err_set(e, ERR_DAMAGED, "%s is a database, but no store of Keel",
+		       path);
+}
+
+static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 {
 	int64_t version = one_number(db, "PRAGMA user_version");
 	char sql[64];
@@ -118,10 +129,8 @@ static int make_tables(struct sqlite_db *db, struct err *e)
 
 	if (version == STORE_VERSION)
 		return 0;
-	if (version != 0)
-		return err_set(e, ERR_STATE, "the store has format %lld, this "
-			       "Keel knows %d", (long long)version,
-			       STORE_VERSION);
+	if (version != 0 || one_number(db, "SELECT count(*) FROM sqlite_schema"))
+		return wrong_version(version, path, e);
 	rc = run_sql(db, "BEGIN IMMEDIATE", "making the store", e);
 	for (i = 0; i < PARTS && rc == 0; i++)
 		rc = run_sql(db, parts[i]->schema, "making the store", e);
@@ -187,6 +196,7 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA cache_size = -4096;"
 		"PRAGMA foreign_keys = ON;";
+	int64_t version;
 	int rc = make_slots(db, e);
 
 	sqlite3_busy_timeout(db->h, 5000);
@@ -196,13 +206,13 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 	if (rc == 0)
 		rc = run_sql(db, settings, "opening the store", e);
 	if (rc == 0 && write)
-		rc = make_tables(db, e);
+		rc = make_tables(db, path, e);
 	if (rc == 0 && write)
 		rc = take_epoch(db, e);
-	if (rc == 0 && !write &&
-	    one_number(db, "PRAGMA user_version") != STORE_VERSION)
-		rc = err_set(e, ERR_DAMAGED, "%s is not a store of this Keel",
-			     path);
+	version = write || rc != 0 ? STORE_VERSION
+		: one_number(db, "PRAGMA user_version");
+	if (version != STORE_VERSION)
+		rc = wrong_version(version, path, e);
 	sqlite3_wal_hook(db->h, wal_grew, db);
 	return rc;
 }

@@ -1,10 +1,35 @@
 --- Looking at an engine's store: runs, journals, the inbox. Nothing here writes.
 local errors = require "errors"
+local file = require "file"
 local json = require "json"
+local loop = require "loop"
 local rfc3339 = require "rfc3339"
 local runs = require "core.run"
 
 local look = {}
+
+--- What the engine itself must know: the rows of a verb. A store that cannot say it is
+--- the end of the engine (it raises the error, one of errors.lua).
+function look:rows(verb, fields)
+  local rows, message, code = self.store:read(verb, fields)
+  if rows then return rows end
+  self:fail_store(message, code)
+  error(self.failed, 0)
+end
+
+--- The store cannot give or keep anything any more: stop, and remember why.
+function look:fail_store(message, code)
+  if not self.failed then
+    self.failed, self.failed_code = self:store_error(message, code), code
+  end
+  loop.stop()
+end
+
+--- A failure of the store, with its place.
+function look:store_error(message, code)
+  local path = self.options.store or file.join(self.home, "var", "keel.db")
+  return errors.from(message, code, { name = path, file = not message:find(path, 1, true) and path or nil })
+end
 
 local function time(ms) return ms and rfc3339.format(ms) or nil end
 
@@ -18,8 +43,8 @@ end
 
 --- The id that a person meant: whole, or the beginning of exactly one (of the open
 --- ones, where things are open or not).
-local function resolve(store, verb, kind, id)
-  local rows = store:read(verb, { prefix = id })
+local function resolve(self, verb, kind, id)
+  local rows = self:rows(verb, { prefix = id })
   local field = verb == "run.prefix" and "run" or "id"
   local first, second = rows[1], rows[2]
   local clear = first and (not second or first[field] == id or (first.state == "open" and second.state ~= "open"))
@@ -30,9 +55,9 @@ local function resolve(store, verb, kind, id)
 end
 
 function look:run_row(id)
-  local full, err = resolve(self.store, "run.prefix", "run", id)
+  local full, err = resolve(self, "run.prefix", "run", id)
   if not full then return nil, err end
-  return self.store:read("run.get", { run = full })[1]
+  return self:rows("run.get", { run = full })[1]
 end
 
 --- { run, agent, version, state, waiting_for, output, error, steps, cost_picousd, ms, ... }
@@ -57,7 +82,7 @@ end
 --- row says.
 local function tail_of(self, row)
   if row.state ~= "running" then return row.tail end
-  for _, t in ipairs(self.store:read("journal.tails", { since = row.tail })) do
+  for _, t in ipairs(self:rows("journal.tails", { since = row.tail })) do
     if t.run == row.id then return t.tail end
   end
   return row.tail
@@ -132,17 +157,17 @@ end
 
 --- One approval by its id or the beginning of it.
 function look:approval(id)
-  local full, err = resolve(self.store, "approval.prefix", "approval", id)
+  local full, err = resolve(self, "approval.prefix", "approval", id)
   if not full then return nil, err end
-  return item_of(self.store:read("approval.get", { id = full })[1])
+  return item_of(self:rows("approval.get", { id = full })[1])
 end
 
 --- What waits for the owner, oldest first, with what was last decided on the subject.
 function look:inbox()
   local list = json.array {}
-  for i, row in ipairs(self.store:read("approval.open", {})) do
+  for i, row in ipairs(self:rows("approval.open", {})) do
     local item = item_of(row)
-    local last = self.store:read("approval.last", { subject = row.subject })[1]
+    local last = self:rows("approval.last", { subject = row.subject })[1]
     item.run_id, item.state = nil, nil
     item.diff = last and require("diff").values(last.value or last.proposal, row.proposal) or json.array {}
     list[i] = item
@@ -161,11 +186,11 @@ end
 -- ---- records -----------------------------------------------------------------------
 
 function look:record_types()
-  return self.store:read("record.types", {})
+  return self:rows("record.types", {})
 end
 
 function look:records(kind)
-  return self.store:read("record.find", { type = kind, limit = 10000 })
+  return self:rows("record.find", { type = kind, limit = 10000 })
 end
 
 function look:replay(id, options)

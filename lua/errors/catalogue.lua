@@ -42,7 +42,8 @@ define(2, {
   { "K1008", "ambiguous_id", "'{name}' is the beginning of {count} ids",
     "A short id must belong to exactly one thing.", "keel runs --json" },
   { "K1009", "unreadable_file", "cannot read '{name}'[: {detail}]",
-    "The file does not exist, is a folder, or this user may not read it.",
+    "The file does not exist, is a folder, is not text, or this user may not"
+    .. " read it.",
     "ls -l {name}" },
   { "K1010", "input_not_json", "the input is not JSON[: {detail}]",
     "Input is one JSON value in UTF-8.", "keel help run" },

@@ -13,7 +13,7 @@ return function(cmd)
     cmd:intent("pure")
     e:set_timer()
   end
-  local row = e.store:read("timer.get", { run = run.id, seq = cmd.seq })[1]
+  local row = e:rows("timer.get", { run = run.id, seq = cmd.seq })[1]
   if row and row.due > e.clock() then return cmd:park("timer") end
   cmd.tx:add("timer.drop", { run = run.id, seq = cmd.seq })
   return true
