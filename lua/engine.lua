@@ -66,7 +66,7 @@ local hooks_of
 local function open_store(self, read_only)
   local path = self.options.store or file.join(self.home, "var", "keel.db")
   local runner, message, code = runs.open(path, hooks_of(self), read_only)
-  if not runner then return nil, errors.from(message, code, { name = path }) end
+  if not runner then return nil, self:store_error(message, code) end
   self.runner, self.store = runner, runner:store()
   return true
 end
@@ -92,8 +92,11 @@ function engine.open(options)
   ok, err = open_store(self, false)
   if not ok then return nil, err end
   self.library = library.load(self.home, self.settings.adapters)
-  self:recover()
-  return self
+  ok, err = pcall(self.recover, self)
+  if ok then return self end
+  self:close()
+  if errors.is(err) then return nil, err end
+  error(err, 0)
 end
 
 --- Open the home for looking on only: works while another process owns the store.
@@ -124,17 +127,12 @@ engine.__close = engine.close
 -- Returns true, or nil, message, code. A transaction that the state of things refuses
 -- ("conflict": somebody decided first) is no failure of the store.
 function engine:commit(tx)
+  if self.failed then return nil, self.failed.message, self.failed_code end
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
   if not ok and code ~= "conflict" then self:fail_store(message, code) end
   return ok, message, code
-end
-
---- The store cannot keep anything any more: stop, and remember why.
-function engine:fail_store(message, code)
-  self.failed = self.failed or errors.from(message, code, { name = "var/keel.db", detail = message })
-  loop.stop()
 end
 
 --- Run `fn` beside everything else; drain waits for it.
@@ -145,7 +143,7 @@ function engine:task(fn)
     self.tasks = self.tasks - 1
   end, function(_, trace)
     self.tasks = self.tasks - 1
-    self:complain(trace)
+    if not self.failed then self:complain(trace) end
   end)
 end
 
@@ -176,7 +174,7 @@ function engine:agent_named(name)
 end
 
 local function run_by_key(self, name, key)
-  local there = self.store:read("run.by_key", { agent = name, key = key })[1]
+  local there = self:rows("run.by_key", { agent = name, key = key })[1]
   return there and { id = there.id, run = there.run, agent = name, state = there.state, old = true }
 end
 
@@ -260,14 +258,14 @@ end
 
 --- Bring a run back from its journal. Returns the run, or nil when it is over.
 function engine:restore(id, tail)
-  local row = self.store:read("run.by_id", { id = id })[1]
+  local row = self:rows("run.by_id", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     return nil
   end
   local run, message = load_run(self, row, tail or row.tail)
   if not run then
-    self:quarantine(row, message)
+    if not self.failed then self:quarantine(row, message) end
     return nil
   end
   run.recovered = tail ~= nil
@@ -308,13 +306,13 @@ end
 
 --- Take up what was going on when the last process ended.
 function engine:recover()
-  local open, since = self.store:read("run.open", {}), nil
+  local open, since = self:rows("run.open", {}), nil
   for _, row in ipairs(open) do
     if row.state == "running" then since = math.min(since or row.tail, row.tail) end
   end
   local tails = {}
   if since then
-    for _, row in ipairs(self.store:read("journal.tails", { since = since })) do tails[row.run] = row.tail end
+    for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
   self.recovered = {}
   for _, row in ipairs(open) do
@@ -324,9 +322,9 @@ function engine:recover()
     end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
-    for _, row in ipairs(self.store:read(verb, {})) do self:wake(row.run or row.id) end
+    for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
-  self.old_events = (self.store:read("event.newest", {})[1] or {}).id or 0
+  self.old_events = (self:rows("event.newest", {})[1] or {}).id or 0
   self:pump()
   self:set_timer()
 end
@@ -339,7 +337,7 @@ local longest_look_ms = 60000
 function engine:set_timer(after)
   if self.timer then self.timer:stop() end
   self.timer = nil
-  self.next_due = (self.store:read("timer.next", { after = after or -1 })[1] or {}).due
+  self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
   if not self.next_due then return end
   local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
   self.timer = loop.timer(ms, function() self:fire() end)
@@ -350,7 +348,7 @@ end
 -- run is at work would be a busy wait.
 function engine:fire()
   local now = self.clock()
-  local due = self.store:read("timer.due", { now = now })
+  local due = self:rows("timer.due", { now = now })
   for _, row in ipairs(due) do self:wake(row.run) end
   self:set_timer(#due < 1000 and now or nil)
 end
@@ -387,7 +385,9 @@ end
 local command = {}
 command.__index = command
 
---- Make the command durable before its effect; what is in cmd.tx goes along.
+--- Make the command durable before its effect; what is in cmd.tx goes along. Returns
+--- only when it is, and wanted still: a store that failed ends the handler here, and so
+--- does ctx.any, which gave it up: what is not begun is not done.
 function command:intent(effect)
   if self.intended then return true end
   local tx = self.tx
@@ -395,10 +395,9 @@ function command:intent(effect)
   self.run:mark_running(self.engine, tx)
   assert(self.run.handle:append(tx, "intent", json.null, self.now, self.seq, effect))
   local ok, message, code = self.engine:commit(tx)
+  if not ok then error({ code = code, message = message }, 0) end
   self.intended = true
-  -- ctx.any gave it up meanwhile: what is not begun is not done
   if self.run.pending[self.seq] ~= self then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
-  return ok, message, code
 end
 
 --- Nothing to do until somebody wakes the run: for "approval", "timer", ...
@@ -425,6 +424,7 @@ end
 -- that was spent) becomes true.
 function engine:finish(cmd, value, err)
   local run = cmd.run
+  if self.failed then return end
   if run.pending[cmd.seq] ~= cmd or self.active[run.id] ~= run then
     if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
     return
@@ -463,7 +463,7 @@ function engine:perform(cmd)
     if handler then over(handler(cmd))
     else over(nil, { code = "error", message = "no command '" .. cmd.kind .. "'", raise = true }) end
   end, function(message, trace)
-    if type(message) == "table" then return over(nil, message) end
+    if type(message) == "table" or self.failed then return over(nil, message) end
     self:complain(trace)
     over(nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })
   end)
@@ -552,7 +552,7 @@ function engine:close_run(run, tx, row)
   local handle, now = run.handle, self.clock()
   row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
   tx:add("run.end", row)
-  local parent = (self.store:read("run.by_id", { id = run.id })[1] or {}).parent
+  local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
   self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
 end

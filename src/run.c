@@ -405,6 +405,7 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 	a->row.lsn = store_next_lsn(r->rn->store);
 	a->row.prev = r->tail;
 	r->tail = a->row.lsn;
+	t->linked = true;
 	txn_add(t, &a->op);
 }
 

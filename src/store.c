@@ -39,6 +39,7 @@ struct store {
 	bool stop, want_checkpoint, reader_runs;
 	bool worked;		/* the writer did something since it slept   */
 	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
+	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, reader_thread;
 
 	pthread_mutex_t connection;	/* the shared connection of :memory: */
@@ -153,7 +154,7 @@ static int apply_one(struct store *s, struct txn *t)
 	if (!hopeless(t->rc)) {
 		struct err ignored;
 
-		if (d->unmark(s->writer, false, &ignored) == 0)
+		if (d->unmark(s->writer, false, &ignored) == 0 && !t->linked)
 			return 0;	/* refused alone; the group goes on */
 	}
 	return t->rc;
@@ -184,8 +185,19 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 	return rc;
 }
 
-/* When a group fails each of its transactions is tried alone, so that one that
- * cannot succeed does not take its neighbours along. */
+/* Nothing may become true behind this failure: what was submitted later may build
+ * on it, and a journal with a missing record is lost as a whole. */
+static void note_failure(struct store *s, const struct txn *t)
+{
+	if (t->rc == 0 || t->done == NULL || s->broken.code != 0 ||
+	    (!hopeless(t->rc) && !t->linked))
+		return;
+	s->broken = t->err;
+	s->broken.code = t->rc;
+}
+
+/* When a group fails, or one failed before, each of its transactions is tried
+ * alone, so that one that cannot succeed does not take its neighbours along. */
 static void commit_apart(struct store *s, struct txn *group)
 {
 	struct txn *t, *next;
@@ -195,12 +207,18 @@ static void commit_apart(struct store *s, struct txn *group)
 	for (t = group; t != NULL; t = next) {
 		next = t->next;
 		t->next = NULL;
-		rc = commit_group(s, t, &e);
-		if (rc != 0)
-			tell_all(t, rc, &e);
+		if (s->broken.code != 0 && t->done != NULL) {
+			tell_all(t, s->broken.code, &s->broken);
+		} else {
+			rc = commit_group(s, t, &e);
+			if (rc != 0)
+				tell_all(t, rc, &e);
+			note_failure(s, t);
+		}
 		t->next = next;
 	}
 }
+
 
 static void commit_list(struct store *s, struct txn *group)
 {
@@ -209,11 +227,13 @@ static void commit_list(struct store *s, struct txn *group)
 
 	if (s->shared)
 		pthread_mutex_lock(&s->connection);
-	rc = commit_group(s, group, &e);
-	if (rc != 0 && group->next != NULL)
+	rc = s->broken.code != 0 ? s->broken.code : commit_group(s, group, &e);
+	if (rc != 0 && (group->next != NULL || s->broken.code != 0)) {
 		commit_apart(s, group);
-	else if (rc != 0)
+	} else if (rc != 0) {
 		tell_all(group, rc, &e);
+		note_failure(s, group);
+	}
 	if (s->shared)
 		pthread_mutex_unlock(&s->connection);
 }

@@ -32,7 +32,7 @@ end
 -- ended: then a wait that it began after that is for another one.
 local function has_had(self, wait, event)
   local had = false
-  for _, record in ipairs(self:journal(self.store:read("run.by_id", { id = wait.run })[1]) or {}) do
+  for _, record in ipairs(self:journal(self:rows("run.by_id", { id = wait.run })[1]) or {}) do
     local got = record.kind == "result" and record.value
     if record.kind == "intent" and record.seq == wait.seq then return had end
     if type(got) == "table" and got.id == event.id and got.type == event.type and got.trust then had = true end
@@ -54,7 +54,7 @@ function events:deliver(event)
       self:rest(run.id)
     end
   end
-  for _, wait in ipairs(self.store:read("wait.of_type", { type = event.type })) do
+  for _, wait in ipairs(self:rows("wait.of_type", { type = event.type })) do
     if matches(wait.match, event.payload) and not (event.id <= self.old_events and has_had(self, wait, event)) then
       self.arrived[wait.run .. "/" .. wait.seq] = { id = event.id, type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
@@ -91,7 +91,7 @@ function events:pump()
     repeat
       self.pump_again = false
       local delivered = 0
-      for _, event in ipairs(self.store:read("event.new", {})) do
+      for _, event in ipairs(self:rows("event.new", {})) do
         if not self.undeliverable[event.id] then
           delivered = delivered + 1
           if not self:try_to_deliver(event) then
@@ -111,15 +111,16 @@ function events:try_to_deliver(event)
   local ok, going_on = xpcall(self.deliver, debug.traceback, self, event)
   if ok then return going_on end
   self.undeliverable[event.id] = true
+  if self.failed then return false end
   self:complain(going_on)
-  return not self.failed
+  return true
 end
 
 --- Publish an event: durable when it returns. Returns { new = bool }, or nil, err.
 function events:emit(kind, payload, options)
   options = options or {}
   if options.key then
-    local there = self.store:read("event.by_key", { type = kind, key = options.key })
+    local there = self:rows("event.by_key", { type = kind, key = options.key })
     if there[1] then return { new = false, id = there[1].id } end
   end
   local tx = self.store:tx()

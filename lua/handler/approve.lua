@@ -58,7 +58,7 @@ local function expire(cmd, row)
 end
 
 local function approval_of(cmd)
-  return cmd.engine.store:read("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
+  return cmd.engine:rows("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
 end
 
 return function(cmd)
