@@ -77,7 +77,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, sources = {}, compiled = {},
+    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -187,27 +187,13 @@ function engine:begin(run)
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
 end
 
---- Start an agent on an input. `options.key` makes the start unique for ever: a second
---- start with the same key gives the run that is there. Returns the run
---- { id, run, agent } once its start is durable, or nil, err.
-function engine:start(name, input, options)
-  options = options or {}
-  local agent, err = self:agent_named(name)
-  if not agent then return nil, err end
-  local ok
-  ok, err = check_input(agent, input)
-  if not ok then return nil, err end
-  if options.key then
-    local there = run_by_key(self, name, options.key)
-    if there then return there end
-  end
+local function start_new(self, agent, input, options)
   local now = self.clock()
-  local setup
-  setup, err = bundle.make(self, agent, input, now)
+  local setup, err = bundle.make(self, agent, input, now)
   if not setup then return nil, err end
 
-  local run = new_run { id = self.store:next_id(), run = setup.run, agent = name, setup = setup, stored_state = "running" }
-  local message, code
+  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running" }
+  local ok, message, code
   run.handle, message, code = self.runner:run { id = run.id }
   if not run.handle then return nil, errors.from(message, code) end
   bundle.sources(self, setup, run.handle)
@@ -222,18 +208,44 @@ function engine:start(name, input, options)
     run.handle:release()
     return nil, errors.from(message, code)
   end
-  tx:add("run.put", { id = run.id, run = run.run, agent = name, version = agent.manifest.version,
+  tx:add("run.put", { id = run.id, run = run.run, agent = agent.name, version = agent.manifest.version,
     code = setup.code, state = "running", key = options.key, parent = options.parent,
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
   ok, message, code = self:commit(tx)
   if not ok then
     run.handle:release()
-    -- somebody else was first with this key
-    if code == "conflict" and options.key then return run_by_key(self, name, options.key) end
     return nil, errors.from(message, code)
   end
   self:begin(run)
   return run
+end
+
+--- Start an agent on an input. `options.key` makes the start unique for ever: a second
+--- start with the same key gives the run that is there. Returns the run
+--- { id, run, agent } once its start is durable, or nil, err.
+function engine:start(name, input, options)
+  options = options or {}
+  local agent, err = self:agent_named(name)
+  if not agent then return nil, err end
+  local ok
+  ok, err = check_input(agent, input)
+  if not ok then return nil, err end
+  if not options.key then return start_new(self, agent, input, options) end
+
+  -- one after the other: a start that the store refuses would stop the engine
+  local place = name .. "/" .. options.key
+  while self.starting[place] do
+    loop.await(function(wake) table.insert(self.starting[place], wake) end)
+  end
+  local run = run_by_key(self, name, options.key)
+  if run then return run end
+  local waiting = {}
+  self.starting[place] = waiting
+  ok, run, err = pcall(start_new, self, agent, input, options)
+  self.starting[place] = nil
+  for _, wake in ipairs(waiting) do wake() end
+  if not ok then error(run, 0) end
+  return run, err
 end
 
 -- ---- waking --------------------------------------------------------------------------
@@ -647,30 +659,6 @@ function engine:diverge(run, difference)
     difference.recorded or "nothing", difference.new or "nothing", difference.why),
     file = difference.file, line = difference.line, at = difference.at }
   self:close_run(run, tx, { id = run.id, state = "diverged", error_codec = value })
-end
-
--- ---- deciding ------------------------------------------------------------------------------------
-
---- Decide an open approval: { state = "approved"|"edited"|"rejected", value, by, note }.
--- Durable when it returns; the run goes on in the next drain. Returns the item, or nil, err.
-function engine:decide(id, decision)
-  local item, err = self:approval(id)
-  if not item then return nil, err end
-  if item.state ~= "open" then
-    return nil, errors.new("K1014", { name = item.id, detail = item.state })
-  end
-  local tx, now = self.store:tx(), self.clock()
-  tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value,
-    by = decision.by or self.settings.owner or "owner", now = now, note = decision.note, digest = item.digest })
-  tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
-    what = "approval." .. decision.state, subject = item.subject,
-    detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  local ok, message, code = self:commit(tx)
-  if not ok then
-    return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
-  end
-  self:wake(item.run_id)
-  return self:approval(item.id)
 end
 
 -- ---- the loop ---------------------------------------------------------------------------------------

@@ -83,8 +83,8 @@ return function(cmd)
   if result[1] then return table.unpack(result, 2, result.n) end
   local message = result[2]
   if type(message) == "string" then
-    message = { code = "wrong_use", raise = true, message = "ctx.memory." .. message:gsub("^[%w_/]+%.lua:%d+: ", "")
-      :gsub("^memory%.put", cmd.name):gsub("^memory%.drop", cmd.name) }
+    message = { code = "wrong_use", raise = true, message = ("ctx.memory.%s: %s"):format(cmd.name,
+      message:gsub("^[%w_/]+%.lua:%d+: ", ""):gsub("^memory%.%l+: ", ""):gsub("^" .. cmd.name .. ": ", "")) }
   end
   error(message, 0)
 end
