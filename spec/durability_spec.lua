@@ -391,6 +391,69 @@ describe("a run, whatever happens,", function()
     assert.is_true(e:replay(run.run).equal)
   end)
 
+  it("goes on after steps side by side, whose bodies a replay does not run", function()
+    local e = with { a = agent [[
+      local function work(name, n)
+        return function() return ctx.step{ name = name, run = function()
+          local sum = 0
+          for i = 1, n do sum = sum + i end
+          return sum
+        end } end
+      end
+      local r = ctx.all{ one = work("one", 1000), two = work("two", 10), three = work("three", 500) }
+      ctx.sleep("1h")
+      return r.one + r.two + r.three ]] }
+    local run = h:run("a")
+    h.now = h.now + 3600001
+    e:fire()
+    drain(e)
+    run = e:describe(run.run)
+    assert.equal("done", run.state, json.encode(run))
+    assert.is_true(e:replay(run.run).equal)
+  end)
+
+  it("goes on after work side by side inside of a step", function()
+    local e = with { a = agent [[
+      local sum = ctx.step{ name = "both", run = function()
+        local r = ctx.all{
+          one = function() return ctx.step{ name = "one", run = function() return 1 end } end,
+          two = function() return ctx.step{ name = "two", run = function() return ctx.random(10) end } end }
+        return r.one + r.two
+      end }
+      ctx.step{ name = "next", args = { ctx.random(1000) }, run = function() return sum end }
+      ctx.sleep("1h")
+      return sum ]] }
+    local run = h:run("a")
+    h.now = h.now + 3600001
+    e:fire()
+    drain(e)
+    run = e:describe(run.run)
+    assert.equal("done", run.state, json.encode(run))
+    assert.is_true(e:replay(run.run).equal)
+  end)
+
+  it("waits for what another agent answers to its event, or to an event's run that calls", function()
+    local e = with {
+      a = agent([[
+        ctx.emit("question", { n = 1 })
+        local got = ctx.wait{ event = "answer", within = "1d" }
+        return got and got.payload.n ]], 'on = { event = "go" },'),
+      b = agent([[
+        local n = ctx.call("c", { n = input.n })
+        ctx.emit("answer", { n = n })
+        return n ]], 'on = { event = "question" },'),
+      c = agent [[
+        ctx.emit("please", {})
+        return ctx.wait{ event = "thanks" }.payload.n + input.n ]],
+      d = agent([[ ctx.sleep("1m") ctx.emit("thanks", { n = 41 }) return 1 ]], 'on = { event = "please" },') }
+    e:emit("go", {})
+    drain(e)
+    assert.equal("waiting", e:list { agent = "c" }[1].state)
+    h.now = h.now + 60001
+    drain(e)
+    assert.equal(42, e:list { agent = "a" }[1].output)
+  end)
+
   it("is not changed by what a skill does to its surroundings", function()
     local e = with({ a = agent([[
       ctx.skill.rude{}

@@ -36,6 +36,19 @@ static int leave(lua_State *L)
 	return lua_yield(L, 0);
 }
 
+/* What a step's body begins, itself or in fibers of its own, is in the journal
+ * beside it: such a body has to run again in a replay. */
+static void mark_group(struct run *r, const struct fiber *f)
+{
+	struct command *c;
+
+	if (f->bodies == 0)
+		return;
+	c = run_command_of(r, f->body[f->bodies - 1]);
+	if (c != NULL)
+		c->grouped = true;
+}
+
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
  * its result is recorded. */
@@ -65,11 +78,7 @@ static int l_begin(lua_State *L)
 	if (rc != 0)
 		return luaL_error(L, "arguments of %s %s: %s", kind, name,
 				  e.msg);
-	if (f->bodies > 0) {
-		c = run_command_of(r, f->body[f->bodies - 1]);
-		if (c != NULL)
-			c->grouped = true;
-	}
+	mark_group(r, f);
 	c = run_begin(r, kind, name, args->data, args->len);
 	if (r->over)
 		return leave(L);
@@ -140,12 +149,16 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 	return 2;
 }
 
-/* await(seq) -> failed, value */
+/* await(seq) -> failed, value
+ * What the body of a step spent is no part of any path: a replay, which does not
+ * run it, must count the same for the fibers that go on meanwhile. */
 static int l_await(lua_State *L)
 {
 	struct fiber *f = fiber_of(L);
+	struct run *r = run_of(L);
 
 	f->waiting = (int32_t)luaL_checkinteger(L, 1);
+	r->fuel_mark = sandbox_script_instructions(r->sb);
 	return lua_yieldk(L, 0, 0, awaited);
 }
 
@@ -155,7 +168,7 @@ static int l_spawn(lua_State *L)
 	struct run *r = run_of(L);
 	struct fiber *f, **at;
 
-	fiber_of(L);
+	mark_group(r, fiber_of(L));
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, 1);
 	lua_newthread(L);

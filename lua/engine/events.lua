@@ -57,10 +57,12 @@ function events:deliver(event)
   end
   for _, wait in ipairs(self:rows("wait.of_type", { type = event.type })) do
     if matches(wait.match, event.payload) and not (event.id <= self.old_events and has_had(self, wait, event)) then
-      self.arrived[wait.run .. "/" .. wait.seq] = { id = event.id, type = event.type, key = event.key, payload = event.payload,
+      local place = wait.run .. "/" .. wait.seq
+      self.arrived[place] = { id = event.id, type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
       self:wake(wait.run)
       self:rest(wait.run)
+      self.arrived[place] = nil -- given up meanwhile, when it is still there
     end
   end
   local tx = self.store:tx()
