@@ -412,6 +412,25 @@ describe("a run, whatever happens,", function()
     assert.is_true(e:replay(run.run).equal)
   end)
 
+  it("numbers its objects and seeds its dice as if no step's body had run", function()
+    local e = with { a = agent [[
+      ctx.step{ name = "many", run = function()
+        math.randomseed()
+        for _ = 1, 10 do tostring({}) end
+        return 1
+      end }
+      math.randomseed()
+      ctx.step{ name = "see", args = { tostring({}), math.random(1000) }, run = function() return 1 end }
+      ctx.sleep("1h")
+      return 1 ]] }
+    local run = h:run("a")
+    h.now = h.now + 3600001
+    e:fire()
+    drain(e)
+    assert.equal("done", e:describe(run.run).state)
+    assert.is_true(e:replay(run.run).equal)
+  end)
+
   it("goes on after work side by side inside of a step", function()
     local e = with { a = agent [[
       local sum = ctx.step{ name = "both", run = function()

@@ -29,6 +29,8 @@ struct command {		/* issued, its result not yet handed over */
 	bool failed;
 	bool grouped;		/* its body made commands of its own              */
 	bool intended, dispatched, finished;
+	unsigned int kept_ids;		/* of the run, while the body has its own */
+	uint64_t kept_seed;
 	unsigned char bytes[];	/* label, NUL, args */
 };
 

@@ -49,6 +49,26 @@ static void mark_group(struct run *r, const struct fiber *f)
 		c->grouped = true;
 }
 
+/* A body has object numbers and seeds of its own, so that what comes after it
+ * finds the same ones when a replay does not run it. */
+static void enter_body(lua_State *L, struct command *c)
+{
+	struct lua_Fuel *f = lua_fuel(L);
+
+	c->kept_ids = f->ids;
+	c->kept_seed = f->seed;
+	f->ids = 0x80000000u | (unsigned int)c->seq << 12;
+	f->seed += (uint64_t)c->seq << 32;
+}
+
+static void leave_body(lua_State *L, const struct command *c)
+{
+	struct lua_Fuel *f = lua_fuel(L);
+
+	f->ids = c->kept_ids;
+	f->seed = c->kept_seed;
+}
+
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
  * its result is recorded. */
@@ -91,6 +111,7 @@ static int l_begin(lua_State *L)
 		if (f->bodies == 16)
 			return luaL_error(L, "steps nest deeper than 16");
 		f->body[f->bodies++] = c->seq;
+		enter_body(L, c);
 	}
 	return 2;
 }
@@ -107,6 +128,7 @@ static int l_outcome(lua_State *L)
 	if (c == NULL || f->bodies == 0)
 		return luaL_error(L, "no such step");
 	f->bodies--;
+	leave_body(L, c);
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
 	rc = bind_encode(L, 3, &c->outcome, &e);
