@@ -273,6 +273,15 @@ describe("a run, whatever happens,", function()
     assert.same({ n = 1 }, e:describe(run.run).output)
   end)
 
+  it("is told of the event whose payload fits, also inside of it", function()
+    local e = with { a = agent 'return ctx.wait{ event = "x", where = { client = { id = 2 } } }.payload.n' }
+    local run = h:run("a")
+    e:emit("x", { n = 1, client = { id = 1, name = "Ana" } })
+    e:emit("x", { n = 2, client = { id = 2, name = "Rui" } })
+    drain(e)
+    assert.equal(2, e:describe(run.run).output)
+  end)
+
   it("gets an event once, though a crash makes it arrive again", function()
     local e = with { a = agent [[
       local first = ctx.wait{ event = "x" }

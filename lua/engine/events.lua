@@ -7,10 +7,12 @@ local rfc3339 = require "rfc3339"
 
 local events = {}
 
-local function matches(where, payload)
-  if type(where) ~= "table" then return true end
-  for key, want in pairs(where) do
-    if type(payload) ~= "table" or payload[key] ~= want then return false end
+--- Whether `got` holds all that `want` names, at any depth.
+local function matches(want, got)
+  if want == nil then return true end
+  if type(want) ~= "table" then return want == got end
+  for key, part in pairs(want) do
+    if type(got) ~= "table" or not matches(part, got[key]) then return false end
   end
   return true
 end
