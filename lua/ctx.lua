@@ -181,6 +181,9 @@ function ctx.approve(request)
   one_table("ctx.approve", request)
   check(type(request.subject) == "string", "ctx.approve needs a subject (text)")
   check(request.proposal ~= nil, "ctx.approve needs a proposal")
+  for _, field in pairs { "risk", "otherwise" } do
+    check(request[field] == nil or type(request[field]) == "string", "ctx.approve: " .. field .. " is text")
+  end
   return command("approve", request.subject, request)
 end
 
@@ -201,7 +204,9 @@ end
 --- Publish an event; `options.key` makes it unique for ever.
 function ctx.emit(event, payload, options)
   check(type(event) == "string", "ctx.emit takes the event's type first")
-  return command("emit", event, { payload = payload == nil and {} or payload, key = options and options.key })
+  local key = options and options.key
+  check(key == nil or type(key) == "string", "ctx.emit: a key is text")
+  return command("emit", event, { payload = payload == nil and {} or payload, key = key })
 end
 
 --- Run another agent and wait for its output.

@@ -106,19 +106,21 @@ end
 function engine:close()
   if not self.runner then return end
   if self.timer then self.timer:stop() end
+  self.active = {} -- who hears of the last commits has no run any more
   self.runner:close()
   self.runner = nil
 end
 
 engine.__close = engine.close
 
---- Submit a transaction and wait for it (other work goes on meanwhile).
+--- Submit a transaction and wait for it (other work goes on meanwhile). A conflict is
+--- an answer, not a failure of the store, when `may_conflict`.
 -- Returns true, or nil, message, code.
-function engine:commit(tx)
+function engine:commit(tx, may_conflict)
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
-  if not ok then self:fail_store(message, code) end
+  if not ok and not (may_conflict and code == "conflict") then self:fail_store(message, code) end
   return ok, message, code
 end
 
@@ -175,10 +177,12 @@ function engine:start(name, input, options)
   local ok
   ok, err = check_input(agent, input)
   if not ok then return nil, err end
-  if options.key then
-    local there = self.store:read("run.by_key", { agent = name, key = options.key })
-    if there[1] then return { id = there[1].id, run = there[1].run, agent = name, state = there[1].state, old = true } end
+  local function there()
+    local row = options.key and self.store:read("run.by_key", { agent = name, key = options.key })[1]
+    return row and { id = row.id, run = row.run, agent = name, state = row.state, old = true }
   end
+  local before = there()
+  if before then return before end
   local now = self.clock()
   local setup
   setup, err = bundle.make(self, agent, input, now)
@@ -198,9 +202,11 @@ function engine:start(name, input, options)
   tx:add("run.put", { id = run.id, run = run.run, agent = name, version = agent.manifest.version,
     code = setup.code, state = "running", key = options.key, parent = options.parent,
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
-  ok, message, code = self:commit(tx)
+  ok, message, code = self:commit(tx, true)
   if not ok then
     run.handle:release()
+    before = code == "conflict" and there() -- somebody else was faster
+    if before then return before end
     return nil, errors.from(message, code)
   end
   self.active[run.id] = run
@@ -662,7 +668,7 @@ function engine:decide(id, decision)
   tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
     what = "approval." .. decision.state, subject = item.subject,
     detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  local ok, message, code = self:commit(tx)
+  local ok, message, code = self:commit(tx, true)
   if not ok then
     return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
   end
