@@ -9,6 +9,8 @@ OPT     := -O2 -g
 CFLAGS  := $(OPT)
 WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wvla -Wshadow \
 	   -Wstrict-prototypes -Wmissing-prototypes
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	   -fno-sanitize-recover=undefined
 
 .DEFAULT_GOAL := all
 all: $B/keel		## build/keel, the only binary
@@ -70,16 +72,12 @@ test: $B/keel		## every spec; F=one file, N='words of one test'
 		$(if $N,--filter='$N') $(or $F,spec)
 
 asan:			## the same specs under address + undefined sanitizers
-	$(MAKE) test B=build-asan OPT='-O1 -g -fno-omit-frame-pointer \
-		-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
 -include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines
 	@$B/keel lua bench/all.lua
-
-format:			## settle the layout of the C files
-	clang-format -i src/*.c src/*.h
 
 PREFIX := /usr/local
 install: $B/keel	## build/keel into $(DESTDIR)$(PREFIX)/bin
@@ -91,4 +89,4 @@ clean:			## forget everything built
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run test asan bench format install clean help
+.PHONY: all run test asan bench install clean help

@@ -83,9 +83,11 @@ local function answer(ctx, mail, id, kind, contact)
   end
   -- verdict.value is the proposal, with your edits if you made any.
   local reply = verdict.value
-  ctx.skill.mail { op = "send", to = reply.to, subject = reply.subject, body = reply.body,
+  local sent
+  sent, err = ctx.skill.mail { op = "send", to = reply.to, subject = reply.subject, body = reply.body,
     in_reply_to = mail.message_id, key = "reply:" .. id }
-  return "replied"
+  -- What cannot be done is said, never swallowed: the run fails and shows why.
+  return sent and "replied" or error("the reply was not sent: " .. err.message)
 end
 
 return agent {

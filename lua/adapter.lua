@@ -56,8 +56,7 @@ function adapter.perform(cmd)
       local happened, result = after_crash(cmd, op, key)
       if happened then return result end
     else
-      local ok, message, code = cmd:intent("at_most_once")
-      if not ok then return nil, { code = code, message = message } end
+      cmd:intent("at_most_once")
     end
   end
   return op.perform(cmd, key)

@@ -58,7 +58,7 @@ local hooks_of
 local function open_store(self, read_only)
   local path = self.options.store or file.join(self.home, "var", "keel.db")
   local runner, message, code = runs.open(path, hooks_of(self), read_only)
-  if not runner then return nil, errors.from(message, code, { name = path }) end
+  if not runner then return nil, self:store_error(message, code) end
   self.runner, self.store = runner, runner:store()
   return true
 end
@@ -84,8 +84,11 @@ function engine.open(options)
   ok, err = open_store(self, false)
   if not ok then return nil, err end
   self.library = library.load(self.home, self.settings.adapters)
-  self:recover()
-  return self
+  ok, err = pcall(self.recover, self)
+  if ok then return self end
+  self:close()
+  if errors.is(err) then return nil, err end
+  error(err, 0)
 end
 
 --- Open the home for looking on only: works while another process owns the store.
@@ -117,17 +120,12 @@ engine.__close = engine.close
 --- an answer, not a failure of the store, when `may_conflict`.
 -- Returns true, or nil, message, code.
 function engine:commit(tx, may_conflict)
+  if self.failed then return nil, self.failed.message, self.failed_code end
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
   if not ok and not (may_conflict and code == "conflict") then self:fail_store(message, code) end
   return ok, message, code
-end
-
---- The store cannot keep anything any more: stop, and remember why.
-function engine:fail_store(message, code)
-  self.failed = self.failed or errors.from(message, code, { name = "var/keel.db", detail = message })
-  loop.stop()
 end
 
 --- Run `fn` beside everything else; drain waits for it.
@@ -138,7 +136,7 @@ function engine:task(fn)
     self.tasks = self.tasks - 1
   end, function(_, trace)
     self.tasks = self.tasks - 1
-    self:complain(trace)
+    if not self.failed then self:complain(trace) end
   end)
 end
 
@@ -178,7 +176,7 @@ function engine:start(name, input, options)
   ok, err = check_input(agent, input)
   if not ok then return nil, err end
   local function there()
-    local row = options.key and self.store:read("run.by_key", { agent = name, key = options.key })[1]
+    local row = options.key and self:rows("run.by_key", { agent = name, key = options.key })[1]
     return row and { id = row.id, run = row.run, agent = name, state = row.state, old = true }
   end
   local before = there()
@@ -218,7 +216,7 @@ end
 
 --- Bring a run back from its journal. Returns the run, or nil when it is over.
 function engine:restore(id, tail)
-  local row = self.store:read("run.by_id", { id = id })[1]
+  local row = self:rows("run.by_id", { id = id })[1]
   if not row or row.ended then return nil end
   local run = new_run { id = id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
   run.handle = assert(self.runner:run { id = id })
@@ -255,13 +253,13 @@ end
 
 --- Take up what was going on when the last process ended.
 function engine:recover()
-  local open, since = self.store:read("run.open", {}), nil
+  local open, since = self:rows("run.open", {}), nil
   for _, row in ipairs(open) do
     if row.state == "running" then since = math.min(since or row.tail, row.tail) end
   end
   local tails = {}
   if since then
-    for _, row in ipairs(self.store:read("journal.tails", { since = since })) do tails[row.run] = row.tail end
+    for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
   self.recovered = {}
   for _, row in ipairs(open) do
@@ -271,7 +269,7 @@ function engine:recover()
     end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
-    for _, row in ipairs(self.store:read(verb, {})) do self:wake(row.run or row.id) end
+    for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
   self:pump()
   self:set_timer()
@@ -281,7 +279,7 @@ end
 function engine:set_timer()
   if self.timer then self.timer:stop() end
   self.timer = nil
-  local next_due = (self.store:read("timer.next", {})[1] or {}).due
+  local next_due = (self:rows("timer.next", {})[1] or {}).due
   if next_due then
     self.next_due = next_due
     self.timer = loop.timer(math.max(0, math.min(next_due - self.clock(), 3600000)), function() self:fire() end)
@@ -291,7 +289,7 @@ function engine:set_timer()
 end
 
 function engine:fire()
-  for _, row in ipairs(self.store:read("timer.due", { now = self.clock() })) do self:wake(row.run) end
+  for _, row in ipairs(self:rows("timer.due", { now = self.clock() })) do self:wake(row.run) end
   self:task(function() self:set_timer() end)
 end
 
@@ -327,7 +325,8 @@ end
 local command = {}
 command.__index = command
 
---- Make the command durable before its effect; what is in cmd.tx goes along.
+--- Make the command durable before its effect; what is in cmd.tx goes along. Returns
+--- only when it is: a store that failed ends the handler here.
 function command:intent(effect)
   if self.intended then return true end
   local tx = self.tx
@@ -335,8 +334,8 @@ function command:intent(effect)
   self.run:mark_running(self.engine, tx)
   assert(self.run.handle:append(tx, "intent", json.null, self.now, self.seq, effect))
   local ok, message, code = self.engine:commit(tx)
+  if not ok then error({ code = code, message = message }, 0) end
   self.intended = true
-  return ok, message, code
 end
 
 --- Nothing to do until somebody wakes the run: for "approval", "timer", ...
@@ -357,7 +356,7 @@ end
 --- The result of a command: recorded with what the handler put into cmd.tx.
 function engine:finish(cmd, value, err)
   local run = cmd.run
-  if not run.pending[cmd.seq] or self.active[run.id] ~= run then return end
+  if self.failed or not run.pending[cmd.seq] or self.active[run.id] ~= run then return end
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
@@ -390,6 +389,7 @@ function engine:perform(cmd)
     if value ~= command.parked_mark then self:finish(cmd, value, err) end
   end, function(message, trace)
     self.tasks = self.tasks - 1
+    if self.failed then return end
     if type(message) == "table" then return self:finish(cmd, nil, message) end
     self:complain(trace)
     self:finish(cmd, nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })
@@ -452,7 +452,7 @@ function engine:end_run(run, failed, value)
     self:forget(run)
     if not ok then return end
     run.state = state
-    local row = self.store:read("run.by_id", { id = run.id })[1]
+    local row = self:rows("run.by_id", { id = run.id })[1]
     if row and row.parent then self:wake(row.parent) end
   end)
 end
@@ -582,7 +582,7 @@ function engine:deliver(event)
       self:rest(run.id)
     end
   end
-  for _, wait in ipairs(self.store:read("wait.of_type", { type = event.type })) do
+  for _, wait in ipairs(self:rows("wait.of_type", { type = event.type })) do
     if matches(wait.match, event.payload) then
       self.arrived[wait.run .. "/" .. wait.seq] = { type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
@@ -618,7 +618,7 @@ function engine:pump()
     self:rest_of_recovered()
     repeat
       self.pump_again = false
-      local new = self.store:read("event.new", {})
+      local new = self:rows("event.new", {})
       for _, event in ipairs(new) do
         if not self:deliver(event) then
           self.pumping = false
@@ -634,7 +634,7 @@ end
 function engine:emit(kind, payload, options)
   options = options or {}
   if options.key then
-    local there = self.store:read("event.by_key", { type = kind, key = options.key })
+    local there = self:rows("event.by_key", { type = kind, key = options.key })
     if there[1] then return { new = false, id = there[1].id } end
   end
   local tx = self.store:tx()

@@ -11,6 +11,7 @@
 -- `nil, err`; nothing in here prints or raises for a known number.
 
 local catalogue = require "errors.catalogue"
+local embedded = require "core.embed"
 
 local errors = {}
 
@@ -88,6 +89,15 @@ local meta = { __tostring = human, __name = "keel error" }
 
 -- Making ------------------------------------------------------------------
 
+--- The command that an error names as the next to try; where this Keel has no such
+-- command yet, the one that explains the error.
+local function next_command(entry, fields)
+  local text = fill(entry.next, fields)
+  local name = text:match("^keel (%l+)")
+  if name and not embedded.text("command." .. name) then return "keel explain " .. entry.number end
+  return text
+end
+
 --- An error of the catalogue.
 -- @param number  "K2101", or a code such as "unknown_field"
 -- @param fields  values for the templates, and any of file, line, source (the
@@ -103,7 +113,7 @@ function errors.new(number, fields)
     number = entry.number, code = entry.code, exit = entry.exit,
     message = fields.message or fill(entry.title, fields),
     cause = entry.cause,
-    next = fields.next or fill(entry.next, fields),
+    next = fields.next or next_command(entry, fields),
     file = fields.file, line = fields.line, source = fields.source,
     expected = fields.expected, suggestion = fields.suggestion,
     fields = fields,
@@ -114,7 +124,7 @@ end
 -- themselves codes of the catalogue.
 local of_module = { nomem = "K9008", io = "K9005", full = "K9002",
   locked = "K9001", damaged = "K9003", input = "K1004", limit = "K4004",
-  state = "K1015", conflict = "K9007", network = "K8005",
+  state = "K1015", newer = "K9004", conflict = "K9007", network = "K8005",
   internal = "K9009" }
 
 --- The error for a module's `nil, message, code`: its sentence, under the number

@@ -85,6 +85,24 @@ local function load_folder(self, kind, folder, known)
   return loaded
 end
 
+--- What manifests may say already but nobody acts on yet: said aloud, for a schedule
+--- that silently never fires is worse than an error.
+local function unheeded(agents)
+  local list = {}
+  for name, agent in pairs(agents) do
+    for _, on in ipairs(agent.manifest.on) do
+      if on.kind ~= "event" then
+        list[#list + 1] = ("agents/%s.lua: `%s` is read but nothing starts it yet; use `keel run` or an event"):format(
+          name, on.kind)
+      elseif on.throttle then
+        list[#list + 1] = ("agents/%s.lua: `throttle` is read but not held to yet"):format(name)
+      end
+    end
+  end
+  table.sort(list)
+  return list
+end
+
 --- Load `home`/agents and `home`/skills. `adapters` are the names that agents may
 --- use beside skills (config.adapters).
 function library.load(home, adapters)
@@ -94,6 +112,7 @@ function library.load(home, adapters)
   self.skills = load_folder(self, "skill", file.join(home, "skills"), known)
   self.agents = load_folder(self, "agent", file.join(home, "agents"), known)
   table.sort(self.problems, function(a, b) return (a.file or "") < (b.file or "") end)
+  self.warnings = unheeded(self.agents)
   return self
 end
 

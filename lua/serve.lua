@@ -96,6 +96,7 @@ local function open(self)
   if not self.engine then return nil, err end
   require("serve.guest").welcome(self.engine)
   for _, problem in ipairs(self.engine.library.problems) do say(problem) end
+  for _, text in ipairs(self.engine:warnings()) do note(text) end
   self.token, err = serve.token(self.home)
   if not self.token then return nil, err end
   self.folders, err = require("serve.folders").open(self.engine, say, note)

@@ -297,6 +297,13 @@ end
 --- Things that are allowed but that the owner should know of.
 local function warnings(config, unset)
   local list = {}
+  if config.embed.provider ~= "builtin" then
+    list[#list + 1] = ("embed.provider '%s' is read but not used yet: the built-in word vectors are")
+      :format(config.embed.provider)
+  end
+  if config.memory.retention and next(config.memory.retention) then
+    list[#list + 1] = "memory.retention is read but not acted on yet: only ttl ends a memory"
+  end
   for _, name in ipairs(unset) do
     list[#list + 1] = ("the environment variable %s is not set"):format(name)
   end

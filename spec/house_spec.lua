@@ -105,11 +105,15 @@ describe("the house", function()
     local bad = {}
     for _, path in ipairs(all_c) do
       for _, include in ipairs(source.includes(path)) do
+        local known = not include.system or floors.lua_headers[include.name]
+          or source.among(include.name, floors.system_headers)
         for header, allowed in pairs(floors.libraries) do
+          known = known or source.among(include.name, { header })
           if source.among(include.name, { header }) and not source.among(source.stem(path), allowed) then
             bad[#bad + 1] = ("%s:%d: %s belongs to %s"):format(path, include.line, include.name, table.concat(allowed, ", "))
           end
         end
+        if not known then bad[#bad + 1] = ("%s:%d: %s is nobody's"):format(path, include.line, include.name) end
       end
     end
     expect_none(bad)

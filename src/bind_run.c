@@ -709,7 +709,7 @@ static int l_journal(lua_State *L)
 
 struct played {
 	bool over, failed;
-	struct buf value;
+	struct buf *value;	/* the Lua stack's */
 	const char *refused;
 };
 
@@ -728,7 +728,7 @@ static void play_ended(void *arg, struct run *r, bool failed, const void *value,
 	(void)r;
 	p->over = true;
 	p->failed = failed;
-	buf_add(&p->value, value, len);
+	buf_add(p->value, value, len);
 }
 
 static void play_log(void *arg, struct run *r, const char *level,
@@ -739,6 +739,16 @@ static void play_log(void *arg, struct run *r, const char *level,
 	(void)level;
 	(void)text;
 	(void)len;
+}
+
+static void play_failed(void *arg, struct run *r, const struct err *e)
+{
+	struct played *p = arg;
+
+	(void)r;
+	(void)e;
+	p->over = true;
+	p->refused = "no memory for the script";
 }
 
 static void play_cancel(void *arg, struct run *r, int32_t seq)
@@ -754,13 +764,13 @@ static void play_idle(void *arg, struct run *r)
 	((struct played *)arg)->over = true;
 }
 
-static int play_sources(lua_State *L, struct run *r, struct err *e)
+/* The list of sources is at `list`. */
+static int play_sources(lua_State *L, int list, struct run *r, struct err *e)
 {
 	lua_Integer i, n;
 	int rc = 0;
 
-	lua_getfield(L, 1, "sources");
-	luaL_checktype(L, -1, LUA_TTABLE);
+	lua_pushvalue(L, list);
 	n = (lua_Integer)lua_rawlen(L, -1);
 	for (i = 1; i <= n && rc == 0; i++) {
 		size_t len;
@@ -791,7 +801,7 @@ static int l_play(lua_State *L)
 {
 	struct played p = { 0 };
 	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
-				   play_idle, NULL, play_log, NULL, &p };
+				   play_idle, NULL, play_log, play_failed, &p };
 	struct run_options o = { .id = 0 };
 	struct runner *rn = NULL;
 	struct run *r = NULL;
@@ -805,17 +815,19 @@ static int l_play(lua_State *L)
 	read_caps(L, 1, &b.caps);
 	lua_getfield(L, 1, "prelude");
 	b.prelude = luaL_checklstring(L, -1, &b.prelude_len);
+	lua_getfield(L, 1, "sources");
+	luaL_checktype(L, -1, LUA_TTABLE);
 	setup = bind_buf(L, CODEC_BYTES);
+	p.value = bind_buf(L, CODEC_BYTES);
 	lua_getfield(L, 1, "setup");
 	rc = bind_encode(L, -1, setup, &e);
 	lua_pop(L, 1);
-	buf_init(&p.value, CODEC_BYTES);
 	if (rc == 0)
 		rc = runner_open(&rn, NULL, &hooks, &e);
 	if (rc == 0)
 		rc = run_open(&r, rn, &o, &e);
 	if (rc == 0)
-		rc = play_sources(L, r, &e);
+		rc = play_sources(L, 3, r, &e);
 	b.setup = setup->data;
 	b.setup_len = setup->len;
 	if (rc == 0)
@@ -826,15 +838,12 @@ static int l_play(lua_State *L)
 		runner_close(rn);
 	if (rc == 0 && p.refused != NULL)
 		rc = err_set(&e, ERR_STATE, "%s", p.refused);
-	if (rc == 0 && p.value.failed)
-		rc = buf_err(&p.value, &e, "result");
-	if (rc != 0) {
-		buf_release(&p.value);
+	if (rc == 0 && p.value->failed)
+		rc = buf_err(p.value, &e, "result");
+	if (rc != 0)
 		return bind_fail(L, &e);
-	}
 	lua_pushboolean(L, !p.failed);
-	rc = bind_decode(L, p.value.data, p.value.len);
-	buf_release(&p.value);
+	rc = bind_decode(L, p.value->data, p.value->len);
 	return rc == 0 ? 2 : luaL_error(L, "nothing came out of the script");
 }
 

@@ -28,6 +28,7 @@ static int code_of_errno(int errnum)
 	switch (errnum) {
 	case ENOSPC:
 	case EDQUOT:
+	case EFBIG:		/* ulimit -f */
 		return ERR_FULL;
 	case ENOMEM:
 		return ERR_NOMEM;
@@ -61,7 +62,7 @@ const char *err_name(int code)
 	static const char *const names[] = {
 		"ok", "nomem", "io", "full", "locked", "damaged", "input",
 		"limit", "not_found", "budget", "state", "conflict", "timeout",
-		"network", "diverged"
+		"network", "diverged", "newer"
 	};
 	size_t i = (size_t)-code;
 

@@ -22,7 +22,8 @@ enum err_code {
 	ERR_CONFLICT = -11,	/* somebody else changed it first                 */
 	ERR_TIMEOUT = -12,	/* a deadline passed                              */
 	ERR_NETWORK = -13,	/* the other side could not be reached            */
-	ERR_DIVERGED = -14	/* a replay did something else than the record    */
+	ERR_DIVERGED = -14,	/* a replay did something else than the record    */
+	ERR_NEWER = -15		/* written by a program that knows more than this */
 };
 
 struct err {
@@ -34,7 +35,7 @@ struct err {
 int err_set(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same for errno: ERR_FULL for ENOSPC and EDQUOT, ERR_NOMEM for ENOMEM,
+/* The same for errno: ERR_FULL for ENOSPC, EDQUOT and EFBIG, ERR_NOMEM for ENOMEM,
  * ERR_NOTFOUND for ENOENT, else ERR_IO; ": reason" is appended. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,5 +1,6 @@
 /* main.c -- open a state, hand the command line to the Lua half. */
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 		puts("keel " KEEL_VERSION);
 		return 0;
 	}
+	signal(SIGXFSZ, SIG_IGN);	/* a file-size limit is a full disk */
 	L = host_open();
 	if (L == NULL) {
 		fputs("keel: no memory to start\n", stderr);

@@ -296,6 +296,17 @@ void run_diverged(struct run *r, const char *why, int32_t seq,
 	r->rn->hooks.diverged(r->rn->hooks.arg, r, &d);
 }
 
+void run_no_memory(struct run *r, const char *what)
+{
+	struct err e;
+
+	if (r->over)
+		return;
+	r->over = true;
+	err_set(&e, ERR_NOMEM, "no memory for %s", what);
+	r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
+}
+
 /* Compare a command with its record; false when the run is over. */
 static bool same_command(struct run *r, const struct command *c)
 {
@@ -324,8 +335,10 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 	unsigned char sum[DIGEST_BYTES];
 	unsigned char *to;
 
-	if (c == NULL)
+	if (c == NULL) {
+		run_no_memory(r, "a command");
 		return NULL;
+	}
 	to = c->bytes;
 	memcpy(to, kind, k);
 	to[k] = ':';
@@ -403,6 +416,8 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 	a->row.lsn = store_next_lsn(r->rn->store);
 	a->row.prev = r->tail;
 	r->tail = a->row.lsn;
+	if (a->row.prev != 0)	/* nobody builds on a start that was refused */
+		t->linked = true;
 	txn_add(t, &a->op);
 }
 
@@ -649,21 +664,28 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	const struct journal_row *left = left_over(r);
 	struct buf value;
 	struct err e;
+	int rc;
 
 	if (left != NULL) {
 		run_diverged(r, "missing", left->seq, left->name, NULL);
 		return;
 	}
-	r->over = true;
 	buf_init(&value, VALUE_BYTES);
 	if (lua_gettop(f->co) == 0)
 		lua_pushnil(f->co);
 	/* what a run gives is kept inside of other values: its last record,
 	 * the result of ctx.call, an event */
-	if (bind_encode_within(f->co, -1, 4, &value, &e) != 0) {
-		failed = true;
+	rc = bind_encode_within(f->co, -1, 4, &value, &e);
+	if (rc == ERR_NOMEM) {
+		buf_release(&value);
+		run_no_memory(r, "the result of a run");
+		return;
+	}
+	r->over = true;
+	if (rc != 0) {
 		buf_reset(&value);
-		run_error_value(&value, "result", e.msg);
+		run_error_value(&value, failed ? "error" : "result", e.msg);
+		failed = true;
 	}
 	r->rn->hooks.ended(r->rn->hooks.arg, r, failed, value.data, value.len);
 	buf_release(&value);
@@ -792,7 +814,6 @@ static bool deliver_recorded(struct run *r)
 	const struct journal_row *row;
 	struct delivery *d;
 	struct command *c;
-	struct err e;
 
 	while (r->cursor < r->records) {
 		row = &r->record[r->cursor];
@@ -811,10 +832,8 @@ static bool deliver_recorded(struct run *r)
 			return true;
 		}
 		d = from_record(row);
-		if (d == NULL) {	/* performing it again is no way out */
-			err_set(&e, ERR_NOMEM, "no memory for a result");
-			r->over = true;
-			r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
+		if (d == NULL) {	/* not the end of the record! */
+			run_no_memory(r, "a recorded result");
 			return true;
 		}
 		r->cost += row->cost;
@@ -867,7 +886,8 @@ static void perform_step(struct run *r, struct command *c)
 	data = t != NULL ? buf_take(&c->outcome, &len) : NULL;
 	if (data == NULL) {
 		txn_free(t);
-		err_set(&e, ERR_NOMEM, "no memory for a step");
+		run_no_memory(r, "a step");
+		return;
 	} else if (finish(r, t, c, c->failed, EFFECT_PURE, 0,
 			  r->rn->now_ms(), data, len, &e) == 0) {
 		return;

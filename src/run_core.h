@@ -100,6 +100,9 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len);
 struct command *run_command_of(struct run *r, int32_t seq);
 const struct journal_row *run_recorded(const struct run *r, int32_t seq);
+/* The machine has no memory for what the run needs, which is nothing that its
+ * script did: stop here, and write nothing. */
+void run_no_memory(struct run *r, const char *what);
 void run_diverged(struct run *r, const char *why, int32_t seq,
 		  const char *recorded, const char *got);
 void run_fiber_ready(struct run *r, struct fiber *f);

@@ -53,13 +53,19 @@ static int l_begin(lua_State *L)
 	const struct journal_row *was;
 	struct command *c;
 	struct err e;
+	int rc;
 
 	if (strlen(name) > 200)
 		return luaL_error(L, "name of a %s is longer than 200 bytes",
 				  kind);
 	lua_settop(L, 3);
 	buf_reset(args);
-	if (bind_encode(L, 3, args, &e) != 0)
+	rc = bind_encode(L, 3, args, &e);
+	if (rc == ERR_NOMEM) {
+		run_no_memory(r, "the arguments of a command");
+		return leave(L);
+	}
+	if (rc != 0)
 		return luaL_error(L, "arguments of %s %s: %s", kind, name,
 				  e.msg);
 	if (f->bodies > 0) {
@@ -70,8 +76,6 @@ static int l_begin(lua_State *L)
 	c = run_begin(r, kind, name, args->data, args->len);
 	if (r->over)
 		return leave(L);
-	if (c == NULL)
-		return luaL_error(L, "no memory for a command");
 	c->worked = body;
 	was = run_recorded(r, c->seq);
 	lua_pushinteger(L, c->seq);
@@ -92,13 +96,19 @@ static int l_outcome(lua_State *L)
 	struct run *r = run_of(L);
 	struct command *c = run_command_of(r, (int32_t)luaL_checkinteger(L, 1));
 	struct err e;
+	int rc;
 
 	if (c == NULL || f->bodies == 0)
 		return luaL_error(L, "no such step");
 	f->bodies--;
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
-	if (bind_encode(L, 3, &c->outcome, &e) != 0) {
+	rc = bind_encode(L, 3, &c->outcome, &e);
+	if (rc == ERR_NOMEM) {
+		run_no_memory(r, "the result of a step");
+		return leave(L);
+	}
+	if (rc != 0) {
 		char message[600];
 
 		c->failed = true;
@@ -160,8 +170,10 @@ static int l_spawn(lua_State *L)
 	lua_pushvalue(L, -1);
 	luaL_ref(L, LUA_REGISTRYINDEX);	/* lives as long as the run */
 	f = calloc(1, sizeof(*f));
-	if (f == NULL)
-		return luaL_error(L, "no memory for a fiber");
+	if (f == NULL) {
+		run_no_memory(r, "a fiber");
+		return leave(L);
+	}
 	f->co = lua_tothread(L, -1);
 	f->parent = parent;
 	f->bodies = parent->bodies;	/* what it does is part of them too */

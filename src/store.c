@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "clock.h"
+#include "clock.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
+#define SOON_US 60
 #define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
 
@@ -38,6 +40,9 @@ struct store {
 	struct question *ask, **ask_end, *answer, **answer_end;
 	bool stop, want_checkpoint, reader_runs;
 	bool closed;		/* nobody commits (any more) */
+	bool worked;		/* the writer did something since it slept   */
+	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
+	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, reader_thread;
 
 	pthread_mutex_t connection;	/* the shared connection of :memory: */
@@ -152,7 +157,7 @@ static int apply_one(struct store *s, struct txn *t)
 	if (!hopeless(t->rc)) {
 		struct err ignored;
 
-		if (d->unmark(s->writer, false, &ignored) == 0)
+		if (d->unmark(s->writer, false, &ignored) == 0 && !t->linked)
 			return 0;	/* refused alone; the group goes on */
 	}
 	return t->rc;
@@ -183,8 +188,19 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 	return rc;
 }
 
-/* When a group fails each of its transactions is tried alone, so that one that
- * cannot succeed does not take its neighbours along. */
+/* Nothing may become true behind this failure: what was submitted later may build
+ * on it, and a journal with a missing record is lost as a whole. */
+static void note_failure(struct store *s, const struct txn *t)
+{
+	if (t->rc == 0 || t->done == NULL || s->broken.code != 0 ||
+	    (!hopeless(t->rc) && !t->linked))
+		return;
+	s->broken = t->err;
+	s->broken.code = t->rc;
+}
+
+/* When a group fails, or one failed before, each of its transactions is tried
+ * alone, so that one that cannot succeed does not take its neighbours along. */
 static void commit_apart(struct store *s, struct txn *group)
 {
 	struct txn *t, *next;
@@ -194,12 +210,18 @@ static void commit_apart(struct store *s, struct txn *group)
 	for (t = group; t != NULL; t = next) {
 		next = t->next;
 		t->next = NULL;
-		rc = commit_group(s, t, &e);
-		if (rc != 0)
-			tell_all(t, rc, &e);
+		if (s->broken.code != 0 && t->done != NULL) {
+			tell_all(t, s->broken.code, &s->broken);
+		} else {
+			rc = commit_group(s, t, &e);
+			if (rc != 0)
+				tell_all(t, rc, &e);
+			note_failure(s, t);
+		}
 		t->next = next;
 	}
 }
+
 
 static void commit_list(struct store *s, struct txn *group)
 {
@@ -208,11 +230,13 @@ static void commit_list(struct store *s, struct txn *group)
 
 	if (s->shared)
 		pthread_mutex_lock(&s->connection);
-	rc = commit_group(s, group, &e);
-	if (rc != 0 && group->next != NULL)
+	rc = s->broken.code != 0 ? s->broken.code : commit_group(s, group, &e);
+	if (rc != 0 && (group->next != NULL || s->broken.code != 0)) {
 		commit_apart(s, group);
-	else if (rc != 0)
+	} else if (rc != 0) {
 		tell_all(group, rc, &e);
+		note_failure(s, group);
+	}
 	if (s->shared)
 		pthread_mutex_unlock(&s->connection);
 }
@@ -227,6 +251,7 @@ static struct txn *take_group(struct store *s)
 	s->queue = t->next;
 	if (s->queue == NULL)
 		s->queue_end = &s->queue;
+	atomic_store(&s->waiting, s->queue != NULL);
 	t->next = NULL;
 	return group;
 }
@@ -242,12 +267,30 @@ static void give_back(struct store *s, struct txn *group)
 	pthread_cond_broadcast(&s->known);
 }
 
+/* A lone run submits its next step some 20 us after it heard of the last: look that
+ * long before sleeping, for to be woken takes as long again. Whoever has nothing to
+ * do sleeps after one such look. */
+static bool soon_work(struct store *s)
+{
+	int64_t until = clock_mono_us() + SOON_US;
+
+	pthread_mutex_unlock(&s->lock);
+	while (!atomic_load_explicit(&s->waiting, memory_order_acquire) &&
+	       clock_mono_us() < until)
+		;
+	pthread_mutex_lock(&s->lock);
+	return s->queue != NULL || s->stop;
+}
+
 /* Wait for work; moves the log into the file when there is a pause. */
 static void wait_for_work(struct store *s)
 {
 	struct timespec until;
 	struct err e;
 
+	if (s->worked && soon_work(s))
+		return;
+	s->worked = false;
 	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
@@ -275,6 +318,7 @@ static void *writer_main(void *arg)
 			continue;
 		}
 		group = take_group(s);
+		s->worked = true;
 		pthread_mutex_unlock(&s->lock);
 		commit_list(s, group);
 		pthread_mutex_lock(&s->lock);
@@ -494,6 +538,7 @@ void store_submit(struct store *s, struct txn *t)
 	idle = s->queue == NULL;
 	*s->queue_end = t;
 	s->queue_end = &t->next;
+	atomic_store_explicit(&s->waiting, true, memory_order_release);
 	pthread_mutex_unlock(&s->lock);
 	if (idle)
 		pthread_cond_signal(&s->work);

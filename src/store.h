@@ -3,7 +3,9 @@
  * What is promised, whatever database is behind it:
  *   - a transaction becomes true as a whole or not at all;
  *   - when its outcome is 0 the change survives kill -9 and power loss;
- *   - transactions become true in the order in which they were submitted;
+ *   - transactions become true in the order in which they were submitted, and
+ *     none that was submitted behind one that the world refused (a full disk, a
+ *     damaged file): it may build on it, as a journal record on the one before;
  *   - one process owns a store: a second one is refused (ERR_LOCKED), and a
  *     stale owner cannot write (the owner epoch is checked in every commit);
  *   - times are milliseconds handed in by the caller, never read here.
@@ -64,6 +66,8 @@ struct txn {
 	struct txn *next;
 	bool may_refuse;	/* an op may fail for its own reasons, so this
 				 * one needs a savepoint inside the group    */
+	bool linked;		/* others build on it: whatever it is refused
+				 * for, nothing submitted behind it is tried */
 	int rc;
 	struct err err;
 	void (*done)(void *arg, struct txn *t);	/* from store_poll()       */
@@ -82,7 +86,8 @@ int txn_verb(struct txn *t, const char *verb, const void *args, size_t n,
 /* Hand over. t->done is called from store_poll() with t->rc and t->err set, and
  * then t is freed. */
 void store_submit(struct store *s, struct txn *t);
-/* The same, and wait; t is freed. */
+/* The same, and wait; t is freed. What one waits for builds on nothing that failed,
+ * so it is tried also after a failure. */
 int store_commit(struct store *s, struct txn *t, struct err *e);
 
 /* Deliver what has become known; returns how many. Call from one thread. */

@@ -6,12 +6,9 @@
  * 99th percentile); secure_delete, so that what is forgotten is gone. */
 #include "store_sqlite.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -55,9 +52,10 @@ int sqlite_err(struct sqlite_db *db, struct err *e, const char *what)
 	case SQLITE_IOERR:
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
-		if (sqlite3_system_errno(db->h) == ENOSPC)
-			return err_set(e, ERR_FULL,
-				       "%s: no space left for the store", what);
+		if (sqlite_no_room(db))
+			return err_set(e, ERR_FULL, "%s: no room for the store "
+				       "(a quota or a limit on the size of files)",
+				       what);
 		return err_set(e, ERR_IO, "%s: %s", what,
 			       sqlite3_errmsg(db->h));
 	default:
@@ -109,36 +107,20 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* The lock is a file beside the database: SQLite's own locks come and go with
- * transactions, ours lasts as long as the process, and dies with it. */
-static int take_lock(struct sqlite_db *db, const char *path, struct err *e)
-{
-	char name[4096], pid[32];
-	ssize_t n;
-
-	if (snprintf(name, sizeof(name), "%s-owner", path) >= (int)sizeof(name))
-		return err_set(e, ERR_INPUT, "path too long: %s", path);
-	db->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (db->lock_fd < 0)
-		return err_errno(e, errno, "cannot open the store at %s", path);
-	if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		n = pread(db->lock_fd, pid, sizeof(pid) - 1, 0);
-		pid[n > 0 ? n : 0] = 0;
-		pid[strcspn(pid, "\n")] = 0;
-		return err_set(e, ERR_LOCKED,
-			       "another process%s%s owns the store at %s",
-			       *pid ? ", pid " : "", pid, path);
-	}
-	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(db->lock_fd, 0) != 0 ||
-	    pwrite(db->lock_fd, pid, (size_t)n, 0) != n)
-		return err_errno(e, errno, "cannot write %s", name);
-	return 0;
-}
-
 #define STORE_VERSION 1
 
-static int make_tables(struct sqlite_db *db, struct err *e)
+/* Not our format: a later one of ours, or somebody else's database. */
+static int wrong_version(int64_t version, const char *path, struct err *e)
+{
+	if (version > STORE_VERSION)
+		return err_set(e, ERR_NEWER, "the store %s was written by a newer "
+			       "Keel (its format is %lld, this Keel knows %d)",
+			       path, (long long)version, STORE_VERSION);
+	return err_set(e, ERR_DAMAGED, "%s is a database, but no store of Keel",
+		       path);
+}
+
+static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 {
 	int64_t version = one_number(db, "PRAGMA user_version");
 	char sql[64];
@@ -147,10 +129,8 @@ static int make_tables(struct sqlite_db *db, struct err *e)
 
 	if (version == STORE_VERSION)
 		return 0;
-	if (version != 0)
-		return err_set(e, ERR_STATE, "the store has format %lld, this "
-			       "Keel knows %d", (long long)version,
-			       STORE_VERSION);
+	if (version != 0 || one_number(db, "SELECT count(*) FROM sqlite_schema"))
+		return wrong_version(version, path, e);
 	rc = run_sql(db, "BEGIN IMMEDIATE", "making the store", e);
 	for (i = 0; i < PARTS && rc == 0; i++)
 		rc = run_sql(db, parts[i]->schema, "making the store", e);
@@ -216,6 +196,7 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA cache_size = -4096;"
 		"PRAGMA foreign_keys = ON;";
+	int64_t version;
 	int rc = make_slots(db, e);
 
 	sqlite3_busy_timeout(db->h, 5000);
@@ -225,13 +206,13 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 	if (rc == 0)
 		rc = run_sql(db, settings, "opening the store", e);
 	if (rc == 0 && write)
-		rc = make_tables(db, e);
+		rc = make_tables(db, path, e);
 	if (rc == 0 && write)
 		rc = take_epoch(db, e);
-	if (rc == 0 && !write &&
-	    one_number(db, "PRAGMA user_version") != STORE_VERSION)
-		rc = err_set(e, ERR_DAMAGED, "%s is not a store of this Keel",
-			     path);
+	version = write || rc != 0 ? STORE_VERSION
+		: one_number(db, "PRAGMA user_version");
+	if (version != STORE_VERSION)
+		rc = wrong_version(version, path, e);
 	sqlite3_wal_hook(db->h, wal_grew, db);
 	return rc;
 }
@@ -265,7 +246,7 @@ static int sqlite_open(struct db **out, const char *path, bool write,
 	db->db.driver = &store_sqlite;
 	db->lock_fd = -1;
 	if (write && strcmp(path, ":memory:") != 0)
-		rc = take_lock(db, path, e);
+		rc = sqlite_lock(db, path, e);
 	if (write)
 		flags |= SQLITE_OPEN_CREATE;
 	if (rc == 0 && sqlite3_open_v2(path, &db->h, flags, NULL) != SQLITE_OK) {

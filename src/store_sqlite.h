@@ -53,6 +53,13 @@ void sqlite_memory_release(struct sqlite_db *db);
 /* Turn SQLite's complaint into ours: full, locked, damaged, io, nomem. */
 int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);
 
+/* Make the store ours among processes until we end, however we end: ERR_LOCKED names
+ * the process that has it. */
+int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e);
+
+/* Whether what SQLite just took for a broken disk is one without room for us. */
+bool sqlite_no_room(struct sqlite_db *db);
+
 /* A statement for code that is more than a verb: prepared once a connection and
  * reset when handed out again. `*slot` belongs to the connection. */
 sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,

@@ -149,8 +149,8 @@ static const struct sqlite_verb verbs[] = {
 	  " decided_at = :now WHERE run = :run AND state = 'open'", false },
 	{ "approval.get", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
 	  " runs r ON r.id = a.run WHERE a.id = :id", false },
-	{ "approval.prefix", "SELECT id FROM approvals WHERE id >= :prefix AND"
-	  " id < :prefix || 'zzzz' ORDER BY id LIMIT 5", false },
+	{ "approval.prefix", "SELECT id, state FROM approvals WHERE id >= :prefix AND"
+	  " id < :prefix || 'zzzz' ORDER BY state != 'open', id LIMIT 5", false },
 	{ "approval.open", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
 	  " runs r ON r.id = a.run WHERE a.state = 'open' ORDER BY a.created,"
 	  " a.id", false },

@@ -3,6 +3,7 @@
 --- again, so any op is idempotent by its key.
 local file = require "file"
 local json = require "json"
+local loop = require "loop"
 local rfc3339 = require "rfc3339"
 
 local outbox = {}
@@ -33,6 +34,13 @@ local function body_of(args)
   return body
 end
 
+--- The outbox is ours, not the world's: when the disk refuses it the engine stops, as for
+--- the store, and the run sends again when it is taken up at the next start.
+local function refused(cmd, message, code)
+  cmd.engine:fail_store(message, code)
+  return loop.await(function() end)
+end
+
 --- Any op is taken: the outbox stands for every service.
 function outbox:op(op)
   local place = self.name .. "\0" .. op .. "\0"
@@ -47,7 +55,7 @@ function outbox:op(op)
         local row = { adapter = self.name, op = op, key = key, body = body_of(cmd.args),
           at = rfc3339.format(cmd.engine.clock()) }
         local ok, message, code = file.append_sync(self.path, json.encode(row))
-        if not ok then return nil, { code = code, message = message } end
+        if not ok then return refused(cmd, message, code) end
         self.keys[place .. key] = row
       end
       return { key = key, sent = true }

@@ -63,6 +63,7 @@ local function list(context, e)
   for _, err in ipairs(e.library.problems) do
     context.err("\n" .. require("view").problem(context, err) .. "\n")
   end
+  for _, text in ipairs(e:warnings()) do context.err("warning: " .. text .. "\n") end
   return 0
 end
 

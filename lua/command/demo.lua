@@ -77,7 +77,7 @@ local function finished(context, e, began)
     terminal.money(tostring(cost)), terminal.took((clock.mono_us() - began) // 1000)))
   local first = list[#list]
   context.out("\n" .. view.next(context, "show " .. (first and first.run or "RUN"),
-    "replay " .. (first and first.run or "RUN"), "memory search --ns main 'who asked for a price?'"))
+    "replay " .. (first and first.run or "RUN"), "memory search --ns main 'design audit of the booking flow'"))
   return list
 end
 

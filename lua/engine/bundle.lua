@@ -79,7 +79,7 @@ function bundle.sources(self, setup, handle)
   for name, source in pairs(setup.sources) do
     local text = self.sources[source.hash]
     if not text then
-      local row = self.store:read("code.get", { hash = source.hash })[1]
+      local row = self:rows("code.get", { hash = source.hash })[1]
       text = row and row.body or error("the source of " .. source.file .. " is gone from the store")
       self.sources[source.hash] = text
     end

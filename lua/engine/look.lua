@@ -1,10 +1,35 @@
 --- Looking at an engine's store: runs, journals, the inbox. Nothing here writes.
 local errors = require "errors"
+local file = require "file"
 local json = require "json"
+local loop = require "loop"
 local rfc3339 = require "rfc3339"
 local runs = require "core.run"
 
 local look = {}
+
+--- What the engine itself must know: the rows of a verb. A store that cannot say it is
+--- the end of the engine (it raises the error, one of errors.lua).
+function look:rows(verb, fields)
+  local rows, message, code = self.store:read(verb, fields)
+  if rows then return rows end
+  self:fail_store(message, code)
+  error(self.failed, 0)
+end
+
+--- The store cannot give or keep anything any more: stop, and remember why.
+function look:fail_store(message, code)
+  if not self.failed then
+    self.failed, self.failed_code = self:store_error(message, code), code
+  end
+  loop.stop()
+end
+
+--- A failure of the store, with its place.
+function look:store_error(message, code)
+  local path = self.options.store or file.join(self.home, "var", "keel.db")
+  return errors.from(message, code, { name = path, file = not message:find(path, 1, true) and path or nil })
+end
 
 local function time(ms) return ms and rfc3339.format(ms) or nil end
 
@@ -16,19 +41,23 @@ local function described(row)
     created = time(row.created), ended = time(row.ended) }
 end
 
---- The id that a person meant: whole, or the beginning of exactly one.
-local function resolve(store, verb, kind, id)
-  local rows = store:read(verb, { prefix = id })
+--- The id that a person meant: whole, or the beginning of exactly one (of the open
+--- ones, where things are open or not).
+local function resolve(self, verb, kind, id)
+  local rows = self:rows(verb, { prefix = id })
   local field = verb == "run.prefix" and "run" or "id"
-  if #rows == 1 or (rows[1] and rows[1][field] == id) then return rows[1][field] end
-  if #rows == 0 then return nil, errors.new("K1007", { kind = kind, name = id }) end
-  return nil, errors.new("K1008", { name = id, count = #rows })
+  local first, second = rows[1], rows[2]
+  local clear = first and (not second or first[field] == id or (first.state == "open" and second.state ~= "open"))
+  if clear then return first[field] end
+  local list = kind == "approval" and "keel inbox" or "keel runs"
+  if not first then return nil, errors.new("K1007", { kind = kind, name = id, next = list }) end
+  return nil, errors.new("K1008", { name = id, count = #rows, next = list })
 end
 
 function look:run_row(id)
-  local full, err = resolve(self.store, "run.prefix", "run", id)
+  local full, err = resolve(self, "run.prefix", "run", id)
   if not full then return nil, err end
-  return self.store:read("run.get", { run = full })[1]
+  return self:rows("run.get", { run = full })[1]
 end
 
 --- { run, agent, version, state, waiting_for, output, error, steps, cost_picousd, ms, ... }
@@ -53,7 +82,7 @@ end
 --- row says.
 local function tail_of(self, row)
   if row.state ~= "running" then return row.tail end
-  for _, t in ipairs(self.store:read("journal.tails", { since = row.tail })) do
+  for _, t in ipairs(self:rows("journal.tails", { since = row.tail })) do
     if t.run == row.id then return t.tail end
   end
   return row.tail
@@ -75,10 +104,18 @@ local function entry_of(record)
     t = time(record.t) }
 end
 
-local function close_entry(entry, record)
+--- How long a command took: what was measured while this process performed it, or,
+--- where it waited longer than that, from its intent to its result.
+local function took_ms(intent, record)
+  local measured = record.took_us / 1000
+  if not intent then return measured end
+  return math.max(measured, record.t - intent.t)
+end
+
+local function close_entry(entry, record, intent)
   entry.state = record.failed and "failed" or "done"
   entry.result = record.value
-  entry.ms = record.took_us / 1000
+  entry.ms = took_ms(intent, record)
   entry.cost_picousd = tostring(record.cost)
   entry.effect = record.effect
 end
@@ -91,16 +128,19 @@ function look:log(id)
   local records
   records, err = self:journal(row)
   if not records then return nil, err end
-  local entries, list = {}, json.array {}
+  local entries, intents, list = {}, {}, json.array {}
   for _, record in ipairs(records) do
     local entry = entries[record.seq]
     if record.kind == "step" or record.kind == "intent" then
       entry = entry_of(record)
       entry.state = "waiting"
       entries[record.seq] = entry
+      intents[record.seq] = record.kind == "intent" and record or nil
       list[#list + 1] = entry
     end
-    if entry and (record.kind == "step" or record.kind == "result") then close_entry(entry, record) end
+    if entry and (record.kind == "step" or record.kind == "result") then
+      close_entry(entry, record, intents[record.seq])
+    end
   end
   table.sort(list, function(a, b) return a.seq < b.seq end)
   return list
@@ -117,17 +157,17 @@ end
 
 --- One approval by its id or the beginning of it.
 function look:approval(id)
-  local full, err = resolve(self.store, "approval.prefix", "approval", id)
+  local full, err = resolve(self, "approval.prefix", "approval", id)
   if not full then return nil, err end
-  return item_of(self.store:read("approval.get", { id = full })[1])
+  return item_of(self:rows("approval.get", { id = full })[1])
 end
 
 --- What waits for the owner, oldest first, with what was last decided on the subject.
 function look:inbox()
   local list = json.array {}
-  for i, row in ipairs(self.store:read("approval.open", {})) do
+  for i, row in ipairs(self:rows("approval.open", {})) do
     local item = item_of(row)
-    local last = self.store:read("approval.last", { subject = row.subject })[1]
+    local last = self:rows("approval.last", { subject = row.subject })[1]
     item.run_id, item.state = nil, nil
     item.diff = last and require("diff").values(last.value or last.proposal, row.proposal) or json.array {}
     list[i] = item
@@ -135,14 +175,22 @@ function look:inbox()
   return list
 end
 
+--- What the owner should know of the home's files: sentences.
+function look:warnings()
+  local list = {}
+  for _, text in ipairs(self.settings.warnings) do list[#list + 1] = "config.lua: " .. text end
+  for _, text in ipairs(self.library.warnings) do list[#list + 1] = text end
+  return list
+end
+
 -- ---- records -----------------------------------------------------------------------
 
 function look:record_types()
-  return self.store:read("record.types", {})
+  return self:rows("record.types", {})
 end
 
 function look:records(kind)
-  return self.store:read("record.find", { type = kind, limit = 10000 })
+  return self:rows("record.find", { type = kind, limit = 10000 })
 end
 
 function look:replay(id, options)

@@ -42,7 +42,8 @@ define(2, {
   { "K1008", "ambiguous_id", "'{name}' is the beginning of {count} ids",
     "A short id must belong to exactly one thing.", "keel runs --json" },
   { "K1009", "unreadable_file", "cannot read '{name}'[: {detail}]",
-    "The file does not exist, is a folder, or this user may not read it.",
+    "The file does not exist, is a folder, is not text, or this user may not"
+    .. " read it.",
     "ls -l {name}" },
   { "K1010", "input_not_json", "the input is not JSON[: {detail}]",
     "Input is one JSON value in UTF-8.", "keel help run" },
@@ -337,7 +338,7 @@ define(9, {
     .. " through its socket.", "keel doctor" },
   { "K9002", "disk_full", "the disk is full[: {detail}]",
     "Nothing was half written: the last change is either whole or absent. Runs"
-    .. " go on from there when there is room.", "df -h {name}" },
+    .. " go on from there when there is room.", "df -h[ {name}]" },
   { "K9003", "store_damaged", "the store '{name}' is damaged[: {detail}]",
     "SQLite's own check found pages that do not fit together.",
     "keel restore FILE" },

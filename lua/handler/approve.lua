@@ -54,7 +54,7 @@ return function(cmd)
     local ok, err = ask(cmd)
     if not ok then return nil, err end
   end
-  local row = e.store:read("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
+  local row = e:rows("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
   if row.state == "open" then
     local expired = row.deadline and row.deadline <= e.clock() and expire(cmd, row)
     if expired then return expired end

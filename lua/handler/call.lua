@@ -1,6 +1,6 @@
 --- ctx.call: another agent as a child run, its output as the result.
 local function child_of(cmd)
-  local rows = cmd.engine.store:read("run.by_key", { agent = cmd.name, key = "call/" .. cmd.key })
+  local rows = cmd.engine:rows("run.by_key", { agent = cmd.name, key = "call/" .. cmd.key })
   return rows[1]
 end
 

@@ -27,7 +27,7 @@ end
 function ops.get(cmd)
   need(cmd, "key")
   cmd.effect = "read"
-  local row = public(cmd.engine.store:read("record.get", { type = cmd.args.type, key = cmd.args.key })[1])
+  local row = public(cmd.engine:rows("record.get", { type = cmd.args.type, key = cmd.args.key })[1])
   return row and row.value
 end
 

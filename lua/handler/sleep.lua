@@ -10,10 +10,10 @@ return function(cmd)
       return nil, { code = "error", message = ("'%s' is no duration"):format(text), raise = true }
     end
     cmd.tx:add("timer.put", { run = run.id, seq = cmd.seq, due = cmd.now + ms })
-    if not cmd:intent("pure") then return cmd:park("timer") end
+    cmd:intent("pure")
     e:set_timer()
   end
-  local row = e.store:read("timer.get", { run = run.id, seq = cmd.seq })[1]
+  local row = e:rows("timer.get", { run = run.id, seq = cmd.seq })[1]
   if row and row.due > e.clock() then return cmd:park("timer") end
   cmd.tx:add("timer.drop", { run = run.id, seq = cmd.seq })
   return true

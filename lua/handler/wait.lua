@@ -22,7 +22,7 @@ return function(cmd)
   end
   local place = run.id .. "/" .. cmd.seq
   local event = e.arrived[place]
-  local due = (e.store:read("timer.get", { run = run.id, seq = cmd.seq })[1] or {}).due
+  local due = (e:rows("timer.get", { run = run.id, seq = cmd.seq })[1] or {}).due
   if not event and not (due and due <= e.clock()) then return cmd:park("event") end
   e.arrived[place] = nil
   cmd.tx:add("wait.drop", { run = run.id, seq = cmd.seq })

@@ -12,12 +12,14 @@ FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 		-fno-sanitize-recover=undefined -Isrc -Ispec/fuzz
 
 # Whether this machine's compiler can; asked only when fuzzing.
-fuzz_works = $(shell echo 'int LLVMFuzzerTestOneInput(void){return 0;}' | \
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+FUZZ_WORKS := $(shell echo 'int LLVMFuzzerTestOneInput(void){return 0;}' | \
 	$(FUZZ_CC) -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null && echo yes)
+endif
 
 fuzz: $B/keel		## the parsers under libFuzzer; FUZZ_SECONDS=10 each
-ifeq ($(filter fuzz,$(MAKECMDGOALS))$(fuzz_works),fuzzyes)
-	@$(MAKE) --no-print-directory $(FUZZERS:%=$(FUZZ_DIR)/%)
+ifeq ($(FUZZ_WORKS),yes)
+	@$(MAKE) --no-print-directory B=$B $(FUZZERS:%=$(FUZZ_DIR)/%)
 	$B/keel lua spec/fuzz/corpus.lua $(FUZZ_DIR)/seeds
 	@for f in $(FUZZERS); do \
 		mkdir -p $(FUZZ_DIR)/corpus/$$f && echo "fuzz: $$f, $(FUZZ_SECONDS) s" && \
