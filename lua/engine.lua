@@ -392,16 +392,6 @@ end
 
 -- ---- ending ---------------------------------------------------------------------------------
 
-local function output_error(self, run, value)
-  local agent = self.library.agents[run.agent]
-  local output = run.setup.output
-  if output == nil or output == json.null then return nil end
-  local ok, problems = schema.compile(output):check(value)
-  if ok then return nil end
-  return errors.new("K3005", { agent = agent and agent.name or run.agent,
-    detail = schema.describe(problems):gsub("\n.*", "") })
-end
-
 function engine:forget(run)
   self.active[run.id] = nil
   run.handle:release()
@@ -427,10 +417,7 @@ local function end_state(failed, value)
 end
 
 function engine:end_run(run, failed, value)
-  if not failed then
-    local err = output_error(self, run, value)
-    if err then failed, value = true, { code = err.code, message = err.message, number = err.number } end
-  end
+  failed, value = bundle.outcome(run.setup, failed, value)
   local now, state = self.clock(), end_state(failed, value)
   local tx = self.store:tx()
   local handle = run.handle

@@ -144,8 +144,15 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 static int l_await(lua_State *L)
 {
 	struct fiber *f = fiber_of(L);
+	struct run *r = run_of(L);
+	struct command *c;
 
 	f->waiting = (int32_t)luaL_checkinteger(L, 1);
+	/* A replay does not run the body of a recorded step, so what it took counts
+	 * for no command: not for one that another fiber makes meanwhile either. */
+	c = run_command_of(r, f->waiting);
+	if (c != NULL && c->worked && !c->grouped)
+		r->fuel_mark = sandbox_script_instructions(r->sb);
 	return lua_yieldk(L, 0, 0, awaited);
 }
 
