@@ -154,12 +154,14 @@ end
 function library:try_skill(name, input, zone)
   local skill = self.skills[name]
   if not skill then return nil, errors.new("K1006", { name = name }) end
-  local sources, kinds = {}, {}
+  local sources, kinds, needs = {}, {}, {}
   for other, one in pairs(self.skills) do
     sources[#sources + 1] = { name = "skill/" .. other, file = one.file, text = one.text }
     kinds[other] = "local"
+    needs[other] = {}
+    for _, needed in ipairs(one.manifest.needs.skills or {}) do needs[other][needed] = true end
   end
-  local ok, value, code = play({ example = name, input = input, skills = kinds, zone = zone or "UTC" }, sources)
+  local ok, value, code = play({ example = name, input = input, skills = kinds, needs = needs, zone = zone or "UTC" }, sources)
   if ok then return value end
   if ok == nil then return nil, errors.from(value, code) end
   return nil, errors.new("K3007", { name = name, detail = failure_text(value) })

@@ -30,6 +30,7 @@ struct held_runner {
 	struct loop_wake wake;
 	struct loop_soon soon;
 	lua_State *T;		/* the thread on which hooks enter Lua */
+	bool closing;		/* nobody is told anything any more    */
 };
 
 struct held_run {
@@ -252,6 +253,7 @@ static int l_runner_close(lua_State *L)
 
 	if (rn == NULL)
 		return 0;
+	h->closing = true;
 	/* commits on their way refer to runs: let them arrive in between */
 	runner_stop(rn);
 	store_close(h->s);
@@ -309,25 +311,26 @@ static int l_commits(lua_State *L)
 }
 
 struct told {
-	lua_State *T;
+	struct held_runner *h;
 	int fn;
 };
 
 static void on_committed(void *arg, struct txn *t)
 {
 	struct told *w = arg;
-	lua_State *T = w->T;
+	struct held_runner *h = w->h;
+	lua_State *T = h->T;
+	int top = lua_gettop(T);
 
 	lua_rawgeti(T, LUA_REGISTRYINDEX, w->fn);
 	luaL_unref(T, LUA_REGISTRYINDEX, w->fn);
 	free(w);
-	if (t->rc == 0) {
+	if (t->rc == 0)
 		lua_pushboolean(T, 1);
-		bind_loop_call(T, 1);
-		return;
-	}
-	bind_fail(T, &t->err);
-	bind_loop_call(T, 3);
+	if (h->closing)		/* what would go on uses what is gone */
+		lua_settop(T, top);
+	else
+		bind_loop_call(T, t->rc == 0 ? 1 : bind_fail(T, &t->err));
 }
 
 /* submit(tx, fn): fn(true) or fn(nil, message, code) when the outcome is known. */
@@ -343,7 +346,7 @@ static int l_submit(lua_State *L)
 	w = malloc(sizeof(*w));
 	if (w == NULL)
 		return luaL_error(L, "no memory to submit");
-	w->T = h->T;
+	w->h = h;
 	w->fn = luaL_ref(L, LUA_REGISTRYINDEX);
 	t = bind_take_txn(L, 2);
 	t->done = on_committed;
@@ -358,7 +361,7 @@ static struct run *check_run(lua_State *L, int idx)
 {
 	struct held_run *h = luaL_checkudata(L, idx, RUN);
 
-	if (h->r == NULL)
+	if (h->r == NULL || h->h->rn == NULL || h->h->closing)
 		luaL_argerror(L, idx, "this run was released");
 	return h->r;
 }

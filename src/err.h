@@ -37,7 +37,8 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The same for errno: ERR_FULL for ENOSPC, EDQUOT and EFBIG, ERR_NOMEM for ENOMEM,
- * ERR_NOTFOUND for ENOENT, ERR_DENIED for EACCES, EPERM and EROFS, else ERR_IO; ": reason" is appended. */
+ * ERR_NOTFOUND for ENOENT, ERR_DENIED for EACCES, EPERM and EROFS, else ERR_IO;
+ * ": reason" is appended. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

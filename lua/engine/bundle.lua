@@ -42,6 +42,19 @@ local function pin(self, source)
   return { hash = source.hash, file = source.file }
 end
 
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
+--- What each skill may reach: skill -> set of names.
+local function needs_of(reach)
+  local needs = {}
+  for name, skill in pairs(reach) do needs[name] = set_of(skill.manifest.needs.skills) end
+  return needs
+end
+
 --- What every run of an agent shares, as long as the library holds this version of it.
 local function shared(self, agent)
   if agent.shared then return agent.shared end
@@ -54,6 +67,7 @@ local function shared(self, agent)
   agent.shared = { agent = agent.name, version = agent.manifest.version, config = config,
     output = agent.manifest.output, zone = self.settings.zone, memory = agent.manifest.memory,
     budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
+    uses = set_of(agent.manifest.uses), needs = needs_of(reach),
     code = digest.sha256(json.pack(sources)), profile = prelude.profile,
     caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
   return agent.shared
