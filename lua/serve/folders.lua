@@ -131,12 +131,15 @@ end
 
 local function watch_one(self, wanted)
   local number = self.watch:folder(wanted.path)
-  if not number then
-    -- when it is made we hear of it from the folder above
-    local above = self.watch:folder(ancestor(self.home, wanted.path))
+  while not number do
+    -- when it is made we hear of it from the folder above; unless that happened, or the
+    -- folder above went, before we listened
+    local from = ancestor(self.home, wanted.path)
+    local above = self.watch:folder(from)
     if above then self.above[above] = true end
     wanted.number = nil
-    return
+    number = self.watch:folder(wanted.path)
+    if not number and (above or from == self.home) and ancestor(self.home, wanted.path) == from then return end
   end
   self.by_number[number] = self.by_number[number] or {}
   self.by_number[number][wanted] = true
