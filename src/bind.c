@@ -121,6 +121,12 @@ static int refuse(const struct trail *t, struct err *e, const char *why)
 	for (i = 0; where[i] != 0; i++)
 		if ((unsigned char)where[i] < 0x20 || where[i] == 0x7f)
 			where[i] = '?';
+	/* a message is kept too: it must be text when the key was none, or was
+	 * cut within a letter */
+	if (!codec_utf8((const unsigned char *)where, strlen(where)))
+		for (i = 0; where[i] != 0; i++)
+			if ((unsigned char)where[i] >= 0x80)
+				where[i] = '?';
 	return err_set(e, ERR_INPUT, "%s %s", where, why);
 }
 
@@ -309,19 +315,25 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 	}
 }
 
-int bind_encode(lua_State *L, int idx, struct buf *out, struct err *e)
+int bind_encode_within(lua_State *L, int idx, int depth, struct buf *out,
+		       struct err *e)
 {
 	struct trail root = { NULL, NULL, 0 };
 	size_t start = out->len;
 	int top = lua_gettop(L), rc;
 
-	rc = encode(L, lua_absindex(L, idx), 0, &root, out, e);
+	rc = encode(L, lua_absindex(L, idx), depth, &root, out, e);
 	lua_settop(L, top);
 	if (rc == 0 && out->failed)
 		rc = buf_err(out, e, "value");
 	if (rc != 0 && !out->failed)
 		out->len = start;
 	return rc;
+}
+
+int bind_encode(lua_State *L, int idx, struct buf *out, struct err *e)
+{
+	return bind_encode_within(L, idx, 0, out, e);
 }
 
 /* ---- bytes -> Lua value ---------------------------------------------- */

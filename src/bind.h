@@ -22,6 +22,9 @@ void bind_open(lua_State *L);
  * names the path of what cannot be kept: a function, a cycle (by depth), NaN,
  * text that is not UTF-8, mixed or sparse tables. */
 int bind_encode(lua_State *L, int idx, struct buf *out, struct err *e);
+/* The same for a value that will lie `depth` levels inside of another. */
+int bind_encode_within(lua_State *L, int idx, int depth, struct buf *out,
+		       struct err *e);
 
 /* Push the value of the n bytes. May raise for memory; the bytes were checked
  * (ERR_DAMAGED returned and nothing pushed otherwise). */

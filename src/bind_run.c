@@ -4,7 +4,7 @@
  *                                    with the run first: perform, cancel, ended,
  *                                    idle, diverged, log, store_failed
  *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
- *   run:source(name, file, text) :load(tail) :start(setup, prelude, caps)
+ *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now() :live() :counts()
@@ -246,6 +246,26 @@ static int l_open(lua_State *L)
 	return 1;
 }
 
+/* Whoever still holds a run of this runner finds it released. */
+static void release_runs(lua_State *L, struct held_runner *h)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		struct held_run *held = lua_touserdata(L, -1);
+
+		if (held->h == h && held->r != NULL) {
+			run_release(held->r);
+			held->r = NULL;
+			lua_pushvalue(L, -2);
+			lua_pushnil(L);
+			lua_rawset(L, -5);
+		}
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
 static int l_runner_close(lua_State *L)
 {
 	struct held_runner *h = luaL_checkudata(L, 1, RUNNER);
@@ -254,9 +274,11 @@ static int l_runner_close(lua_State *L)
 	if (rn == NULL)
 		return 0;
 	h->closing = true;
+	release_runs(L, h);
 	/* commits on their way refer to runs: let them arrive in between */
 	runner_stop(rn);
 	store_close(h->s);
+	release_runs(L, h);	/* of those that its last outcomes began */
 	runner_close(rn);
 	h->rn = NULL;
 	h->s = NULL;
@@ -436,7 +458,7 @@ static int l_source(lua_State *L)
 	struct err e;
 
 	if (run_source(r, luaL_checkstring(L, 2), luaL_checkstring(L, 3), text,
-		       n, &e) != 0)
+		       n, lua_toboolean(L, 5), &e) != 0)
 		return bind_fail(L, &e);
 	lua_pushboolean(L, 1);
 	return 1;
@@ -635,15 +657,28 @@ static void push_row(lua_State *L, const struct journal_row *row)
 		lua_setfield(L, -2, "value");
 }
 
+static int put_row(lua_State *L)
+{
+	push_row(L, lua_touserdata(L, 2));
+	lua_rawseti(L, 1, luaL_checkinteger(L, 3));
+	return 0;
+}
+
+/* Protected: the walk holds a transaction, and for :memory: a lock. */
 static int each_row(void *arg, const struct journal_row *row)
 {
 	struct journal_op *j = arg;
 
 	if (row->run != j->run)
 		return ERR_DAMAGED;
-	push_row(j->L, row);
-	lua_rawseti(j->L, -2, ++j->n);
-	return 0;
+	lua_pushcfunction(j->L, put_row);
+	lua_pushvalue(j->L, -2);
+	lua_pushlightuserdata(j->L, (void *)row);
+	lua_pushinteger(j->L, ++j->n);
+	if (lua_pcall(j->L, 3, 0, 0) == LUA_OK)
+		return 0;
+	lua_pop(j->L, 1);
+	return ERR_NOMEM;
 }
 
 static int journal_apply(struct db *db, struct op *op, struct err *e)
@@ -653,12 +688,12 @@ static int journal_apply(struct db *db, struct op *op, struct err *e)
 
 	if (rc == ERR_DAMAGED && e->code != ERR_DAMAGED)
 		err_set(e, rc, "the journal leads into another run");
+	if (rc == ERR_NOMEM)
+		err_set(e, rc, "no memory for a journal");
 	return rc;
 }
 
-/* journal(store, run_id, tail) -> records, newest first | nil, message, code.
- * The rows are pushed while the store's lock is held; a memory error of a
- * trusted state is the end of a command, so that is fine. */
+/* journal(store, run_id, tail) -> records, newest first | nil, message, code */
 static int l_journal(lua_State *L)
 {
 	struct store *s = bind_check_store(L, 1);
@@ -754,7 +789,8 @@ static int play_sources(lua_State *L, int list, struct run *r, struct err *e)
 		if (name == NULL || file == NULL || text == NULL)
 			rc = err_set(e, ERR_INPUT, "a source is name, file, text");
 		else
-			rc = run_source(r, name, file, text, len, e);
+			rc = run_source(r, name, file, text, len, false,
+					e);
 		lua_pop(L, 4);
 	}
 	lua_pop(L, 1);

@@ -9,6 +9,7 @@
 #include "store_driver.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)	/* of one argument list or result */
+#define SEQ_MAX (1 << 24)		/* a record beyond is damaged      */
 
 /* ---- records ------------------------------------------------------------------ */
 
@@ -49,7 +50,8 @@ static int copy_record(void *arg, const struct journal_row *row)
 		free((char *)to->name);
 		return ERR_NOMEM;
 	}
-	memcpy(data, row->data, row->len);
+	if (row->len > 0)
+		memcpy(data, row->data, row->len);
 	to->data = data;
 	to->args = NULL;	/* a replay compares their hash */
 	to->args_len = 0;
@@ -82,9 +84,17 @@ static int index_commands(struct run *r, struct err *e)
 	int32_t top = 0;
 	int i;
 
-	for (i = 0; i < r->records; i++)
-		if (r->record[i].seq > top)
-			top = r->record[i].seq;
+	for (i = 0; i < r->records; i++) {
+		const struct journal_row *row = &r->record[i];
+
+		if (row->seq < 0 || row->seq > SEQ_MAX ||
+		    (row->name == NULL && (row->kind == JOURNAL_STEP ||
+					   row->kind == JOURNAL_INTENT)))
+			return err_set(e, ERR_DAMAGED, "journal record %lld is "
+				       "damaged", (long long)row->lsn);
+		if (row->seq > top)
+			top = row->seq;
+	}
 	r->command_top = top;
 	r->command_at = calloc((size_t)top + 1, sizeof(*r->command_at));
 	if (r->command_at == NULL)
@@ -217,7 +227,7 @@ void run_release(struct run *r)
 }
 
 int run_source(struct run *r, const char *name, const char *file,
-	       const char *text, size_t len, struct err *e)
+	       const char *text, size_t len, bool compiled, struct err *e)
 {
 	size_t n = strlen(name) + 1, m = strlen(file) + 1;
 	struct source *s = malloc(sizeof(*s) + n + m + len);
@@ -228,6 +238,7 @@ int run_source(struct run *r, const char *name, const char *file,
 	s->file = memcpy(s->bytes + n, file, m);
 	s->text = memcpy(s->bytes + n + m, text, len);
 	s->len = len;
+	s->compiled = compiled;
 	s->next = r->sources;
 	r->sources = s;
 	return 0;
@@ -405,7 +416,8 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 	a->row.lsn = store_next_lsn(r->rn->store);
 	a->row.prev = r->tail;
 	r->tail = a->row.lsn;
-	t->linked = true;
+	if (a->row.prev != 0)	/* nobody builds on a start that was refused */
+		t->linked = true;
 	txn_add(t, &a->op);
 }
 
@@ -602,10 +614,10 @@ static bool join_satisfied(const struct fiber *f)
 	return true;
 }
 
-/* Nobody wants what these fibers still wait for. */
+/* Nobody wants what this fiber still waits for, nor what it began. */
 void run_cancel_fiber(struct run *r, struct fiber *f)
 {
-	int i;
+	struct fiber *child;
 
 	if (f->over)
 		return;
@@ -617,8 +629,9 @@ void run_cancel_fiber(struct run *r, struct fiber *f)
 		if (c != NULL && c->dispatched)
 			r->rn->hooks.cancel(r->rn->hooks.arg, r, f->waiting);
 	}
-	for (i = 0; i < f->joins; i++)
-		run_cancel_fiber(r, f->join[i]);
+	for (child = f->next; child != NULL; child = child->next)
+		if (child->parent == f)
+			run_cancel_fiber(r, child);
 }
 
 static void wake_joiners(struct run *r)
@@ -660,7 +673,9 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	buf_init(&value, VALUE_BYTES);
 	if (lua_gettop(f->co) == 0)
 		lua_pushnil(f->co);
-	rc = bind_encode(f->co, -1, &value, &e);
+	/* what a run gives is kept inside of other values: its last record,
+	 * the result of ctx.call, an event */
+	rc = bind_encode_within(f->co, -1, 4, &value, &e);
 	if (rc == ERR_NOMEM) {
 		buf_release(&value);
 		run_no_memory(r, "the result of a run");
@@ -802,8 +817,8 @@ static bool deliver_recorded(struct run *r)
 
 	while (r->cursor < r->records) {
 		row = &r->record[r->cursor];
-		r->cost += row->cost;
 		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {
+			r->cost += row->cost;
 			r->cursor++;
 			continue;
 		}
@@ -821,6 +836,7 @@ static bool deliver_recorded(struct run *r)
 			run_no_memory(r, "a recorded result");
 			return true;
 		}
+		r->cost += row->cost;
 		r->cursor++;
 		hand_over(r, c, d);
 		return true;
@@ -894,7 +910,7 @@ static void perform(struct run *r, struct command *c)
 	};
 
 	c->dispatched = true;
-	if (c->worked && (strncmp(c->label, "step:", 5) == 0 ||
+	if (c->worked && r->rn->store != NULL && (strncmp(c->label, "step:", 5) == 0 ||
 			  strncmp(c->label, "undo:", 5) == 0)) {
 		perform_step(r, c);
 		return;
@@ -963,7 +979,8 @@ bool run_turn(struct run *r)
 		let_go(r);
 		return false;
 	}
-	return again;
+	/* a commit may have been heard of while it had its turn */
+	return again || (!r->over && r->inbox != NULL);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */

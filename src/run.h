@@ -97,9 +97,11 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 /* Forget the run; what it submitted still becomes true. */
 void run_release(struct run *r);
 
-/* Source texts that the run may load by name; file is for messages. Copies. */
+/* Source texts that the run may load by name; file is for messages. Copies.
+ * compiled: it is bytecode that the host made of a text; bytecode of anybody else
+ * would leave the sandbox. */
 int run_source(struct run *r, const char *name, const char *file,
-	       const char *text, size_t len, struct err *e);
+	       const char *text, size_t len, bool compiled, struct err *e);
 
 /* Load the records of the run, walking back from `tail`. */
 int run_load(struct run *r, int64_t tail, struct err *e);

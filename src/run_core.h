@@ -36,6 +36,7 @@ struct command {		/* issued, its result not yet handed over */
 
 struct fiber {
 	struct fiber *next, *next_ready;
+	struct fiber *parent;	/* who spawned it */
 	lua_State *co;
 	int args;		/* values on its stack for the next resume */
 	int32_t waiting;	/* seq, or 0                               */
@@ -51,6 +52,7 @@ struct source {
 	struct source *next;
 	const char *name, *file, *text;
 	size_t len;
+	bool compiled;
 	char bytes[];		/* name, NUL, file, NUL, text */
 };
 

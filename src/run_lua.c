@@ -27,6 +27,9 @@ static struct fiber *fiber_of(lua_State *L)
 	if (r->current == NULL || r->current->co != L)
 		luaL_error(L, "ctx cannot be used inside a coroutine of your own;"
 			   " use ctx.all for work side by side");
+	if (!lua_isyieldable(L))
+		luaL_error(L, "ctx cannot be used inside a function that sort or"
+			   " gsub calls");
 	return r->current;
 }
 
@@ -189,8 +192,9 @@ static int l_spawn(lua_State *L)
 {
 	struct run *r = run_of(L);
 	struct fiber *f, **at;
+	struct fiber *parent = fiber_of(L);
 
-	mark_group(r, fiber_of(L));
+	mark_group(r, parent);
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, 1);
 	lua_newthread(L);
@@ -202,6 +206,9 @@ static int l_spawn(lua_State *L)
 		return leave(L);
 	}
 	f->co = lua_tothread(L, -1);
+	f->parent = parent;
+	f->bodies = parent->bodies;	/* what it does is part of them too */
+	memcpy(f->body, parent->body, sizeof(f->body));
 	lua_pushvalue(L, 1);
 	lua_xmove(L, f->co, 1);
 	for (at = &r->fibers; *at != NULL; at = &(*at)->next)
@@ -338,12 +345,12 @@ static int l_environment(lua_State *L)
 /* Push the function of a source: text, or what the host compiled from one that
  * this sandbox took as text before (the manifest was read so). */
 static void load_source(lua_State *L, struct run *r, const char *text,
-			size_t len, const char *file)
+			size_t len, bool compiled, const char *file)
 {
 	struct err e;
 
 	lua_pushfstring(L, "@%s", file);
-	if (len > 0 && text[0] == LUA_SIGNATURE[0]) {
+	if (compiled) {
 		if (luaL_loadbufferx(L, text, len, lua_tostring(L, -1), "b"))
 			lua_error(L);
 		return;
@@ -366,7 +373,7 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
-	load_source(L, r, s->text, s->len, s->file);
+	load_source(L, r, s->text, s->len, s->compiled, s->file);
 	lua_pushvalue(L, 2);
 	lua_setupvalue(L, -2, 1);
 	return 1;
@@ -441,7 +448,8 @@ static int boot(lua_State *L)
 	struct run *r = lua_touserdata(L, 1);
 
 	bind_open(L);
-	load_source(L, r, r->boot.prelude, r->boot.prelude_len, "lua/ctx.lua");
+	load_source(L, r, r->boot.prelude, r->boot.prelude_len,
+		    r->boot.prelude[0] == LUA_SIGNATURE[0], "lua/ctx.lua");
 	luaL_newlibtable(L, core);
 	lua_pushlightuserdata(L, r);
 	luaL_setfuncs(L, core, 1);

@@ -35,8 +35,11 @@ struct store {
 	pthread_cond_t work, asked, known;
 	struct txn *queue, **queue_end;
 	struct txn *told, **told_end;		/* outcomes to deliver */
+	struct txn *due, **due_end;		/* those being delivered, of
+						 * the polling thread alone  */
 	struct question *ask, **ask_end, *answer, **answer_end;
 	bool stop, want_checkpoint, reader_runs;
+	bool closed;		/* nobody commits (any more) */
 	bool worked;		/* the writer did something since it slept   */
 	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
 	struct err broken;			/* the writer's: code 0 is well */
@@ -447,6 +450,8 @@ int store_open(struct store **out, const char *path,
 	s->path = strdup(path);
 	s->queue_end = &s->queue;
 	s->told_end = &s->told;
+	s->due_end = &s->due;
+	s->closed = s->opt.read_only;
 	s->ask_end = &s->ask;
 	s->answer_end = &s->answer;
 	pthread_mutex_init(&s->lock, NULL);
@@ -469,6 +474,9 @@ int store_open(struct store **out, const char *path,
 
 void store_close(struct store *s)
 {
+	struct txn *t;
+	int i;
+
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
@@ -480,7 +488,15 @@ void store_close(struct store *s)
 		pthread_join(s->writer_thread, NULL);
 	if (s->reader_runs)
 		pthread_join(s->reader_thread, NULL);
-	store_poll(s);
+	s->closed = true;
+	/* who hears of an outcome may submit again, and hears that it is late;
+	 * whoever cannot stop is not heard out */
+	for (i = 0; i < 100 && store_poll(s) > 0; i++)
+		;
+	while ((t = s->told) != NULL) {
+		s->told = t->next;
+		txn_free(t);
+	}
 	release(s);
 }
 
@@ -508,6 +524,17 @@ void store_submit(struct store *s, struct txn *t)
 
 	t->next = NULL;
 	pthread_mutex_lock(&s->lock);
+	if (s->closed) {
+		t->rc = err_set(&t->err, ERR_STATE, s->opt.read_only
+				? "the store is open for reading only"
+				: "the store is closed");
+		*s->told_end = t;
+		s->told_end = &t->next;
+		pthread_mutex_unlock(&s->lock);
+		if (s->opt.wake != NULL)
+			s->opt.wake(s->opt.wake_arg);
+		return;
+	}
 	idle = s->queue == NULL;
 	*s->queue_end = t;
 	s->queue_end = &t->next;
@@ -571,7 +598,7 @@ static int deliver_answers(struct question *q)
 
 int store_poll(struct store *s)
 {
-	struct txn *t, *next, **at, *mine = NULL, **mine_end = &mine;
+	struct txn *t, **at;
 	struct question *answers;
 	int n = 0;
 
@@ -584,8 +611,8 @@ int store_poll(struct store *s)
 		}
 		*at = t->next;
 		t->next = NULL;
-		*mine_end = t;
-		mine_end = &t->next;
+		*s->due_end = t;
+		s->due_end = &t->next;
 	}
 	s->told_end = at;
 	answers = s->answer;
@@ -593,8 +620,12 @@ int store_poll(struct store *s)
 	s->answer_end = &s->answer;
 	pthread_mutex_unlock(&s->lock);
 
-	for (t = mine; t != NULL; t = next, n++) {
-		next = t->next;
+	/* `done` may turn the loop and come here again: what it takes from the
+	 * list are the next ones, so nobody hears of a later commit first */
+	for (; (t = s->due) != NULL; n++) {
+		s->due = t->next;
+		if (s->due == NULL)
+			s->due_end = &s->due;
 		t->done(t->arg, t);
 		txn_free(t);
 	}
@@ -644,9 +675,17 @@ void store_ask(struct store *s, struct op *op,
 	q->done = done;
 	q->arg = arg;
 	pthread_mutex_lock(&s->lock);
-	*s->ask_end = q;
-	s->ask_end = &q->next;
 	start_reader(s);
+	if (s->reader_runs && !s->stop) {
+		*s->ask_end = q;
+		s->ask_end = &q->next;
+	} else {
+		q->rc = err_set(&q->err, ERR_IO, "no reader for the store");
+		*s->answer_end = q;
+		s->answer_end = &q->next;
+	}
 	pthread_cond_signal(&s->asked);
 	pthread_mutex_unlock(&s->lock);
+	if (!s->reader_runs && s->opt.wake != NULL)
+		s->opt.wake(s->opt.wake_arg);
 }

@@ -488,7 +488,12 @@ static int put_column(sqlite3_stmt *st, int c, const char *as, struct buf *out,
 	default:
 		p = sqlite3_column_text(st, c);
 		n = (size_t)sqlite3_column_bytes(st, c);
-		codec_string(out, p, n);
+		/* bytes that are no text must not make the whole list
+		 * unreadable */
+		if (p == NULL || !codec_utf8(p, n))
+			codec_null(out);
+		else
+			codec_string(out, p, n);
 		return 0;
 	}
 }
@@ -572,7 +577,6 @@ static int sqlite_append(struct db *base, const struct journal_row *row,
 {
 	struct sqlite_db *db = sqlite_of(base);
 	sqlite3_stmt *st = db->append;
-
 	if (st == NULL)
 		st = db->append = sqlite_prepare(db,
 			"INSERT INTO journal(lsn, run, prev, seq, kind, effect,"
@@ -640,7 +644,7 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 {
 	struct sqlite_db *db = sqlite_of(base);
 	struct journal_row row;
-	int rc = 0;
+	int rc = 0, step;
 
 	if (db->row == NULL)
 		db->row = sqlite_prepare(db,
@@ -654,12 +658,20 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 	run_sql(db, "BEGIN", "reading the journal", NULL);
 	while (lsn != 0 && rc == 0) {
 		sqlite3_bind_int64(db->row, 1, lsn);
-		if (sqlite3_step(db->row) != SQLITE_ROW) {
-			rc = err_set(e, ERR_DAMAGED, "journal record %lld is "
-				     "missing", (long long)lsn);
+		step = sqlite3_step(db->row);
+		if (step != SQLITE_ROW) {
+			rc = step != SQLITE_DONE
+				? sqlite_err(db, e, "reading the journal")
+				: err_set(e, ERR_DAMAGED, "journal record %lld "
+					  "is missing", (long long)lsn);
 			break;
 		}
 		load_row(db->row, &row);
+		if (row.prev < 0 || row.prev >= lsn) {
+			rc = err_set(e, ERR_DAMAGED, "journal record %lld leads "
+				     "to a later one", (long long)lsn);
+			break;
+		}
 		lsn = row.prev;
 		rc = each(arg, &row);
 		sqlite3_reset(db->row);

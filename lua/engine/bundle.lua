@@ -99,7 +99,7 @@ function bundle.sources(self, setup, handle)
     end
     self.compiled[source.hash] = self.compiled[source.hash]
       or string.dump(assert(load(text, "@" .. source.file, "t")))
-    assert(handle:source(name, source.file, self.compiled[source.hash]))
+    assert(handle:source(name, source.file, self.compiled[source.hash], true))
   end
 end
 
