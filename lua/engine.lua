@@ -483,16 +483,6 @@ end
 
 -- ---- ending ---------------------------------------------------------------------------------
 
-local function output_error(self, run, value)
-  local agent = self.library.agents[run.agent]
-  local output = run.setup.output
-  if output == nil or output == json.null then return nil end
-  local ok, problems = schema.compile(output):check(value)
-  if ok then return nil end
-  return errors.new("K3005", { agent = agent and agent.name or run.agent,
-    detail = schema.describe(problems):gsub("\n.*", "") })
-end
-
 local function wake_all(list)
   for _, wake in ipairs(list or {}) do wake() end
 end
@@ -543,10 +533,7 @@ local function end_state(failed, value)
 end
 
 function engine:end_run(run, failed, value)
-  if not failed then
-    local err = output_error(self, run, value)
-    if err then failed, value = true, { code = err.code, message = err.message, number = err.number } end
-  end
+  failed, value = bundle.outcome(run.setup, failed, value)
   local now, tx, handle = self.clock(), self.store:tx(), run.handle
   local kept, message = handle:append(tx, "end", { failed = failed, value = value }, now)
   if not kept then

@@ -42,9 +42,11 @@ end
 
 local function read_source(folder, name)
   local path = file.join(folder, name .. ".lua")
-  local text, message, code = file.read(path)
-  if not text then return nil, errors.from(message, code) end
   local short = path:match("([^/]+/[^/]+)$")
+  local text, message = file.read(path)
+  if not text then
+    return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
+  end
   return { name = name, file = short, path = path, text = text, hash = digest.sha256(text) }
 end
 

@@ -97,6 +97,9 @@ struct runner {
 	size_t took_n, took_room;
 };
 
+/* run_record.c, for run.c */
+void run_free_records(struct run *r);
+
 /* run.c, for run_lua.c */
 struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len);

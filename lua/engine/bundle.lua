@@ -4,9 +4,11 @@
 -- model configured later changes new runs only.
 local clock = require "core.clock"
 local digest = require "core.digest"
+local errors = require "errors"
 local json = require "json"
 local manifest = require "manifest"
 local prelude = require "prelude"
+local schema = require "schema"
 
 local bundle = {}
 
@@ -79,6 +81,17 @@ function bundle.make(self, agent, input, now)
     seed = clock.random() & 0x7fffffffffffffff }
   for key, value in pairs(common) do setup[key] = value end
   return setup
+end
+
+--- What a run ends with, given what its script ended with: an output must fit the schema
+--- that the run is pinned to. Returns failed, value.
+function bundle.outcome(setup, failed, value)
+  local output = setup.output
+  if failed or output == nil or output == json.null then return failed, value end
+  local ok, problems = schema.compile(output):check(value)
+  if ok then return false, value end
+  local err = errors.new("K3005", { agent = setup.agent, detail = schema.describe(problems):gsub("\n.*", "") })
+  return true, { code = err.code, message = err.message, number = err.number }
 end
 
 --- The caps and the seed as a run's start wants them.

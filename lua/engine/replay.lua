@@ -68,7 +68,7 @@ function replay.check(self, id, options)
   self.replaying = self.replaying or {}
   self.replaying[handle] = {
     ended = function(failed, value)
-      compare_end(result, records, failed, value)
+      compare_end(result, records, bundle.outcome(setup, failed, value))
       over = true
     end,
     idle = function() over = true end,
