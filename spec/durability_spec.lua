@@ -538,6 +538,21 @@ describe("a run, whatever happens,", function()
     assert.equal("done", e:describe(run.run).state)
   end)
 
+  it("can be left at any moment, and goes on where it was", function()
+    local e = with { a = agent 'ctx.step{ name = "s", run = function() return 1 end } ctx.sleep("1h") return 2' }
+    local runs = {}
+    for turns = 0, 8 do
+      runs[#runs + 1] = assert(e:start("a", {}))
+      for _ = 1, turns do loop.turn(false) end
+      e = h:reopen()
+    end
+    h.now = h.now + 3600001
+    drain(e)
+    h.now = h.now + 3600001
+    drain(e)
+    for _, run in ipairs(runs) do assert.equal("done", e:describe(run.run).state) end
+  end)
+
   it("starts once when two start it with one key at the same time", function()
     local e = with { a = agent "return 1" }
     local runs = {}
