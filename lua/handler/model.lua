@@ -17,13 +17,21 @@ local function commit_of(engine)
   end
 end
 
---- The models of an engine, opened at the first call.
+--- The models of an engine, opened at the first call. Opening takes a while (old
+--- reservations are looked at), so who comes meanwhile waits for the same ones.
 local function models_of(engine)
-  if not engine.models then
-    engine.models = assert(model.open { settings = engine.settings, store = engine.store, now = engine.clock,
-      commit = commit_of(engine) })
+  while engine.opening_models do
+    loop.await(function(wake) table.insert(engine.opening_models, wake) end)
   end
-  return engine.models
+  if engine.models then return engine.models end
+  local waiting = {}
+  engine.opening_models = waiting
+  local ok, made, message = pcall(model.open, { settings = engine.settings, store = engine.store, now = engine.clock,
+    commit = commit_of(engine) })
+  engine.opening_models = nil
+  engine.models = ok and made or nil
+  for _, wake in ipairs(waiting) do wake() end
+  return engine.models or error(ok and message or made, 0)
 end
 
 local function ask(cmd, request)
