@@ -116,6 +116,7 @@ end
 
 function engine:close()
   if not self.runner then return end
+  self.closing = true
   if self.timer then self.timer:stop() end
   self.runner:close()
   self.runner = nil
@@ -347,6 +348,7 @@ local longest_look_ms = 60000
 
 --- Set the alarm for the next timer; for the next after `after`, when told.
 function engine:set_timer(after)
+  if self.closing then return end
   if self.timer then self.timer:stop() end
   self.timer = nil
   self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
