@@ -108,6 +108,7 @@ end
 
 function engine:close()
   if not self.runner then return end
+  self.closing = true
   if self.timer then self.timer:stop() end
   self.active = {} -- who hears of the last commits has no run any more
   self.runner:close()
@@ -277,6 +278,7 @@ end
 
 --- Wake the runs whose timers are due, and set the alarm for the next.
 function engine:set_timer()
+  if self.closing then return end
   if self.timer then self.timer:stop() end
   self.timer = nil
   local next_due = (self:rows("timer.next", {})[1] or {}).due

@@ -209,8 +209,9 @@ describe("a run's journal", function()
   it("leaves no run to be used when its runner is closed", function()
     h = home.make {}
     local runner = assert(core.open(":memory:", {}))
-    local run = runner:run { id = 1 }
+    local run, store = runner:run { id = 1 }, runner:store()
     runner:close()
+    assert.is_false((pcall(store.read, store, "run.open", {})))
     assert.is_false((pcall(run.id, run)))
     run:release()
   end)

@@ -222,7 +222,7 @@ static int l_open(lua_State *L)
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	h = lua_newuserdatauv(L, sizeof(*h), 0);
+	h = lua_newuserdatauv(L, sizeof(*h), 1);
 	memset(h, 0, sizeof(*h));
 	luaL_setmetatable(L, RUNNER);
 	h->loop = loop;
@@ -242,6 +242,8 @@ static int l_open(lua_State *L)
 	}
 	runner_mark(h->rn, supervise_run_mark());
 	loop_hold(loop);
+	bind_push_store(L, h->s);
+	lua_setiuservalue(L, -2, 1);
 	return 1;
 }
 
@@ -276,6 +278,8 @@ static int l_runner_close(lua_State *L)
 	/* commits on their way refer to runs: let them arrive in between */
 	runner_stop(rn);
 	store_close(h->s);
+	lua_getiuservalue(L, 1, 1);
+	bind_drop_store(L, -1);
 	release_runs(L, h);	/* of those that its last outcomes began */
 	runner_close(rn);
 	h->rn = NULL;
@@ -291,7 +295,8 @@ static int l_runner_close(lua_State *L)
 
 static int l_store(lua_State *L)
 {
-	bind_push_store(L, check_runner(L, 1)->s);
+	check_runner(L, 1);
+	lua_getiuservalue(L, 1, 1);
 	return 1;
 }
 

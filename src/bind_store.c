@@ -101,6 +101,14 @@ void bind_push_store(lua_State *L, struct store *s)
 	h->borrowed = 1;
 }
 
+void bind_drop_store(lua_State *L, int idx)
+{
+	struct held_store *h = lua_touserdata(L, idx);
+
+	if (h != NULL)
+		h->s = NULL;
+}
+
 /* open(path [, read_only]) -> store | nil, message, code */
 static int l_open(lua_State *L)
 {

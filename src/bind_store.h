@@ -20,7 +20,9 @@ struct txn *bind_push_txn(lua_State *L);
  * yours. */
 struct txn *bind_take_txn(lua_State *L, int idx);
 
-/* Push a store that somebody else closes. */
+/* Push a store that somebody else closes, and then says so of the value at idx:
+ * whoever still holds it finds it closed. */
 void bind_push_store(lua_State *L, struct store *s);
+void bind_drop_store(lua_State *L, int idx);
 
 #endif

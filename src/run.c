@@ -416,8 +416,7 @@ static void number(struct run *r, struct append_op *a, struct txn *t)
 	a->row.lsn = store_next_lsn(r->rn->store);
 	a->row.prev = r->tail;
 	r->tail = a->row.lsn;
-	if (a->row.prev != 0)	/* nobody builds on a start that was refused */
-		t->linked = true;
+	t->linked |= a->row.prev != 0;	/* nobody builds on a refused start */
 	txn_add(t, &a->op);
 }
 
