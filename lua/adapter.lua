@@ -11,20 +11,19 @@ local suggest = require "suggest"
 
 local adapter = {}
 
-local loaded = {}
-
+--- The adapters of an engine: their files and accounts are those of its home.
 local function open(e, name)
+  e.adapters = e.adapters or {}
+  if e.adapters[name] then return e.adapters[name] end
   local entry = e.settings.adapters[name]
   local use = type(entry) == "table" and entry.use or entry
-  local key = name .. "=" .. use
-  if loaded[key] then return loaded[key] end
   local ok, made = pcall(require, "adapter." .. use)
   if not ok then
     error({ code = "unknown_adapter", number = "K2008", raise = true,
       message = errors.new("K2008", { name = use }).message }, 0)
   end
-  loaded[key] = made.open(e, name, entry)
-  return loaded[key]
+  e.adapters[name] = made.open(e, name, entry)
+  return e.adapters[name]
 end
 
 local function op_of(one, name, cmd)
@@ -38,7 +37,8 @@ end
 
 --- The effect may have happened before a crash: ask, and never do it twice.
 local function after_crash(cmd, op, key)
-  local answer, result = op.probe(cmd, key)
+  local answer, result = "unknown", nil
+  if op.probe then answer, result = op.probe(cmd, key) end
   if answer == "happened" then return true, result end
   if answer == "not" then return false end
   error({ code = "needs_reconciliation", number = "K7002", raise = true,

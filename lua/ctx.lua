@@ -12,7 +12,7 @@ local begin, outcome, await, copy = core.begin, core.outcome, core.await, core.c
 local error, pairs, pcall, select, type, tostring = error, pairs, pcall, select, type, tostring
 local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
 local sort, concat, unpack = table.sort, table.concat, table.unpack
-local floor, random, match, format = math.floor, math.random, string.match, string.format
+local random, randomseed, match = math.random, math.randomseed, string.match
 local null = core.null
 
 -- ---- small helpers ---------------------------------------------------------
@@ -53,10 +53,14 @@ local function command(kind, name, args)
 end
 
 --- A command whose work the script does itself: `body` runs unless its result is
---- recorded. The result handed back is the journal's copy, the first time too.
+--- recorded. The result handed back is the journal's copy, the first time too. A body
+--- throws dice of its own: how often must not matter to those who come after it, since
+--- a replay does not run it again.
 local function worked(kind, name, args, body)
+  local dice = random(0)
   local seq, recorded = begin(kind, name, args, true)
   if not recorded then
+    randomseed(dice, 1)
     local ok, value, err = pcall(body)
     if ok and value == nil and err ~= nil then
       outcome(seq, true, plain_error(err))
@@ -68,6 +72,7 @@ local function worked(kind, name, args, body)
       outcome(seq, true, failure)
     end
   end
+  randomseed(dice, 2)
   return await(seq)
 end
 
@@ -89,7 +94,7 @@ function ctx.step(spec)
     if value.raise then error(value.message, 2) end
     return nil, value
   end
-  if spec.undo then undos[#undos + 1] = { name = spec.name, undo = spec.undo, value = value } end
+  if spec.undo then undos[#undos + 1] = { name = spec.name, undo = spec.undo, value = copy(value) } end
   return present(value)
 end
 
@@ -109,26 +114,39 @@ local function captured(kind, chunk)
   return found or returned
 end
 
-local lib = { similarity = core.similarity, zone = setup.zone, config = setup.config, null = null }
+local use_skill, run_local
 
-local function run_local(name, args)
+--- The skills that skill `name` may reach. What it needs of another local skill is part
+--- of its own step: no step of its own, no journal, and therefore also there when
+--- examples are run.
+local function skills_of(name)
+  local needs = setup.needs and setup.needs[name] or {}
+  return setmetatable({}, { __metatable = false, __index = function(_, other)
+    if not needs[other] then
+      error(("skill '%s' is not among the needs of skill '%s'"):format(tostring(other), name), 2)
+    end
+    if setup.skills[other] ~= "local" then return function(args) return use_skill(other, args) end end
+    return function(args) return run_local(other, copy(args == nil and {} or args)) end
+  end })
+end
+
+--- What a skill sees beside its input. Each call gets its own: what a skill does to it
+--- would be undone by a replay, which does not call it again.
+local function lib_of(name)
+  return { similarity = core.similarity, zone = setup.zone, config = copy(setup.config), null = null,
+    now = core.iso_now(), skill = skills_of(name) }
+end
+
+function run_local(name, args)
   local manifest = loaded[name]
   if not manifest then
     manifest = captured("skill", "skill/" .. name)
     loaded[name] = manifest
   end
-  lib.now = core.iso_now()
-  return manifest["local"](args, lib)
+  return manifest["local"](args, lib_of(name))
 end
 
--- What a skill needs of another local skill is part of its own step: no step of its
--- own, no journal, and therefore also there when examples are run.
-lib.skill = setmetatable({}, { __metatable = false, __index = function(_, name)
-  if setup.skills[name] ~= "local" then return ctx.skill[name] end
-  return function(args) return run_local(name, copy(args == nil and {} or args)) end
-end })
-
-local function use_skill(name, args)
+function use_skill(name, args)
   local how = setup.skills[name]
   if how == "local" then
     args = args == nil and {} or args
@@ -144,7 +162,7 @@ local faces = {}
 ctx.skill = setmetatable({}, {
   __metatable = false,
   __index = function(_, name)
-    if not setup.skills[name] then
+    if not (setup.uses or setup.skills)[name] then
       error(("skill '%s' is not among the manifest's uses"):format(tostring(name)), 2)
     end
     faces[name] = faces[name] or function(args) return use_skill(name, args) end
@@ -181,9 +199,6 @@ function ctx.approve(request)
   one_table("ctx.approve", request)
   check(type(request.subject) == "string", "ctx.approve needs a subject (text)")
   check(request.proposal ~= nil, "ctx.approve needs a proposal")
-  for _, field in pairs { "risk", "otherwise" } do
-    check(request[field] == nil or type(request[field]) == "string", "ctx.approve: " .. field .. " is text")
-  end
   return command("approve", request.subject, request)
 end
 
@@ -204,9 +219,9 @@ end
 --- Publish an event; `options.key` makes it unique for ever.
 function ctx.emit(event, payload, options)
   check(type(event) == "string", "ctx.emit takes the event's type first")
-  local key = options and options.key
-  check(key == nil or type(key) == "string", "ctx.emit: a key is text")
-  return command("emit", event, { payload = payload == nil and {} or payload, key = key })
+  check(options == nil or type(options) == "table", "ctx.emit takes a table of options last")
+  check(not options or options.key == nil or type(options.key) == "string", "the key of an event is text")
+  return command("emit", event, { payload = payload == nil and {} or payload, key = options and options.key })
 end
 
 --- Run another agent and wait for its output.
@@ -256,6 +271,7 @@ end
 -- Returns its key and its result.
 function ctx.any(fns)
   local keys, winner, result, failure = branches("ctx.any", fns), nil, nil, nil
+  check(#keys <= 64, "ctx.any takes 64 branches at most")
   local fibers = {}
   for i = 1, #keys do
     local key = keys[i]

@@ -12,19 +12,20 @@
 local bundle = require "engine.bundle"
 local clock = require "core.clock"
 local errors = require "errors"
+local events = require "engine.events"
 local file = require "file"
 local json = require "json"
 local library = require "library"
 local loop = require "loop"
 local look = require "engine.look"
 local prelude = require "prelude"
-local rfc3339 = require "rfc3339"
 local runs = require "core.run"
 local schema = require "schema"
 local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
+for name, method in pairs(events) do engine[name] = method end
 
 -- Handlers and adapters by name, loaded when first met.
 local function load_part(folder, name)
@@ -32,6 +33,13 @@ local function load_part(folder, name)
   if ok then return part end
   if part:find("no built-in module", 1, true) then return nil end
   error(part, 0)
+end
+
+--- Nothing may wake this run, or ask in its name, any more.
+local function drop_what_waits(tx, run, now)
+  tx:add("timer.drop_run", { run = run.id })
+  tx:add("wait.drop_run", { run = run.id })
+  return tx:add("approval.close_run", { run = run.id, now = now })
 end
 
 local run_methods = {}
@@ -69,13 +77,13 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, sources = {}, compiled = {},
+    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms),
---- on_log(run, level, text), on_approval(item), on_step(run, record).
+--- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
   local self, err = new(options)
@@ -110,22 +118,21 @@ function engine:close()
   if not self.runner then return end
   self.closing = true
   if self.timer then self.timer:stop() end
-  self.active = {} -- who hears of the last commits has no run any more
   self.runner:close()
   self.runner = nil
 end
 
 engine.__close = engine.close
 
---- Submit a transaction and wait for it (other work goes on meanwhile). A conflict is
---- an answer, not a failure of the store, when `may_conflict`.
--- Returns true, or nil, message, code.
-function engine:commit(tx, may_conflict)
+--- Submit a transaction and wait for it (other work goes on meanwhile).
+-- Returns true, or nil, message, code. A transaction that the state of things refuses
+-- ("conflict": somebody decided first) is no failure of the store.
+function engine:commit(tx)
   if self.failed then return nil, self.failed.message, self.failed_code end
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
-  if not ok and not (may_conflict and code == "conflict") then self:fail_store(message, code) end
+  if not ok and code ~= "conflict" then self:fail_store(message, code) end
   return ok, message, code
 end
 
@@ -144,6 +151,7 @@ end
 --- A fault of our own: said aloud, never swallowed.
 function engine:complain(text)
   self.faults = (self.faults or 0) + 1
+  if self.options.on_fault then return self.options.on_fault(text) end
   io.stderr:write("keel: internal error: ", text, "\n")
 end
 
@@ -166,6 +174,53 @@ function engine:agent_named(name)
     suggestion = require("suggest").nearest(name, self.library.agents) })
 end
 
+local function run_by_key(self, name, key)
+  local there = self:rows("run.by_key", { agent = name, key = key })[1]
+  return there and { id = there.id, run = there.run, agent = name, state = there.state, old = true }
+end
+
+--- Let a run that is in the store begin to play. One whose sandbox cannot be made
+-- (caps too small) is over at once.
+function engine:begin(run)
+  self.active[run.id] = run
+  local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
+  if ok then return end
+  self:task(function() self:end_run(run, true, { code = code, message = message }) end)
+end
+
+local function start_new(self, agent, input, options)
+  local now = self.clock()
+  local setup, err = bundle.make(self, agent, input, now)
+  if not setup then return nil, err end
+
+  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running" }
+  local ok, message, code
+  run.handle, message, code = self.runner:run { id = run.id }
+  if not run.handle then return nil, errors.from(message, code) end
+  bundle.sources(self, setup, run.handle)
+
+  local tx = self.store:tx()
+  for _, source in pairs(setup.sources) do
+    tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+  end
+  local tail
+  tail, message, code = run.handle:append(tx, "start", setup, now)
+  if not tail then
+    run.handle:release()
+    return nil, errors.from(message, code)
+  end
+  tx:add("run.put", { id = run.id, run = run.run, agent = agent.name, version = agent.manifest.version,
+    code = setup.code, state = "running", key = options.key, parent = options.parent,
+    parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
+  ok, message, code = self:commit(tx)
+  if not ok then
+    run.handle:release()
+    return nil, errors.from(message, code)
+  end
+  self:begin(run)
+  return run
+end
+
 --- Start an agent on an input. `options.key` makes the start unique for ever: a second
 --- start with the same key gives the run that is there. Returns the run
 --- { id, run, agent } once its start is durable, or nil, err.
@@ -176,69 +231,77 @@ function engine:start(name, input, options)
   local ok
   ok, err = check_input(agent, input)
   if not ok then return nil, err end
-  local function there()
-    local row = options.key and self:rows("run.by_key", { agent = name, key = options.key })[1]
-    return row and { id = row.id, run = row.run, agent = name, state = row.state, old = true }
-  end
-  local before = there()
-  if before then return before end
-  local now = self.clock()
-  local setup
-  setup, err = bundle.make(self, agent, input, now)
-  if not setup then return nil, err end
+  if not options.key then return start_new(self, agent, input, options) end
 
-  local run = new_run { id = self.store:next_id(), run = setup.run, agent = name, setup = setup, stored_state = "running" }
-  local message, code
-  run.handle, message, code = self.runner:run { id = run.id }
-  if not run.handle then return nil, errors.from(message, code) end
-  bundle.sources(self, setup, run.handle)
-
-  local tx = self.store:tx()
-  for _, source in pairs(setup.sources) do
-    tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+  -- one after the other: a start that the store refuses would stop the engine
+  local place = name .. "/" .. options.key
+  while self.starting[place] do
+    loop.await(function(wake) table.insert(self.starting[place], wake) end)
   end
-  local tail = assert(run.handle:append(tx, "start", setup, now))
-  tx:add("run.put", { id = run.id, run = run.run, agent = name, version = agent.manifest.version,
-    code = setup.code, state = "running", key = options.key, parent = options.parent,
-    parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
-  ok, message, code = self:commit(tx, true)
-  if not ok then
-    run.handle:release()
-    before = code == "conflict" and there() -- somebody else was faster
-    if before then return before end
-    return nil, errors.from(message, code)
-  end
-  self.active[run.id] = run
-  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
-  return run
+  local run = run_by_key(self, name, options.key)
+  if run then return run end
+  local waiting = {}
+  self.starting[place] = waiting
+  ok, run, err = pcall(start_new, self, agent, input, options)
+  self.starting[place] = nil
+  for _, wake in ipairs(waiting) do wake() end
+  if not ok then error(run, 0) end
+  return run, err
 end
 
 -- ---- waking --------------------------------------------------------------------------
 
+local function load_run(self, row, tail)
+  local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
+  local message
+  run.handle = assert(self.runner:run { id = row.id })
+  run.setup, message = run.handle:load(tail)
+  if not run.setup then
+    run.handle:release()
+    return nil, message
+  end
+  local ok
+  ok, message = pcall(bundle.sources, self, run.setup, run.handle)
+  if not ok then
+    run.handle:release()
+    return nil, message
+  end
+  return run
+end
+
 --- Bring a run back from its journal. Returns the run, or nil when it is over.
 function engine:restore(id, tail)
   local row = self:rows("run.by_id", { id = id })[1]
-  if not row or row.ended then return nil end
-  local run = new_run { id = id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
-  run.handle = assert(self.runner:run { id = id })
-  local setup, message = run.handle:load(tail or row.tail)
-  if not setup then
-    run.handle:release()
-    self:complain(("run %s cannot be brought back: %s"):format(row.run, message))
+  if not row or row.ended then
+    self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     return nil
   end
-  run.setup = setup
-  bundle.sources(self, setup, run.handle)
-  self.active[id] = run
-  assert(run.handle:start(setup, prelude.code, bundle.caps(setup)))
+  local run, message = load_run(self, row, tail or row.tail)
+  if not run then
+    if not self.failed then self:quarantine(row, message) end
+    return nil
+  end
+  run.recovered = tail ~= nil
+  self:begin(run)
   return run
+end
+
+--- A run whose journal cannot be played any more stops alone, and holds nothing that
+-- would wake it again and again.
+function engine:quarantine(row, message)
+  if self.settling[row.id] then return end
+  self:complain(("run %s cannot be brought back: %s"):format(row.run, message))
+  local tx, now = self.store:tx(), self.clock()
+  tx:add("run.end", { id = row.id, state = "quarantined", tail = row.tail, steps = row.steps, cost = row.cost,
+    active_ms = row.active_ms, now = now, error_codec = { code = "quarantined", message = message } })
+  self:conclude(row.id, row.parent, drop_what_waits(tx, row, now))
 end
 
 --- Something that the run waits for may be there: look again.
 function engine:wake(id)
   local run = self.active[id]
   if self.settling[id] then
-    self.settling[id] = "wake"
+    self.settling[id].wake = true
     return nil
   end
   if not run then return self:restore(id) end
@@ -247,6 +310,8 @@ function engine:wake(id)
       cmd.parked, cmd.intended = false, true
       run.parked = run.parked - 1
       self:perform(cmd)
+    else
+      cmd.again = true -- it may have looked already, and be about to park
     end
   end
   return run
@@ -272,27 +337,34 @@ function engine:recover()
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
+  self.old_events = (self:rows("event.newest", {})[1] or {}).id or 0
   self:pump()
   self:set_timer()
 end
 
---- Wake the runs whose timers are due, and set the alarm for the next.
-function engine:set_timer()
+--- Longest time to the next look at the timers: a clock that is set forward, or a
+-- machine that slept, is noticed.
+local longest_look_ms = 60000
+
+--- Set the alarm for the next timer; for the next after `after`, when told.
+function engine:set_timer(after)
   if self.closing then return end
   if self.timer then self.timer:stop() end
   self.timer = nil
-  local next_due = (self:rows("timer.next", {})[1] or {}).due
-  if next_due then
-    self.next_due = next_due
-    self.timer = loop.timer(math.max(0, math.min(next_due - self.clock(), 3600000)), function() self:fire() end)
-  else
-    self.next_due = nil
-  end
+  self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
+  if not self.next_due then return end
+  local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
+  self.timer = loop.timer(ms, function() self:fire() end)
 end
 
+--- Wake the runs whose timers are due. A timer is dropped with what it brought about,
+-- so the next alarm is for those that are not due yet: to fire at one again while its
+-- run is at work would be a busy wait.
 function engine:fire()
-  for _, row in ipairs(self:rows("timer.due", { now = self.clock() })) do self:wake(row.run) end
-  self:task(function() self:set_timer() end)
+  local now = self.clock()
+  local due = self:rows("timer.due", { now = now })
+  for _, row in ipairs(due) do self:wake(row.run) end
+  self:set_timer(#due < 1000 and now or nil)
 end
 
 -- ---- what handlers use ---------------------------------------------------------------
@@ -328,7 +400,8 @@ local command = {}
 command.__index = command
 
 --- Make the command durable before its effect; what is in cmd.tx goes along. Returns
---- only when it is: a store that failed ends the handler here.
+--- only when it is, and wanted still: a store that failed ends the handler here, and so
+--- does ctx.any, which gave it up: what is not begun is not done.
 function command:intent(effect)
   if self.intended then return true end
   local tx = self.tx
@@ -338,11 +411,16 @@ function command:intent(effect)
   local ok, message, code = self.engine:commit(tx)
   if not ok then error({ code = code, message = message }, 0) end
   self.intended = true
+  if self.run.pending[self.seq] ~= self then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
 end
 
 --- Nothing to do until somebody wakes the run: for "approval", "timer", ...
 function command:park(what)
   if self.run.pending[self.seq] ~= self then return command.parked_mark end
+  if self.again then
+    self.engine:perform(self)
+    return command.parked_mark
+  end
   self.parked, self.waiting_for = true, what
   self.run.parked = self.run.parked + 1
   self.engine:settle(self.run)
@@ -355,73 +433,95 @@ local function plain_failure(err)
   return { code = err.code or "error", message = err.message or "failed", number = err.number, raise = err.raise }
 end
 
---- The result of a command: recorded with what the handler put into cmd.tx.
+--- The result of a command: recorded with what the handler put into cmd.tx. When
+-- nobody wants it any more only what is settled with the outside (`cmd.settles`: money
+-- that was spent) becomes true.
 function engine:finish(cmd, value, err)
   local run = cmd.run
-  if self.failed or not run.pending[cmd.seq] or self.active[run.id] ~= run then return end
+  if self.failed then return end
+  if run.pending[cmd.seq] ~= cmd or self.active[run.id] ~= run then
+    if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
+    return
+  end
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
   local failed = err ~= nil
   if value == nil then value = json.null end
-  local ok, message = run.handle:finish(cmd.tx, cmd.seq, failed, failed and plain_failure(err) or value,
-    cmd.effect or "pure", cmd.cost or 0, self.clock())
-  if ok and cmd.after then
+  local function record(how, what)
+    return run.handle:finish(cmd.tx, cmd.seq, how, what, cmd.effect or "pure", cmd.cost or 0, self.clock())
+  end
+  local ok, message = record(failed, failed and plain_failure(err) or value)
+  if not ok then ok, message = record(true, { code = "result", message = message, raise = true }) end
+  if not ok then return self:complain(message) end
+  if cmd.after then
     self:task(function()
       if self:commit(self.store:tx()) then cmd.after() end
     end)
   end
-  if ok then return end
-  cmd.tx = self.store:tx()
-  run:mark_running(self, cmd.tx)
-  assert(run.handle:finish(cmd.tx, cmd.seq, true, { code = "result", message = message, raise = true },
-    cmd.effect or "pure", cmd.cost or 0, self.clock()))
 end
 
 function engine:perform(cmd)
-  cmd.now = self.clock()
+  cmd.now, cmd.again = self.clock(), nil
   cmd.tx = self.store:tx()
   self.tasks = self.tasks + 1
-  loop.spawn(function()
-    local handler = load_part("handler", cmd.kind)
-    local value, err
-    if handler then value, err = handler(cmd)
-    else err = { code = "error", message = "no command '" .. cmd.kind .. "'", raise = true } end
+  local handed_over = false
+  local function over(value, err)
+    if handed_over then return end
+    handed_over = true
     self.tasks = self.tasks - 1
     if value ~= command.parked_mark then self:finish(cmd, value, err) end
+  end
+  loop.spawn(function()
+    local handler = load_part("handler", cmd.kind)
+    if handler then over(handler(cmd))
+    else over(nil, { code = "error", message = "no command '" .. cmd.kind .. "'", raise = true }) end
   end, function(message, trace)
-    self.tasks = self.tasks - 1
-    if self.failed then return end
-    if type(message) == "table" then return self:finish(cmd, nil, message) end
+    if type(message) == "table" or self.failed then return over(nil, message) end
     self:complain(trace)
-    self:finish(cmd, nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })
+    over(nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })
   end)
 end
 
 -- ---- ending ---------------------------------------------------------------------------------
 
-local function output_error(self, run, value)
-  local agent = self.library.agents[run.agent]
-  local output = run.setup.output
-  if output == nil or output == json.null then return nil end
-  local ok, problems = schema.compile(output):check(value)
-  if ok then return nil end
-  return errors.new("K3005", { agent = agent and agent.name or run.agent,
-    detail = schema.describe(problems):gsub("\n.*", "") })
+local function wake_all(list)
+  for _, wake in ipairs(list or {}) do wake() end
 end
 
 function engine:forget(run)
   self.active[run.id] = nil
   run.handle:release()
-  for _, wake in ipairs(run.resting or {}) do wake() end
 end
 
---- Wait until a run is over, or waits for something slow.
+--- Wait until a run is over, or waits for something slow, and the store says so too.
 function engine:rest(id)
-  local run = self.active[id]
+  local run = self.active[id] or self.settling[id]
   if not run then return end
   run.resting = run.resting or {}
   loop.await(function(wake) table.insert(run.resting, wake) end)
+end
+
+--- The run is forgotten; until `tx`, which keeps how it stands, is true, it can
+-- neither be woken nor said to rest.
+function engine:leave(id, tx, resting)
+  local place = { resting = resting }
+  self.settling[id] = place
+  local ok = self:commit(tx)
+  self.settling[id] = nil
+  local run = ok and place.wake and self:wake(id)
+  if not run then return ok, wake_all(place.resting) end
+  run.resting = run.resting or {}
+  table.move(place.resting or {}, 1, #(place.resting or {}), #run.resting + 1, run.resting)
+  return ok
+end
+
+--- Make the end of a run durable, and tell the run that called it.
+function engine:conclude(id, parent, tx, resting)
+  self:task(function()
+    if not self:leave(id, tx, resting) then return end
+    if parent then self:wake(parent) end
+  end)
 end
 
 local function active_ms(run)
@@ -431,32 +531,31 @@ end
 local function end_state(failed, value)
   if not failed then return "done" end
   if value.code == "rejected" then return "rejected" end
-  return value.compensated and "compensated" or "failed"
+  return value.compensated and not value.stuck_undo and "compensated" or "failed"
 end
 
 function engine:end_run(run, failed, value)
-  if not failed then
-    local err = output_error(self, run, value)
-    if err then failed, value = true, { code = err.code, message = err.message, number = err.number } end
+  failed, value = bundle.outcome(run.setup, failed, value)
+  local now, tx, handle = self.clock(), self.store:tx(), run.handle
+  local kept, message = handle:append(tx, "end", { failed = failed, value = value }, now)
+  if not kept then
+    failed, value = true, { code = "result", message = message }
+    assert(handle:append(tx, "end", { failed = failed, value = value }, now))
   end
-  local now, state = self.clock(), end_state(failed, value)
-  local tx = self.store:tx()
-  local handle = run.handle
-  assert(handle:append(tx, "end", { failed = failed, value = value }, now))
-  tx:add("run.end", { id = run.id, state = state, tail = handle:tail(), steps = handle:steps(),
-    cost = handle:cost(), active_ms = active_ms(run), now = now,
-    output_codec = not failed and value or nil, error_codec = failed and value or nil })
-  tx:add("timer.drop_run", { run = run.id })
-  tx:add("wait.drop_run", { run = run.id })
-  tx:add("approval.close_run", { run = run.id, now = now })
-  self:task(function()
-    local ok = self:commit(tx)
-    self:forget(run)
-    if not ok then return end
-    run.state = state
-    local row = self:rows("run.by_id", { id = run.id })[1]
-    if row and row.parent then self:wake(row.parent) end
-  end)
+  run.state = end_state(failed, value)
+  local row = { id = run.id, state = run.state }
+  row[failed and "error_codec" or "output_codec"] = value
+  self:close_run(run, tx, row)
+end
+
+--- Write the end of a run that is in memory, and forget it.
+function engine:close_run(run, tx, row)
+  local handle, now = run.handle, self.clock()
+  row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
+  tx:add("run.end", row)
+  local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
+  self:forget(run)
+  self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
 end
 
 --- All fibers wait. When everything they wait for is slow, the run is parked: its
@@ -472,19 +571,26 @@ function engine:settle(run)
   run.stored_state = "waiting"
   tx:add("run.state", { id = run.id, state = "waiting", waiting_for = first.waiting_for, tail = run.handle:tail(),
     steps = run.handle:steps(), cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock() })
+  if run.recovered then self:sweep(run, tx) end
   self:forget(run)
-  self.settling[run.id] = true
-  self:task(function()
-    self:commit(tx)
-    local again = self.settling[run.id] == "wake"
-    self.settling[run.id] = nil
-    if again then self:wake(run.id) end
-  end)
+  self:task(function() self:leave(run.id, tx, run.resting) end)
+end
+
+--- A crash may have come between a result and the dropping of what ctx.any gave up for
+-- it: what a run that waits has in the store is what it waits for.
+function engine:sweep(run, tx)
+  local waits = json.array {}
+  for seq in pairs(run.pending) do waits[#waits + 1] = seq end
+  for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
+  tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
 end
 
 function hooks_of(self)
-  local function run_of(handle) return self.active[handle:id()] end
-  local function replay_of(handle) return self.replaying and self.replaying[handle:id()] end
+  local function run_of(handle)
+    local run = self.active[handle:id()]
+    return run and run.handle == handle and run or nil
+  end
+  local function replay_of(handle) return self.replaying and self.replaying[handle] end
   return {
     perform = function(handle, seq, kind, name, args, info)
       local run = run_of(handle)
@@ -504,13 +610,14 @@ function hooks_of(self)
       local tx = self.store:tx()
       tx:add("timer.drop", { run = run.id, seq = seq })
       tx:add("wait.drop", { run = run.id, seq = seq })
+      tx:add("approval.close", { run = run.id, seq = seq, now = self.clock() })
       self:task(function() self:commit(tx) end)
     end,
     ended = function(handle, failed, value)
       local playing = replay_of(handle)
       if playing then return playing.ended(failed, value) end
       local run = run_of(handle)
-      self:task(function() self:end_run(run, failed, value) end)
+      if run then self:task(function() self:end_run(run, failed, value) end) end
     end,
     idle = function(handle)
       local playing = replay_of(handle)
@@ -524,7 +631,7 @@ function hooks_of(self)
       local playing = replay_of(handle)
       if playing then return playing.diverged(difference) end
       local run = run_of(handle)
-      self:task(function() self:diverge(run, difference) end)
+      if run then self:task(function() self:diverge(run, difference) end) end
     end,
     log = function(handle, level, text)
       local run = run_of(handle)
@@ -540,142 +647,7 @@ function engine:diverge(run, difference)
   local value = { code = "diverged", message = ("at step %d: recorded %s, now %s (%s differs)"):format(difference.at,
     difference.recorded or "nothing", difference.new or "nothing", difference.why),
     file = difference.file, line = difference.line, at = difference.at }
-  tx:add("run.end", { id = run.id, state = "diverged", tail = run.handle:tail(), steps = run.handle:steps(),
-    cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock(), error_codec = value })
-  self:commit(tx)
-  self:forget(run)
-end
-
--- ---- events -----------------------------------------------------------------------------------
-
-local function matches(where, payload)
-  if type(where) ~= "table" then return true end
-  for key, want in pairs(where) do
-    if type(payload) ~= "table" or payload[key] ~= want then return false end
-  end
-  return true
-end
-
-local function subscribers(self, event)
-  local list = {}
-  for name, agent in pairs(self.library.agents) do
-    for _, on in ipairs(agent.manifest.on) do
-      if on.kind == "event" and on.event == event.type and matches(on.where, event.payload) then
-        local field = on.key and type(event.payload) == "table" and event.payload[on.key]
-        list[#list + 1] = { name = name, key = event.key or field and tostring(field) or ("#" .. event.id) }
-      end
-    end
-  end
-  table.sort(list, function(a, b) return a.name < b.name end)
-  return list
-end
-
---- Hand a new event to every agent that listens and every run that waits. Each
---- delivery is unique by key, so doing it again after a crash changes nothing. Events
---- are taken one after the other, the next when the runs of the last are over or wait:
---- so what one run writes the next one finds, in the same order after a crash as before.
-function engine:deliver(event)
-  for _, to in ipairs(subscribers(self, event)) do
-    local run, err = self:start(to.name, event.payload, { key = event.type .. "/" .. to.key })
-    if not run then
-      self:refuse_event(event, to.name, err)
-      if self.failed then return false end
-    else
-      self:rest(run.id)
-    end
-  end
-  for _, wait in ipairs(self:rows("wait.of_type", { type = event.type })) do
-    if matches(wait.match, event.payload) then
-      self.arrived[wait.run .. "/" .. wait.seq] = { type = event.type, key = event.key, payload = event.payload,
-        time = rfc3339.format(event.time), trust = event.trust }
-      self:wake(wait.run)
-      self:rest(wait.run)
-    end
-  end
-  local tx = self.store:tx()
-  tx:add("event.done", { id = event.id })
-  return self:commit(tx)
-end
-
-function engine:refuse_event(event, agent, err)
-  self.refused = self.refused or {}
-  table.insert(self.refused, { event = event.type, key = event.key, agent = agent, err = err })
-end
-
---- What was going on when the last process ended comes first.
-function engine:rest_of_recovered()
-  local ids = self.recovered or {}
-  self.recovered = nil
-  for _, id in ipairs(ids) do self:rest(id) end
-end
-
---- Deliver what is new. One pump runs at a time.
-function engine:pump()
-  if self.pumping then
-    self.pump_again = true
-    return
-  end
-  self.pumping = true
-  self:task(function()
-    self:rest_of_recovered()
-    repeat
-      self.pump_again = false
-      local new = self:rows("event.new", {})
-      for _, event in ipairs(new) do
-        if not self:deliver(event) then
-          self.pumping = false
-          return
-        end
-      end
-    until #new == 0 and not self.pump_again
-    self.pumping = false
-  end)
-end
-
---- Publish an event: durable when it returns. Returns { new = bool }, or nil, err.
-function engine:emit(kind, payload, options)
-  options = options or {}
-  if options.key then
-    local there = self:rows("event.by_key", { type = kind, key = options.key })
-    if there[1] then return { new = false, id = there[1].id } end
-  end
-  local tx = self.store:tx()
-  tx:add("event.put", { type = kind, key = options.key, payload_codec = payload, now = self.clock(),
-    trust = options.trust or "owner" })
-  local ok, message, code = self:commit(tx)
-  if not ok then return nil, errors.from(message, code) end
-  self:pump()
-  return { new = true }
-end
-
---- Publish what lies in the watched folders. Returns the number of new events and a
---- list of { file, err } for what could not be read.
-function engine:scan_inbox()
-  return require("inbox").scan(self)
-end
-
--- ---- deciding ------------------------------------------------------------------------------------
-
---- Decide an open approval: { state = "approved"|"edited"|"rejected", value, by, note }.
--- Durable when it returns; the run goes on in the next drain. Returns the item, or nil, err.
-function engine:decide(id, decision)
-  local item, err = self:approval(id)
-  if not item then return nil, err end
-  if item.state ~= "open" then
-    return nil, errors.new("K1014", { name = item.id, detail = item.state })
-  end
-  local tx, now = self.store:tx(), self.clock()
-  tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value,
-    by = decision.by or self.settings.owner or "owner", now = now, note = decision.note, digest = item.digest })
-  tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
-    what = "approval." .. decision.state, subject = item.subject,
-    detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  local ok, message, code = self:commit(tx, true)
-  if not ok then
-    return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
-  end
-  self:wake(item.run_id)
-  return self:approval(item.id)
+  self:close_run(run, tx, { id = run.id, state = "diverged", error_codec = value })
 end
 
 -- ---- the loop ---------------------------------------------------------------------------------------
@@ -688,8 +660,9 @@ end
 --- Turn the loop until nothing goes on by itself (all runs are over or wait), or until
 --- `done()`. Returns true, or nil, err when the store failed.
 function engine:drain(done)
-  while not self.failed and (self:busy() or (self.next_due and self.next_due <= self.clock())) do
-    if done and done() then break end
+  while not self.failed do
+    if self.next_due and self.next_due <= self.clock() then self:fire() end
+    if not self:busy() or done and done() then break end
     loop.turn(true)
   end
   if self.failed then return nil, self.failed end

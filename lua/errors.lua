@@ -124,7 +124,7 @@ end
 -- themselves codes of the catalogue.
 local of_module = { nomem = "K9008", io = "K9005", full = "K9002",
   locked = "K9001", damaged = "K9003", input = "K1004", limit = "K4004",
-  state = "K1015", newer = "K9004", conflict = "K9007", network = "K8005",
+  state = "K1015", newer = "K9004", denied = "K9006", conflict = "K9007", network = "K8005",
   internal = "K9009" }
 
 --- The error for a module's `nil, message, code`: its sentence, under the number

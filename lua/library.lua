@@ -42,9 +42,11 @@ end
 
 local function read_source(folder, name)
   local path = file.join(folder, name .. ".lua")
-  local text, message, code = file.read(path)
-  if not text then return nil, errors.from(message, code) end
   local short = path:match("([^/]+/[^/]+)$")
+  local text, message = file.read(path)
+  if not text then
+    return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
+  end
   return { name = name, file = short, path = path, text = text, hash = digest.sha256(text) }
 end
 
@@ -94,6 +96,8 @@ local function unheeded(agents)
       if on.kind ~= "event" then
         list[#list + 1] = ("agents/%s.lua: `%s` is read but nothing starts it yet; use `keel run` or an event"):format(
           name, on.kind)
+      elseif type(on.where) == "table" and on.where["$function"] then
+        list[#list + 1] = ("agents/%s.lua: `where` as a function is read but not asked yet: nothing fits; use a table of payload fields"):format(name)
       elseif on.throttle then
         list[#list + 1] = ("agents/%s.lua: `throttle` is read but not held to yet"):format(name)
       end
@@ -152,12 +156,14 @@ end
 function library:try_skill(name, input, zone)
   local skill = self.skills[name]
   if not skill then return nil, errors.new("K1006", { name = name }) end
-  local sources, kinds = {}, {}
+  local sources, kinds, needs = {}, {}, {}
   for other, one in pairs(self.skills) do
     sources[#sources + 1] = { name = "skill/" .. other, file = one.file, text = one.text }
     kinds[other] = "local"
+    needs[other] = {}
+    for _, needed in ipairs(one.manifest.needs.skills or {}) do needs[other][needed] = true end
   end
-  local ok, value, code = play({ example = name, input = input, skills = kinds, zone = zone or "UTC" }, sources)
+  local ok, value, code = play({ example = name, input = input, skills = kinds, needs = needs, zone = zone or "UTC" }, sources)
   if ok then return value end
   if ok == nil then return nil, errors.from(value, code) end
   return nil, errors.new("K3007", { name = name, detail = failure_text(value) })

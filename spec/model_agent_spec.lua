@@ -57,6 +57,23 @@ describe("an agent that asks a model", function()
     assert.same({}, h.engine.store:read("budget.check", {}))
   end)
 
+  it("keeps the books right when nobody waits for the answer any more", function()
+    h:write("agents/racer.lua", [[
+return agent { version = 1, run = function(ctx)
+  local first = ctx.any{
+    asked = function() return ctx.model{ tier = "small", prompt = "x", max_tokens = 20 } end,
+    quick = function() return ctx.step{ name = "quick", run = function() return 1 end } end }
+  return first
+end }]])
+    h:open()
+    local run = h:run("racer")
+    assert.equal("quick", run.output)
+    assert(h.engine:drain())
+    local rows = h.engine.store:read("ledger.of_run", { run = run.run })
+    assert.equal("settled", rows[1].state)
+    assert.same({}, h.engine.store:read("budget.check", {}))
+  end)
+
   it("sees a refusal of its budget as a value, and nothing was sent", function()
     h:open()
     local run = h:run("asker", { prompt = "Say hello.", max_tokens = 100000 })

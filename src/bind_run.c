@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind_journal.h"
 #include "bind_loop.h"
+#include "bind_play.h"
 #include "bind_store.h"
 #include "run.h"
-#include "store_driver.h"
 #include "supervise.h"
 
 #define RUNNER "keel.runner"
@@ -30,6 +31,7 @@ struct held_runner {
 	struct loop_wake wake;
 	struct loop_soon soon;
 	lua_State *T;		/* the thread on which hooks enter Lua */
+	bool closing;		/* nobody is told anything any more    */
 };
 
 struct held_run {
@@ -40,10 +42,6 @@ struct held_run {
 static const char runs_key;	/* registry: struct run * -> userdata */
 static const char hooks_key;	/* registry: held_runner -> hooks     */
 
-static const char *const effects[] = { "pure", "read", "local", "idempotent",
-				       "at_most_once", NULL };
-static const char *const kinds[] = { "?", "start", "step", "intent", "result",
-				     "note", "end", NULL };
 
 /* ---- entering Lua --------------------------------------------------------------- */
 
@@ -274,6 +272,7 @@ static int l_runner_close(lua_State *L)
 
 	if (rn == NULL)
 		return 0;
+	h->closing = true;
 	release_runs(L, h);
 	/* commits on their way refer to runs: let them arrive in between */
 	runner_stop(rn);
@@ -336,25 +335,26 @@ static int l_commits(lua_State *L)
 }
 
 struct told {
-	lua_State *T;
+	struct held_runner *h;
 	int fn;
 };
 
 static void on_committed(void *arg, struct txn *t)
 {
 	struct told *w = arg;
-	lua_State *T = w->T;
+	struct held_runner *h = w->h;
+	lua_State *T = h->T;
+	int top = lua_gettop(T);
 
 	lua_rawgeti(T, LUA_REGISTRYINDEX, w->fn);
 	luaL_unref(T, LUA_REGISTRYINDEX, w->fn);
 	free(w);
-	if (t->rc == 0) {
+	if (t->rc == 0)
 		lua_pushboolean(T, 1);
-		bind_loop_call(T, 1);
-		return;
-	}
-	bind_fail(T, &t->err);
-	bind_loop_call(T, 3);
+	if (h->closing)		/* what would go on uses what is gone */
+		lua_settop(T, top);
+	else
+		bind_loop_call(T, t->rc == 0 ? 1 : bind_fail(T, &t->err));
 }
 
 /* submit(tx, fn): fn(true) or fn(nil, message, code) when the outcome is known. */
@@ -370,7 +370,7 @@ static int l_submit(lua_State *L)
 	w = malloc(sizeof(*w));
 	if (w == NULL)
 		return luaL_error(L, "no memory to submit");
-	w->T = h->T;
+	w->h = h;
 	w->fn = luaL_ref(L, LUA_REGISTRYINDEX);
 	t = bind_take_txn(L, 2);
 	t->done = on_committed;
@@ -385,13 +385,13 @@ static struct run *check_run(lua_State *L, int idx)
 {
 	struct held_run *h = luaL_checkudata(L, idx, RUN);
 
-	if (h->r == NULL)
+	if (h->r == NULL || h->h->rn == NULL || h->h->closing)
 		luaL_argerror(L, idx, "this run was released");
 	return h->r;
 }
 
-static lua_Integer field_integer(lua_State *L, int t, const char *name,
-				 lua_Integer def)
+lua_Integer bind_integer(lua_State *L, int t, const char *name,
+			 lua_Integer def)
 {
 	lua_Integer n;
 
@@ -420,7 +420,7 @@ static int l_run(lua_State *L)
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	o.id = field_integer(L, 2, "id", 0);
+	o.id = bind_integer(L, 2, "id", 0);
 	o.replay_only = field_true(L, 2, "replay_only");
 	held = lua_newuserdatauv(L, sizeof(*held), 2);
 	held->r = NULL;
@@ -485,12 +485,12 @@ static int l_load(lua_State *L)
 	return 1;
 }
 
-static void read_caps(lua_State *L, int t, struct sandbox_caps *caps)
+void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 {
-	caps->instructions = field_integer(L, t, "instructions", 20000000);
-	caps->memory_bytes = (size_t)field_integer(L, t, "memory", 32 << 20);
-	caps->wall_ms = field_integer(L, t, "wall", 60000);
-	caps->seed = (uint64_t)field_integer(L, t, "seed", 1);
+	caps->instructions = bind_integer(L, t, "instructions", 20000000);
+	caps->memory_bytes = (size_t)bind_integer(L, t, "memory", 32 << 20);
+	caps->wall_ms = bind_integer(L, t, "wall", 60000);
+	caps->seed = (uint64_t)bind_integer(L, t, "seed", 1);
 }
 
 /* start(setup, prelude, { instructions, memory, wall, seed, check_fuel }) */
@@ -504,7 +504,7 @@ static int l_start(lua_State *L)
 
 	b.prelude = luaL_checklstring(L, 3, &b.prelude_len);
 	luaL_checktype(L, 4, LUA_TTABLE);
-	read_caps(L, 4, &b.caps);
+	bind_caps(L, 4, &b.caps);
 	b.check_fuel = field_true(L, 4, "check_fuel");
 	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
 	lua_setiuservalue(L, 1, 2);
@@ -525,10 +525,10 @@ static int l_append(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
 	struct txn *t = bind_check_txn(L, 2);
-	int kind = luaL_checkoption(L, 3, NULL, kinds);
+	int kind = luaL_checkoption(L, 3, NULL, bind_kinds);
 	lua_Integer now = luaL_checkinteger(L, 5);
 	lua_Integer seq = luaL_optinteger(L, 6, 0);
-	int effect = luaL_checkoption(L, 7, "pure", effects);
+	int effect = luaL_checkoption(L, 7, "pure", bind_effects);
 	lua_Integer cost = luaL_optinteger(L, 8, 0);
 	struct buf *b = bind_buf(L, CODEC_BYTES);
 	int64_t lsn;
@@ -550,7 +550,7 @@ static int l_finish(lua_State *L)
 	struct run *r = check_run(L, 1);
 	lua_Integer seq = luaL_checkinteger(L, 3);
 	bool failed = lua_toboolean(L, 4);
-	int effect = luaL_checkoption(L, 6, "pure", effects);
+	int effect = luaL_checkoption(L, 6, "pure", bind_effects);
 	lua_Integer cost = luaL_optinteger(L, 7, 0);
 	lua_Integer now = luaL_checkinteger(L, 8);
 	struct buf *b;
@@ -618,245 +618,11 @@ static int l_counts(lua_State *L)
 	return 3;
 }
 
-/* ---- looking at a journal ------------------------------------------------------------------ */
-
-struct journal_op {
-	struct op op;
-	lua_State *L;
-	int64_t run, tail;
-	lua_Integer n;
-};
-
-static void push_row(lua_State *L, const struct journal_row *row)
-{
-	lua_createtable(L, 0, 10);
-	lua_pushinteger(L, row->lsn);
-	lua_setfield(L, -2, "lsn");
-	lua_pushinteger(L, row->seq);
-	lua_setfield(L, -2, "seq");
-	lua_pushstring(L, kinds[row->kind <= JOURNAL_END ? row->kind : 0]);
-	lua_setfield(L, -2, "kind");
-	lua_pushstring(L, effects[row->effect <= EFFECT_AT_MOST_ONCE
-				  ? row->effect : 0]);
-	lua_setfield(L, -2, "effect");
-	lua_pushboolean(L, (row->flags & JOURNAL_FAILED) != 0);
-	lua_setfield(L, -2, "failed");
-	if (row->name != NULL) {
-		lua_pushstring(L, row->name);
-		lua_setfield(L, -2, "name");
-	}
-	lua_pushinteger(L, row->fuel);
-	lua_setfield(L, -2, "fuel");
-	lua_pushinteger(L, row->cost);
-	lua_setfield(L, -2, "cost");
-	lua_pushinteger(L, row->t_ms);
-	lua_setfield(L, -2, "t");
-	lua_pushinteger(L, row->took_us);
-	lua_setfield(L, -2, "took_us");
-	if (row->args != NULL && bind_decode(L, row->args, row->args_len) == 0)
-		lua_setfield(L, -2, "args");
-	if (row->data != NULL && bind_decode(L, row->data, row->len) == 0)
-		lua_setfield(L, -2, "value");
-}
-
-static int put_row(lua_State *L)
-{
-	push_row(L, lua_touserdata(L, 2));
-	lua_rawseti(L, 1, luaL_checkinteger(L, 3));
-	return 0;
-}
-
-/* Protected: the walk holds a transaction, and for :memory: a lock. */
-static int each_row(void *arg, const struct journal_row *row)
-{
-	struct journal_op *j = arg;
-
-	if (row->run != j->run)
-		return ERR_DAMAGED;
-	lua_pushcfunction(j->L, put_row);
-	lua_pushvalue(j->L, -2);
-	lua_pushlightuserdata(j->L, (void *)row);
-	lua_pushinteger(j->L, ++j->n);
-	if (lua_pcall(j->L, 3, 0, 0) == LUA_OK)
-		return 0;
-	lua_pop(j->L, 1);
-	return ERR_NOMEM;
-}
-
-static int journal_apply(struct db *db, struct op *op, struct err *e)
-{
-	struct journal_op *j = (struct journal_op *)op;
-	int rc = db->driver->walk(db, j->tail, each_row, j, e);
-
-	if (rc == ERR_DAMAGED && e->code != ERR_DAMAGED)
-		err_set(e, rc, "the journal leads into another run");
-	if (rc == ERR_NOMEM)
-		err_set(e, rc, "no memory for a journal");
-	return rc;
-}
-
-/* journal(store, run_id, tail) -> records, newest first | nil, message, code */
-static int l_journal(lua_State *L)
-{
-	struct store *s = bind_check_store(L, 1);
-	struct journal_op j = { .op = { .apply = journal_apply }, .L = L,
-				.run = luaL_checkinteger(L, 2),
-				.tail = luaL_checkinteger(L, 3) };
-	struct err e = { 0 };
-
-	lua_newtable(L);
-	if (store_look(s, &j.op, &e) != 0)
-		return bind_fail(L, &e);
-	return 1;
-}
-
-/* ---- playing without a journal --------------------------------------------------------------- */
-
-struct played {
-	bool over, failed;
-	struct buf *value;	/* the Lua stack's */
-	const char *refused;
-};
-
-static void play_perform(void *arg, struct run *r, const struct run_command *c)
-{
-	(void)r;
-	(void)c;
-	((struct played *)arg)->refused = "ctx is not there yet";
-}
-
-static void play_ended(void *arg, struct run *r, bool failed, const void *value,
-		       size_t len)
-{
-	struct played *p = arg;
-
-	(void)r;
-	p->over = true;
-	p->failed = failed;
-	buf_add(p->value, value, len);
-}
-
-static void play_log(void *arg, struct run *r, const char *level,
-		     const char *text, size_t len)
-{
-	(void)arg;
-	(void)r;
-	(void)level;
-	(void)text;
-	(void)len;
-}
-
-static void play_failed(void *arg, struct run *r, const struct err *e)
-{
-	struct played *p = arg;
-
-	(void)r;
-	(void)e;
-	p->over = true;
-	p->refused = "no memory for the script";
-}
-
-static void play_cancel(void *arg, struct run *r, int32_t seq)
-{
-	(void)arg;
-	(void)r;
-	(void)seq;
-}
-
-static void play_idle(void *arg, struct run *r)
-{
-	(void)r;
-	((struct played *)arg)->over = true;
-}
-
-/* The list of sources is at `list`. */
-static int play_sources(lua_State *L, int list, struct run *r, struct err *e)
-{
-	lua_Integer i, n;
-	int rc = 0;
-
-	lua_pushvalue(L, list);
-	n = (lua_Integer)lua_rawlen(L, -1);
-	for (i = 1; i <= n && rc == 0; i++) {
-		size_t len;
-		const char *name, *file, *text;
-
-		lua_rawgeti(L, -1, i);
-		lua_getfield(L, -1, "name");
-		lua_getfield(L, -2, "file");
-		lua_getfield(L, -3, "text");
-		name = lua_tostring(L, -3);
-		file = lua_tostring(L, -2);
-		text = lua_tolstring(L, -1, &len);
-		if (name == NULL || file == NULL || text == NULL)
-			rc = err_set(e, ERR_INPUT, "a source is name, file, text");
-		else
-			rc = run_source(r, name, file, text, len, false,
-					e);
-		lua_pop(L, 4);
-	}
-	lua_pop(L, 1);
-	return rc;
-}
-
-/* play{ sources = {{name, file, text}...}, setup, prelude, instructions, memory,
- * wall, seed } -> true, value | false, error value | nil, message, code
- * Runs the prelude's function to its end, with no store: no ctx. */
-static int l_play(lua_State *L)
-{
-	struct played p = { 0 };
-	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
-				   play_idle, NULL, play_log, play_failed, &p };
-	struct run_options o = { .id = 0 };
-	struct runner *rn = NULL;
-	struct run *r = NULL;
-	struct run_boot b = { 0 };
-	struct buf *setup;
-	struct err e = { 0 };
-	int rc;
-
-	luaL_checktype(L, 1, LUA_TTABLE);
-	lua_settop(L, 1);
-	read_caps(L, 1, &b.caps);
-	lua_getfield(L, 1, "prelude");
-	b.prelude = luaL_checklstring(L, -1, &b.prelude_len);
-	lua_getfield(L, 1, "sources");
-	luaL_checktype(L, -1, LUA_TTABLE);
-	setup = bind_buf(L, CODEC_BYTES);
-	p.value = bind_buf(L, CODEC_BYTES);
-	lua_getfield(L, 1, "setup");
-	rc = bind_encode(L, -1, setup, &e);
-	lua_pop(L, 1);
-	if (rc == 0)
-		rc = runner_open(&rn, NULL, &hooks, &e);
-	if (rc == 0)
-		rc = run_open(&r, rn, &o, &e);
-	if (rc == 0)
-		rc = play_sources(L, 3, r, &e);
-	b.setup = setup->data;
-	b.setup_len = setup->len;
-	if (rc == 0)
-		rc = run_start(r, &b, &e);
-	while (rc == 0 && !p.over && runner_turn(rn))
-		;
-	if (rn != NULL)
-		runner_close(rn);
-	if (rc == 0 && p.refused != NULL)
-		rc = err_set(&e, ERR_STATE, "%s", p.refused);
-	if (rc == 0 && p.value->failed)
-		rc = buf_err(p.value, &e, "result");
-	if (rc != 0)
-		return bind_fail(L, &e);
-	lua_pushboolean(L, !p.failed);
-	rc = bind_decode(L, p.value->data, p.value->len);
-	return rc == 0 ? 2 : luaL_error(L, "nothing came out of the script");
-}
-
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "open", l_open }, { "journal", l_journal },
-		{ "play", l_play }, { NULL, NULL }
+		{ "open", l_open }, { "journal", bind_journal },
+		{ "play", bind_play }, { NULL, NULL }
 	};
 	static const luaL_Reg runner_methods[] = {
 		{ "store", l_store }, { "submit", l_submit }, { "run", l_run },

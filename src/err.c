@@ -32,6 +32,10 @@ static int code_of_errno(int errnum)
 		return ERR_FULL;
 	case ENOMEM:
 		return ERR_NOMEM;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return ERR_DENIED;
 	case ENOENT:
 		return ERR_NOTFOUND;
 	default:
@@ -62,7 +66,7 @@ const char *err_name(int code)
 	static const char *const names[] = {
 		"ok", "nomem", "io", "full", "locked", "damaged", "input",
 		"limit", "not_found", "budget", "state", "conflict", "timeout",
-		"network", "diverged", "newer"
+		"network", "diverged", "newer", "denied"
 	};
 	size_t i = (size_t)-code;
 

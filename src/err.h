@@ -23,7 +23,8 @@ enum err_code {
 	ERR_TIMEOUT = -12,	/* a deadline passed                              */
 	ERR_NETWORK = -13,	/* the other side could not be reached            */
 	ERR_DIVERGED = -14,	/* a replay did something else than the record    */
-	ERR_NEWER = -15		/* written by a program that knows more than this */
+	ERR_NEWER = -15,	/* written by a program that knows more than this */
+	ERR_DENIED = -16	/* this user may not, or nobody may write there   */
 };
 
 struct err {
@@ -36,7 +37,8 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The same for errno: ERR_FULL for ENOSPC, EDQUOT and EFBIG, ERR_NOMEM for ENOMEM,
- * ERR_NOTFOUND for ENOENT, else ERR_IO; ": reason" is appended. */
+ * ERR_NOTFOUND for ENOENT, ERR_DENIED for EACCES, EPERM and EROFS, else ERR_IO;
+ * ": reason" is appended. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

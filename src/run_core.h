@@ -29,6 +29,8 @@ struct command {		/* issued, its result not yet handed over */
 	bool failed;
 	bool grouped;		/* its body made commands of its own              */
 	bool intended, dispatched, finished;
+	unsigned int kept_ids;		/* of the run, while the body has its own */
+	uint64_t kept_seed;
 	unsigned char bytes[];	/* label, NUL, args */
 };
 
@@ -94,6 +96,9 @@ struct runner {
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
 };
+
+/* run_record.c, for run.c */
+void run_free_records(struct run *r);
 
 /* run.c, for run_lua.c */
 struct command *run_begin(struct run *r, const char *kind, const char *name,

@@ -39,6 +39,39 @@ static int leave(lua_State *L)
 	return lua_yield(L, 0);
 }
 
+/* What a step's body begins, itself or in fibers of its own, is in the journal
+ * beside it: such a body has to run again in a replay. */
+static void mark_group(struct run *r, const struct fiber *f)
+{
+	struct command *c;
+
+	if (f->bodies == 0)
+		return;
+	c = run_command_of(r, f->body[f->bodies - 1]);
+	if (c != NULL)
+		c->grouped = true;
+}
+
+/* A body has object numbers and seeds of its own, so that what comes after it
+ * finds the same ones when a replay does not run it. */
+static void enter_body(lua_State *L, struct command *c)
+{
+	struct lua_Fuel *f = lua_fuel(L);
+
+	c->kept_ids = f->ids;
+	c->kept_seed = f->seed;
+	f->ids = 0x80000000u | (unsigned int)c->seq << 12;
+	f->seed += (uint64_t)c->seq << 32;
+}
+
+static void leave_body(lua_State *L, const struct command *c)
+{
+	struct lua_Fuel *f = lua_fuel(L);
+
+	f->ids = c->kept_ids;
+	f->seed = c->kept_seed;
+}
+
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
  * its result is recorded. */
@@ -68,11 +101,7 @@ static int l_begin(lua_State *L)
 	if (rc != 0)
 		return luaL_error(L, "arguments of %s %s: %s", kind, name,
 				  e.msg);
-	if (f->bodies > 0) {
-		c = run_command_of(r, f->body[f->bodies - 1]);
-		if (c != NULL)
-			c->grouped = true;
-	}
+	mark_group(r, f);
 	c = run_begin(r, kind, name, args->data, args->len);
 	if (r->over)
 		return leave(L);
@@ -85,6 +114,7 @@ static int l_begin(lua_State *L)
 		if (f->bodies == 16)
 			return luaL_error(L, "steps nest deeper than 16");
 		f->body[f->bodies++] = c->seq;
+		enter_body(L, c);
 	}
 	return 2;
 }
@@ -101,6 +131,7 @@ static int l_outcome(lua_State *L)
 	if (c == NULL || f->bodies == 0)
 		return luaL_error(L, "no such step");
 	f->bodies--;
+	leave_body(L, c);
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
 	rc = bind_encode(L, 3, &c->outcome, &e);
@@ -144,8 +175,8 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* await(seq) -> failed, value
- * What a body spent is not counted: a replay that has the result skips it, and
- * then fibers that go on beside this one would seem to take another path. */
+ * What the body of a step spent is no part of any path: a replay, which does not
+ * run it, must count the same for the fibers that go on meanwhile. */
 static int l_await(lua_State *L)
 {
 	struct fiber *f = fiber_of(L);
@@ -161,9 +192,9 @@ static int l_spawn(lua_State *L)
 {
 	struct run *r = run_of(L);
 	struct fiber *f, **at;
-
 	struct fiber *parent = fiber_of(L);
 
+	mark_group(r, parent);
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, 1);
 	lua_newthread(L);

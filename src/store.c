@@ -140,7 +140,7 @@ static int apply_ops(struct db *db, struct txn *t)
 static bool hopeless(int rc)
 {
 	return rc == ERR_FULL || rc == ERR_IO || rc == ERR_DAMAGED ||
-	       rc == ERR_LOCKED || rc == ERR_NOMEM;
+	       rc == ERR_LOCKED || rc == ERR_NOMEM || rc == ERR_DENIED;
 }
 
 static int apply_one(struct store *s, struct txn *t)

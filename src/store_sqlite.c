@@ -49,8 +49,11 @@ int sqlite_err(struct sqlite_db *db, struct err *e, const char *what)
 	case SQLITE_CONSTRAINT:
 		return err_set(e, ERR_CONFLICT, "%s: %s", what,
 			       sqlite3_errmsg(db->h));
-	case SQLITE_IOERR:
 	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return err_set(e, ERR_DENIED, "%s: this user may not write the "
+			       "store", what);
+	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		if (sqlite_no_room(db))
 			return err_set(e, ERR_FULL, "%s: no room for the store "

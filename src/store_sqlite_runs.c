@@ -107,8 +107,8 @@ static const struct sqlite_verb verbs[] = {
 	{ "run.children", "SELECT " RUN_COLUMNS " FROM runs WHERE parent = :id"
 	  " ORDER BY id", false },
 	{ "run.orphans", "SELECT DISTINCT p.id FROM runs p JOIN runs c ON"
-	  " c.parent = p.id WHERE p.ended IS NULL AND p.waiting_for = 'child'"
-	  " AND c.ended IS NOT NULL ORDER BY p.id", false },
+	  " c.parent = p.id WHERE p.ended IS NULL AND c.ended IS NOT NULL"
+	  " ORDER BY p.id", false },
 	{ "run.counts", "SELECT agent, state, count(*) AS n, sum(steps) AS"
 	  " steps, sum(cost) AS cost FROM runs GROUP BY agent, state ORDER BY"
 	  " agent, state", false },
@@ -125,12 +125,17 @@ static const struct sqlite_verb verbs[] = {
 	  false },
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
 	  " ORDER BY due, run, seq LIMIT 1000", false },
-	{ "timer.next", "SELECT min(due) AS due FROM timers", false },
+	{ "timer.next", "SELECT min(due) AS due FROM timers WHERE due > :after",
+	  false },
+	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"
+	  " IN (SELECT value FROM json_each(:seqs_json))", false },
 
 	{ "wait.put", "INSERT INTO waits(run, seq, type, match) VALUES(:run,"
 	  " :seq, :type, :match_json_opt) ON CONFLICT DO NOTHING", false },
 	{ "wait.drop", "DELETE FROM waits WHERE run = :run AND seq = :seq",
 	  false },
+	{ "wait.drop_others", "DELETE FROM waits WHERE run = :run AND seq NOT"
+	  " IN (SELECT value FROM json_each(:seqs_json))", false },
 	{ "wait.drop_run", "DELETE FROM waits WHERE run = :run", false },
 	{ "wait.of_type", "SELECT run, seq, match AS \"match#json\" FROM waits"
 	  " WHERE type = :type ORDER BY run, seq", false },
@@ -147,6 +152,13 @@ static const struct sqlite_verb verbs[] = {
 	  true },
 	{ "approval.close_run", "UPDATE approvals SET state = 'obsolete',"
 	  " decided_at = :now WHERE run = :run AND state = 'open'", false },
+	{ "approval.close", "UPDATE approvals SET state = 'obsolete',"
+	  " decided_at = :now, delivered = 1 WHERE run = :run AND seq = :seq"
+	  " AND state = 'open'", false },
+	{ "approval.close_others", "UPDATE approvals SET state = 'obsolete',"
+	  " decided_at = :now, delivered = 1 WHERE run = :run AND state ="
+	  " 'open' AND seq NOT IN (SELECT value FROM json_each(:seqs_json))",
+	  false },
 	{ "approval.get", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
 	  " runs r ON r.id = a.run WHERE a.id = :id", false },
 	{ "approval.prefix", "SELECT id, state FROM approvals WHERE id >= :prefix AND"
@@ -177,6 +189,7 @@ static const struct sqlite_verb verbs[] = {
 	{ "event.new", "SELECT id, type, key, payload AS \"payload#codec\","
 	  " time, trust FROM events WHERE state = 'new' ORDER BY id LIMIT 100",
 	  false },
+	{ "event.newest", "SELECT max(id) AS id FROM events", false },
 	{ "event.by_key", "SELECT id, type, key, state FROM events WHERE"
 	  " type = :type AND key = :key", false },
 	{ "event.done", "UPDATE events SET state = 'done' WHERE id = :id AND"

@@ -4,9 +4,11 @@
 -- model configured later changes new runs only.
 local clock = require "core.clock"
 local digest = require "core.digest"
+local errors = require "errors"
 local json = require "json"
 local manifest = require "manifest"
 local prelude = require "prelude"
+local schema = require "schema"
 
 local bundle = {}
 
@@ -40,6 +42,19 @@ local function pin(self, source)
   return { hash = source.hash, file = source.file }
 end
 
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
+--- What each skill may reach: skill -> set of names.
+local function needs_of(reach)
+  local needs = {}
+  for name, skill in pairs(reach) do needs[name] = set_of(skill.manifest.needs.skills) end
+  return needs
+end
+
 --- What every run of an agent shares, as long as the library holds this version of it.
 local function shared(self, agent)
   if agent.shared then return agent.shared end
@@ -52,6 +67,7 @@ local function shared(self, agent)
   agent.shared = { agent = agent.name, version = agent.manifest.version, config = config,
     output = agent.manifest.output, zone = self.settings.zone, memory = agent.manifest.memory,
     budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
+    uses = set_of(agent.manifest.uses), needs = needs_of(reach),
     code = digest.sha256(json.pack(sources)), profile = prelude.profile,
     caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
   return agent.shared
@@ -65,6 +81,17 @@ function bundle.make(self, agent, input, now)
     seed = clock.random() & 0x7fffffffffffffff }
   for key, value in pairs(common) do setup[key] = value end
   return setup
+end
+
+--- What a run ends with, given what its script ended with: an output must fit the schema
+--- that the run is pinned to. Returns failed, value.
+function bundle.outcome(setup, failed, value)
+  local output = setup.output
+  if failed or output == nil or output == json.null then return failed, value end
+  local ok, problems = schema.compile(output):check(value)
+  if ok then return false, value end
+  local err = errors.new("K3005", { agent = setup.agent, detail = schema.describe(problems):gsub("\n.*", "") })
+  return true, { code = err.code, message = err.message, number = err.number }
 end
 
 --- The caps and the seed as a run's start wants them.

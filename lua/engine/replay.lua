@@ -66,9 +66,9 @@ function replay.check(self, id, options)
   sources(self, setup, handle, other)
 
   self.replaying = self.replaying or {}
-  self.replaying[row.id] = {
+  self.replaying[handle] = {
     ended = function(failed, value)
-      compare_end(result, records, failed, value)
+      compare_end(result, records, bundle.outcome(setup, failed, value))
       over = true
     end,
     idle = function() over = true end,
@@ -86,7 +86,7 @@ function replay.check(self, id, options)
   assert(handle:start(setup, prelude.code, caps))
   while not over do loop.turn(true) end
   result.steps = handle:steps()
-  self.replaying[row.id] = nil
+  self.replaying[handle] = nil
   handle:release()
   return result
 end

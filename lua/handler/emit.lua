@@ -2,10 +2,10 @@
 return function(cmd)
   local e, args = cmd.engine, cmd.args
   cmd.effect = "local"
-  -- without a key of its own the event is unique by its place in the run, so a replay
-  -- of the command after a crash cannot publish it twice
-  cmd.tx:add("event.put", { type = cmd.name, key = args.key or cmd.key, payload_codec = args.payload,
-    now = cmd.now, trust = "agent" })
+  -- in the transaction of the step: a crash keeps both or neither
+  local ok, message = pcall(cmd.tx.add, cmd.tx, "event.put", { type = cmd.name, key = args.key,
+    payload_codec = args.payload, now = cmd.now, trust = "agent" })
+  if not ok then return nil, { code = "error", message = message, raise = true } end
   e:after(cmd, function() e:pump() end)
   return true
 end

@@ -13,7 +13,7 @@ end
 local function allowed(cmd, action, kind, key)
   local patterns = (cmd.run.setup.memory or {})[action]
   if patterns == nil then return end
-  local name = ("%s/%s"):format(kind or "", key or "")
+  local name = ("%s/%s"):format(kind, key or "")
   for _, pattern in ipairs(patterns) do
     if glob.match(pattern, name) then return end
   end
@@ -23,13 +23,19 @@ end
 local function arguments(cmd)
   local args = {}
   for k, v in pairs(cmd.args) do args[k] = v end
-  args.ns = args.ns or cmd.engine.namespace
+  if args.ns ~= nil and args.ns ~= cmd.engine.namespace then refuse(cmd, "use the namespace", tostring(args.ns)) end
+  args.ns = cmd.engine.namespace
   return args
+end
+
+--- What the permission is for: no kind is the kind of notes, when a key is named.
+local function kind_of(args)
+  return type(args.kind) == "string" and args.kind or args.kind == nil and args.key ~= nil and "note" or ""
 end
 
 function ops.remember(cmd)
   local item = arguments(cmd)
-  allowed(cmd, "write", item.kind, item.key)
+  allowed(cmd, "write", item.kind or "note", item.key or item.id)
   cmd.effect = "local"
   item.run, item.seq, item.now = cmd.run.id, cmd.seq, cmd.now
   local ok, message, code = memory.put(cmd.tx, item)
@@ -39,7 +45,7 @@ end
 
 function ops.get(cmd)
   local args = arguments(cmd)
-  allowed(cmd, "read", args.kind, args.key)
+  allowed(cmd, "read", kind_of(args), args.key)
   cmd.effect = "read"
   local item, message, code = cmd.engine:memory():get(args)
   if message then return nil, { code = code, message = message } end
@@ -57,18 +63,28 @@ end
 
 function ops.history(cmd)
   local args = arguments(cmd)
-  allowed(cmd, "read", args.kind, args.key)
+  allowed(cmd, "read", kind_of(args), args.key)
   cmd.effect = "read"
   return cmd.engine:memory():history(args)
 end
 
 function ops.forget(cmd)
   local args = arguments(cmd)
-  allowed(cmd, "write", args.kind, args.key)
+  allowed(cmd, "write", kind_of(args), args.key)
   cmd.effect = "local"
   local ok, message, code = memory.drop(cmd.tx, args, cmd.now, "forgotten by " .. cmd.run.agent)
   if not ok then return nil, { code = code, message = message } end
   return true
 end
 
-return function(cmd) return ops[cmd.name](cmd) end
+--- The module raises for wrong arguments; that is the script's fault, not ours.
+return function(cmd)
+  local result = table.pack(pcall(ops[cmd.name], cmd))
+  if result[1] then return table.unpack(result, 2, result.n) end
+  local message = result[2]
+  if type(message) == "string" then
+    message = { code = "wrong_use", raise = true, message = ("ctx.memory.%s: %s"):format(cmd.name,
+      message:gsub("^[%w_/]+%.lua:%d+: ", ""):gsub("^memory%.%l+: ", ""):gsub("^" .. cmd.name .. ": ", "")) }
+  end
+  error(message, 0)
+end

@@ -35,7 +35,7 @@ local function ask(cmd, request)
     cmd.cost = detail and detail.cost_picousd or 0
     return nil, { code = code, message = message }
   end
-  cmd.cost = answer.cost_picousd
+  cmd.cost, cmd.settles = answer.cost_picousd, true
   if answer.value ~= nil then return answer.value end
   return answer.text
 end

@@ -34,6 +34,9 @@ end
 --- { type, where = { field = value }, limit } -> list of { key, version, value }
 function ops.find(cmd)
   cmd.effect = "read"
+  if cmd.args.limit ~= nil and math.type(cmd.args.limit) ~= "integer" then
+    error({ code = "error", message = "ctx.records.find: 'limit' is an integer", raise = true }, 0)
+  end
   local rows, message = cmd.engine.store:read("record.find", { type = cmd.args.type, where_json = cmd.args.where,
     limit = cmd.args.limit or 100 })
   if not rows then return nil, { code = "error", message = message } end

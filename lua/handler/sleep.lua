@@ -7,7 +7,7 @@ return function(cmd)
     local text = cmd.args.duration
     local ms = type(text) == "number" and math.floor(text) or duration.parse(text)
     if not ms or ms < 0 then
-      return nil, { code = "error", message = ("'%s' is no duration"):format(text), raise = true }
+      return nil, { code = "error", message = ("ctx.sleep: '%s' is no duration"):format(text), raise = true }
     end
     cmd.tx:add("timer.put", { run = run.id, seq = cmd.seq, due = cmd.now + ms })
     cmd:intent("pure")

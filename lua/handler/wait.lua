@@ -3,9 +3,11 @@ local duration = require "duration"
 
 local function first_time(cmd)
   local e, run, args = cmd.engine, cmd.run, cmd.args
-  local within = args.within and duration.parse(args.within)
-  if args.within and not within then
-    return nil, { code = "error", message = ("'%s' is no duration"):format(args.within), raise = true }
+  local within, message
+  if args.within ~= nil then within, message = duration.parse(args.within) end
+  if message then return nil, { code = "error", message = "ctx.wait: 'within': " .. message, raise = true } end
+  if args.where ~= nil and type(args.where) ~= "table" then
+    return nil, { code = "error", message = "ctx.wait: 'where' is a table of payload fields", raise = true }
   end
   cmd.tx:add("wait.put", { run = run.id, seq = cmd.seq, type = args.event, match_json = args.where })
   if within then cmd.tx:add("timer.put", { run = run.id, seq = cmd.seq, due = cmd.now + within }) end

@@ -5,9 +5,9 @@
 -- Ways: `moments` (kill -9 at random moments, one to four times a home), `writes`
 -- (killed before every nth call that changes a file), `torn` (half of the nth write
 -- arrives), `full` (the disk is full from the nth on; then there is room again), `io`
--- and `sync` (it fails otherwise), `serve` (kill -9 of `keel serve`).
+-- and `sync` (it fails otherwise), `approval` (all of that behind a decision), `serve`
+-- (kill -9 of `keel serve`).
 package.path = "./?.lua;" .. package.path
-local file = require "file"
 local json = require "json"
 local lab = require "spec.crash.lab"
 
@@ -114,21 +114,20 @@ ways.full = at_every_call("full", "full", refused { K9002 = true })
 ways.io = at_every_call("io", "io", refused { K9005 = true })
 ways.sync = at_every_call("sync", "sync", refused { K9005 = true })
 
--- ---- keel serve --------------------------------------------------------------------
-
-local function serve_for(home, seconds, whom)
-  -- the supervisor takes its engine along; a killed engine is started again
-  lab.shell(([[
-    exec 2>/dev/null; k=%s; h=%s
-    $k serve --home $h --listen off </dev/null >/dev/null & p=$!
-    sleep %.4f
-    if [ %s = engine ]; then
-      e=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' $h/var/engine.json)
-      [ -n "$e" ] && kill -9 $e; sleep 0.05
-    fi
-    kill -9 $p; wait $p
-  ]]):format(lab.quoted(require "spec.support.program"), lab.quoted(home), seconds, whom))
+--- Between the decision of a person and the end of the run: kill, a torn write, no room.
+function ways.approval()
+  if not lab.shim() then return tell("approval: skipped, %s", select(2, lab.shim())) end
+  local before, homes = marks(), 0
+  for _, fault in ipairs { "kill", "tear", "full" } do
+    lab.approved(fault, (options.stride + 3) // 4, 1, function(home, place, _, complaints)
+      homes = homes + 1
+      verdict(place, home, complaints)
+    end)
+  end
+  row("approval", homes, homes, before)
 end
+
+-- ---- keel serve --------------------------------------------------------------------
 
 --- Serving stopped; decide what waits and see whether all is done.
 local function settle(home)
@@ -146,7 +145,7 @@ function ways.serve()
     for _ = 1, math.random(3) do
       local moment, whom = math.random() * reference.seconds * 2, math.random(2) == 1 and "engine" or "both"
       words[#words + 1] = ("%s after %.0f ms"):format(whom, moment * 1000)
-      serve_for(home, moment, whom)
+      lab.serve_for(home, moment, whom)
       hits = hits + 1
       if math.random(2) == 1 then settle(home) end
     end
@@ -159,7 +158,7 @@ end
 -- ---- all of it ---------------------------------------------------------------------
 
 local chosen = options.only and { options.only }
-  or { "moments", "writes", "torn", "full", "io", "sync", "serve" }
+  or { "moments", "writes", "torn", "full", "io", "sync", "approval", "serve" }
 for _, way in ipairs(chosen) do
   local began = require("core.clock").mono_us()
   assert(ways[way], "no way '" .. way .. "'")()

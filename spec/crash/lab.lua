@@ -69,6 +69,22 @@ function lab.keel(home, words, options)
   return result
 end
 
+--- Serve a home for some seconds, then kill -9 the engine (and, after 50 ms, the
+--- supervisor that started it again), or both at once.
+function lab.serve_for(home, seconds, whom)
+  -- the supervisor takes its engine along; a killed engine is started again
+  shell(([[
+    exec 2>/dev/null; k=%s; h=%s
+    $k serve --home $h --listen off </dev/null >/dev/null & p=$!
+    sleep %.4f
+    if [ %s = engine ]; then
+      e=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' $h/var/engine.json)
+      [ -n "$e" ] && kill -9 $e; sleep 0.05
+    fi
+    kill -9 $p; wait $p
+  ]]):format(quoted(program), quoted(home), seconds, whom))
+end
+
 -- ---- what is there -----------------------------------------------------------------
 
 local function value_of(value)
@@ -192,6 +208,53 @@ function lab.judge(home, reference)
   local list = lab.differences(reference.state, lab.state(home))
   for _, one in ipairs(lab.replays(home)) do list[#list + 1] = one end
   return list
+end
+
+-- ---- an approval -------------------------------------------------------------------
+
+local asks = [[
+return agent { version = 1, about = "asks, then sends", on = { event = "order.placed", key = "id" },
+  uses = { "mail" },
+  run = function(ctx, order)
+    local verdict = ctx.approve{ subject = "order:" .. order.id, proposal = { n = 1 } }
+    ctx.records.put{ type = "order", key = order.id, value = { outcome = verdict.outcome } }
+    ctx.skill.mail{ op = "send", to = "ana@example.org", key = "order:" .. order.id }
+    return verdict.outcome
+  end }]]
+
+--- One order that waits for its approval; returns the question's id.
+local function ordered(home)
+  for _, folder in ipairs { "agents", "var" } do assert(file.mkdir(home .. "/" .. folder)) end
+  assert(file.write(home .. "/config.lua", 'return { zone = "UTC", adapters = { mail = "outbox" } }'))
+  assert(file.write(home .. "/agents/asks.lua", asks))
+  local done = lab.keel(home, "emit order.placed '{\"id\":\"7\"}' --json")
+  assert(done.code == 0 or done.code == 6, done.out .. done.err)
+  return json.decode(lab.keel(home, "inbox --json").out)[1].id
+end
+
+--- Put `fault` at every `stride`th place between a decision and the end of its run: the
+--- decision, the record, the outbox, the result. Whatever is hit, one decision and one
+--- mail must be there in the end. Calls each(home, place, done, complaints).
+function lab.approved(fault, stride, first, each)
+  local whole, count = lab.scratch(), os.tmpname()
+  lab.keel(whole, "approve " .. ordered(whole) .. " --json", { count = count })
+  local want = lab.state(whole)
+  assert(#want.outbox == 1 and #want.records == 1 and #want.waiting == 0)
+  lab.remove(whole)
+  local calls = math.tointeger(tonumber(file.read(count)))
+  os.remove(count)
+  for n = first, calls, stride do
+    local home = lab.scratch()
+    local done = lab.keel(home, "approve " .. ordered(home) .. " --json", { fault = fault .. ":" .. n })
+    -- what a person does next: look, and decide again when it is still asked
+    for _, item in ipairs(json.decode(lab.keel(home, "inbox --json").out)) do
+      lab.keel(home, "approve " .. item.id .. " --json")
+    end
+    lab.keel(home, "emit nothing.else 1 --json")   -- any command that opens the engine goes on
+    local complaints = lab.differences(want, lab.state(home))
+    for _, one in ipairs(lab.replays(home)) do complaints[#complaints + 1] = one end
+    each(home, ("%s at disk call %d of %d after the decision"):format(fault, n, calls), done, complaints)
+  end
 end
 
 return lab
