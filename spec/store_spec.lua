@@ -87,6 +87,15 @@ describe("a store in a file", function()
     assert.match("reading only", why)
   end)
 
+  it("is for its owner's eyes only", function()
+    local path = folder .. "/keel.db"
+    local s <close> = assert(store.open(path))
+    assert(s:commit(s:tx():add("record.put", { type = "t", key = "k", value_json = 1, now = 1 })))
+    local pipe = io.popen("stat -c %a " .. path .. " " .. path .. "-wal")
+    assert.equal("600\n600\n", pipe:read("a"))
+    pipe:close()
+  end)
+
   it("refuses a file that is not its own", function()
     local path = folder .. "/keel.db"
     local f = assert(io.open(path, "w"))

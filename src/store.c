@@ -14,6 +14,8 @@
 #define SOON_US 60
 #define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
+#define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
+					 * that is moved whole starts over  */
 
 struct question {
 	struct question *next;
@@ -40,7 +42,7 @@ struct store {
 	struct question *ask, **ask_end, *answer, **answer_end;
 	bool stop, want_checkpoint, reader_runs;
 	bool closed;		/* nobody commits (any more) */
-	bool worked;		/* the writer did something since it slept   */
+	bool alone;		/* the last commit was one transaction       */
 	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
 	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, reader_thread;
@@ -269,7 +271,7 @@ static void give_back(struct store *s, struct txn *group)
 
 /* A lone run submits its next step some 20 us after it heard of the last: look that
  * long before sleeping, for to be woken takes as long again. Whoever has nothing to
- * do sleeps after one such look. */
+ * do sleeps after one such look, and where many run nobody looks. */
 static bool soon_work(struct store *s)
 {
 	int64_t until = clock_mono_us() + SOON_US;
@@ -288,9 +290,9 @@ static void wait_for_work(struct store *s)
 	struct timespec until;
 	struct err e;
 
-	if (s->worked && soon_work(s))
+	if (s->alone && soon_work(s))
 		return;
-	s->worked = false;
+	s->alone = false;
 	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
@@ -310,6 +312,7 @@ static void *writer_main(void *arg)
 {
 	struct store *s = arg;
 	struct txn *group;
+	struct err e;
 
 	pthread_mutex_lock(&s->lock);
 	while (s->queue != NULL || !s->stop) {
@@ -318,9 +321,11 @@ static void *writer_main(void *arg)
 			continue;
 		}
 		group = take_group(s);
-		s->worked = true;
+		s->alone = group->next == NULL;
 		pthread_mutex_unlock(&s->lock);
 		commit_list(s, group);
+		if (s->driver->backlog(s->writer) > BACKLOG_MOST)
+			s->driver->checkpoint(s->writer, &e);
 		pthread_mutex_lock(&s->lock);
 		give_back(s, group);
 		if (s->driver->backlog(s->writer) > BACKLOG_BUSY &&

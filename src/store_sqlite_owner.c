@@ -26,6 +26,15 @@ static bool lock_soon(int fd)
 	return true;
 }
 
+/* A new database is for its owner's eyes; SQLite gives its log the same rights. */
+static void make_private(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* The lock is a file beside the database: SQLite's own locks come and go with
  * transactions, ours lasts as long as the process, and dies with it. */
 int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e)
@@ -50,6 +59,7 @@ int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e)
 	if (ftruncate(db->lock_fd, 0) != 0 ||
 	    pwrite(db->lock_fd, pid, (size_t)n, 0) != n)
 		return err_errno(e, errno, "cannot write %s", name);
+	make_private(path);
 	return 0;
 }
 
