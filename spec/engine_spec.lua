@@ -59,6 +59,8 @@ describe("a run", function()
       return result.equal or result.why
     end
     assert.equal("arguments", why 'ctx.step{ name = "one", args = { 2 }, run = function() return 1 end } return 5')
+    local both = e:replay(run.run, { with = h.path .. "/other.lua" })
+    assert.same({ { 1 }, { 2 } }, { both.recorded.args, both.new.args })
     assert.equal("output", why 'ctx.step{ name = "one", args = { 1 }, run = function() return 1 end } return 6')
     assert.equal("missing", why "return 5")
     assert.equal("extra", why [[

@@ -141,6 +141,8 @@ static void on_diverged(void *arg, struct run *r,
 	lua_setfield(T, -2, "recorded");
 	lua_pushstring(T, d->got);
 	lua_setfield(T, -2, "new");
+	push_value(T, d->args, d->args_len);
+	lua_setfield(T, -2, "args");
 	lua_pushstring(T, d->file);
 	lua_setfield(T, -2, "file");
 	if (d->line > 0) {

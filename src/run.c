@@ -149,7 +149,10 @@ static void drop_command(struct run *r, struct command *c)
 void run_diverged(struct run *r, const char *why, int32_t seq,
 		  const char *recorded, const char *got)
 {
-	struct run_difference d = { seq, why, recorded, got, 0, NULL };
+	const struct command *c = got != NULL ? find_command(r, seq) : NULL;
+	struct run_difference d = {
+		.seq = seq, .why = why, .recorded = recorded, .got = got,
+		.args = c ? c->args : NULL, .args_len = c ? c->args_len : 0 };
 	lua_Debug ar;
 	int level;
 
@@ -160,12 +163,11 @@ void run_diverged(struct run *r, const char *why, int32_t seq,
 		for (level = 0; lua_getstack(r->current->co, level, &ar);
 		     level++) {
 			lua_getinfo(r->current->co, "Sl", &ar);
-			if (ar.currentline > 0 && ar.source[0] == '@' &&
-			    strcmp(ar.source, "@lua/ctx.lua") != 0) {
-				d.line = ar.currentline;
-				d.file = ar.source + 1;
-				break;
-			}
+			if (ar.currentline <= 0 || ar.source[0] != '@')
+				continue;	/* the prelude is stripped */
+			d.line = ar.currentline;
+			d.file = ar.source + 1;
+			break;
 		}
 	}
 	r->rn->hooks.diverged(r->rn->hooks.arg, r, &d);

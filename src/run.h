@@ -41,6 +41,8 @@ struct run_difference {
 	int32_t seq;
 	const char *why;		/* "name", "arguments", "path", "missing", "extra", "output" */
 	const char *recorded, *got;	/* labels of commands, or NULL */
+	const void *args;		/* of what it got: codec bytes, or NULL */
+	size_t args_len;
 	int line;			/* of the script, or 0         */
 	const char *file;
 };

@@ -75,7 +75,7 @@ function replay.check(self, id, options)
     diverged = function(d)
       result.equal, result.at, result.why = false, d.at, d.why
       result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
-      result.new = d.new and { name = d.new }
+      result.new = d.new and { name = d.new, args = not json.absent(d.args) and d.args or nil }
       -- a command made by a tail call has no line of its own left
       result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
       over = true
