@@ -124,15 +124,18 @@ end
 
 engine.__close = engine.close
 
+--- What the state of things answers to a transaction, and no failure of the store:
+--- somebody decided first, or a reservation finds no room in its budget.
+local refusals = { conflict = true, budget = true }
+
 --- Submit a transaction and wait for it (other work goes on meanwhile).
--- Returns true, or nil, message, code. A transaction that the state of things refuses
--- ("conflict": somebody decided first) is no failure of the store.
+-- Returns true, or nil, message, code.
 function engine:commit(tx)
   if self.failed then return nil, self.failed.message, self.failed_code end
   self.submitted = self.submitted + 1
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
   self.submitted = self.submitted - 1
-  if not ok and code ~= "conflict" then self:fail_store(message, code) end
+  if not ok and not refusals[code] then self:fail_store(message, code) end
   return ok, message, code
 end
 

@@ -4,9 +4,7 @@ local home = require "spec.support.home"
 local json = require "json"
 local loop = require "loop"
 
-local function agent(body, extra)
-  return ("return agent { version = 1, %s\n run = function(ctx, input)\n%s\n end }"):format(extra or "", body)
-end
+local agent = home.agent
 
 describe("a run, whatever happens,", function()
   local h

@@ -1,9 +1,7 @@
 local home = require "spec.support.home"
 local json = require "json"
 
-local function agent(body, extra)
-  return ("return agent { version = 1, %s\n run = function(ctx, input)\n%s\n end }"):format(extra or "", body)
-end
+local agent = home.agent
 
 describe("a run", function()
   local h

@@ -3,9 +3,7 @@ local core = require "core.run"
 local home = require "spec.support.home"
 local loop = require "loop"
 
-local function agent(body, extra)
-  return ("return agent { version = 1, %s\n run = function(ctx, input)\n%s\n end }"):format(extra or "", body)
-end
+local agent = home.agent
 
 describe("a run's journal", function()
   local h

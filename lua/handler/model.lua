@@ -5,18 +5,6 @@ local json = require "json"
 local loop = require "loop"
 local model = require "model"
 
---- Submit and wait. A reservation that finds no room is refused by the ledger, which is
---- no failure of the store.
-local function commit_of(engine)
-  return function(tx)
-    engine.submitted = engine.submitted + 1
-    local ok, message, code = loop.await(function(wake) engine.runner:submit(tx, wake) end)
-    engine.submitted = engine.submitted - 1
-    if not ok and code ~= "budget" then engine:fail_store(message, code) end
-    return ok, message, code
-  end
-end
-
 --- The models of an engine, opened at the first call. Opening takes a while (old
 --- reservations are looked at), so who comes meanwhile waits for the same ones.
 local function models_of(engine)
@@ -27,7 +15,7 @@ local function models_of(engine)
   local waiting = {}
   engine.opening_models = waiting
   local ok, made, message = pcall(model.open, { settings = engine.settings, store = engine.store, now = engine.clock,
-    commit = commit_of(engine) })
+    commit = function(tx) return engine:commit(tx) end })
   engine.opening_models = nil
   engine.models = ok and made or nil
   for _, wake in ipairs(waiting) do wake() end

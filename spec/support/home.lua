@@ -5,6 +5,12 @@ local file = require "file"
 local home = {}
 home.__index = home
 
+--- The source of an agent: the body of its run, and more fields of its manifest. The
+--- body begins on line 3.
+function home.agent(body, extra)
+  return ("return agent { version = 1, %s\n run = function(ctx, input)\n%s\n end }"):format(extra or "", body)
+end
+
 --- agents and skills: name -> source text. config: the text of config.lua.
 function home.make(parts)
   local path = os.tmpname()
