@@ -4,6 +4,7 @@
 local digest = require "core.digest"
 local errors = require "errors"
 local file = require "file"
+local json = require "json"
 local mime = require "mime"
 
 local inbox = {}
@@ -82,10 +83,7 @@ end
 --- events and a list of { file, err }.
 function inbox.scan(e, only)
   local count, problems = 0, {}
-  local kinds = {}
-  for kind in pairs(e.settings.inbox) do kinds[#kinds + 1] = kind end
-  table.sort(kinds)
-  for _, kind in ipairs(kinds) do
+  for _, kind in ipairs(json.sorted_keys(e.settings.inbox)) do
     for _, path in ipairs(files_in(file.join(e.home, e.settings.inbox[kind]), {})) do
       if (not only or only[path]) and not unchanged(e, path) then
         local new, err = take(e, kind, path)

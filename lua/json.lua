@@ -34,4 +34,13 @@ function json.absent(v)
   return v == nil or v == core.null
 end
 
+--- The keys of a table in the order of their text, so that what is made of them is
+--- the same each time.
+function json.sorted_keys(value)
+  local keys = {}
+  for key in pairs(value) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
 return json

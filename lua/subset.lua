@@ -8,13 +8,6 @@ local json = require "json"
 
 local subset = {}
 
-local function sorted_keys(value)
-  local keys = {}
-  for key in pairs(value) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
-end
-
 local function equal_number(a, b)
   return type(a) == "number" and type(b) == "number" and math.abs(a - b) <= 1e-9
 end
@@ -45,7 +38,7 @@ function walk(path, expected, got, out)
       walk_list(path, expected, got, out)
     end
   else
-    for _, key in ipairs(sorted_keys(expected)) do
+    for _, key in ipairs(json.sorted_keys(expected)) do
       walk(path .. "/" .. tostring(key), expected[key], got[key], out)
     end
   end

@@ -12,13 +12,6 @@ local null = json.null
 
 -- Values ----------------------------------------------------------------------------
 
-local function sorted_keys(value)
-  local keys = {}
-  for key in pairs(value) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
-end
-
 --- A string that could be read as something else is shown in quotes.
 local function needs_quotes(text)
   return text == "" or text:find("^%s") or text:find("%s$") or tonumber(text)
@@ -42,7 +35,7 @@ function view.short(value)
     return (json.encode(value)) or tostring(value)
   end
   local parts = {}
-  for i, key in ipairs(sorted_keys(value)) do
+  for i, key in ipairs(json.sorted_keys(value)) do
     local field = value[key]
     local text = type(field) == "string" and view.short(field) or json.encode(field)
     parts[i] = ("%s: %s"):format(key, text)
@@ -82,7 +75,7 @@ function add_value(out, indent, head, value, width)
     if json.is_list(value) then
       for _, item in ipairs(value) do view.add_item(out, inner, item, width) end
     else
-      for _, key in ipairs(sorted_keys(value)) do
+      for _, key in ipairs(json.sorted_keys(value)) do
         add_value(out, inner, terminal.escape(key) .. ": ", value[key], width)
       end
     end

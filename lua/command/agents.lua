@@ -26,10 +26,8 @@ local function row_of(e, name)
 end
 
 local function all_rows(e)
-  local names, rows = {}, json.array {}
-  for name in pairs(e.library.agents) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do rows[i] = row_of(e, name) end
+  local rows = json.array {}
+  for i, name in ipairs(json.sorted_keys(e.library.agents)) do rows[i] = row_of(e, name) end
   return rows
 end
 

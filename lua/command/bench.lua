@@ -7,11 +7,8 @@ local function one(text)
 end
 
 local function print_plain(context, figures)
-  local names = {}
-  for name in pairs(figures) do names[#names + 1] = name end
-  table.sort(names)
   local rows = {}
-  for i, name in ipairs(names) do rows[i] = { name, one(figures[name]) } end
+  for i, name in ipairs(require("json").sorted_keys(figures)) do rows[i] = { name, one(figures[name]) } end
   context.out(context.terminal:table({ { "figure", style = "name" }, { "value", right = true } }, rows))
 end
 

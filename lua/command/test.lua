@@ -20,12 +20,8 @@ local function try(e, name, i, example)
 end
 
 local function names_of(e, wanted)
+  if #wanted == 0 then return require("json").sorted_keys(e.library.skills) end
   local names = {}
-  if #wanted == 0 then
-    for name in pairs(e.library.skills) do names[#names + 1] = name end
-    table.sort(names)
-    return names
-  end
   for _, name in ipairs(wanted) do
     if not e.library.skills[name] then
       return nil, e.library:problem_of("skills/" .. name .. ".lua")
