@@ -17,18 +17,9 @@
 #define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
 					 * that is moved whole starts over  */
 
-struct question {
-	struct question *next;
-	struct op *op;
-	void (*done)(void *arg, struct op *op, int rc, const struct err *e);
-	void *arg;
-	int rc;
-	struct err err;
-};
-
 struct store {
 	const struct store_driver *driver;
-	struct db *writer, *reader, *looker;
+	struct db *writer, *mover, *looker;
 	char *path;
 	bool shared;		/* looker is the writer's connection (:memory:) */
 	struct store_options opt;
@@ -39,13 +30,12 @@ struct store {
 	struct txn *told, **told_end;		/* outcomes to deliver */
 	struct txn *due, **due_end;		/* those being delivered, of
 						 * the polling thread alone  */
-	struct question *ask, **ask_end, *answer, **answer_end;
-	bool stop, want_checkpoint, reader_runs;
+	bool stop, want_checkpoint, mover_runs;
 	bool closed;		/* nobody commits (any more) */
 	bool alone;		/* the last commit was one transaction       */
 	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
 	struct err broken;			/* the writer's: code 0 is well */
-	pthread_t writer_thread, reader_thread;
+	pthread_t writer_thread, mover_thread;
 
 	pthread_mutex_t connection;	/* the shared connection of :memory: */
 	atomic_llong lsn, id;
@@ -306,7 +296,7 @@ static void wait_for_work(struct store *s)
 	pthread_mutex_lock(&s->lock);
 }
 
-static void start_reader(struct store *s);
+static void start_mover(struct store *s);
 
 static void *writer_main(void *arg)
 {
@@ -331,7 +321,7 @@ static void *writer_main(void *arg)
 		if (s->driver->backlog(s->writer) > BACKLOG_BUSY &&
 		    !s->shared) {
 			s->want_checkpoint = true;
-			start_reader(s);
+			start_mover(s);
 			pthread_cond_signal(&s->asked);
 		}
 		if (s->opt.wake != NULL)
@@ -341,48 +331,23 @@ static void *writer_main(void *arg)
 	return NULL;
 }
 
-/* ---- the reader -------------------------------------------------------- */
+/* ---- the mover: the log into the file, beside commits ------------------- */
 
-static void answer_one(struct store *s, struct question *q)
-{
-	if (s->shared)
-		pthread_mutex_lock(&s->connection);
-	q->rc = q->op->apply(s->shared ? s->writer : s->reader, q->op, &q->err);
-	if (s->shared)
-		pthread_mutex_unlock(&s->connection);
-}
-
-static void *reader_main(void *arg)
+static void *mover_main(void *arg)
 {
 	struct store *s = arg;
-	struct question *q;
 	struct err e;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->stop || s->ask != NULL) {
-		if (s->want_checkpoint && s->ask == NULL) {
-			s->want_checkpoint = false;
-			pthread_mutex_unlock(&s->lock);
-			s->driver->checkpoint(s->reader, &e);
-			pthread_mutex_lock(&s->lock);
-			continue;
-		}
-		q = s->ask;
-		if (q == NULL) {
+	while (!s->stop) {
+		if (!s->want_checkpoint) {
 			pthread_cond_wait(&s->asked, &s->lock);
 			continue;
 		}
-		s->ask = q->next;
-		if (s->ask == NULL)
-			s->ask_end = &s->ask;
+		s->want_checkpoint = false;
 		pthread_mutex_unlock(&s->lock);
-		answer_one(s, q);
+		s->driver->checkpoint(s->mover, &e);
 		pthread_mutex_lock(&s->lock);
-		q->next = NULL;
-		*s->answer_end = q;
-		s->answer_end = &q->next;
-		if (s->opt.wake != NULL)
-			s->opt.wake(s->opt.wake_arg);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -390,17 +355,17 @@ static void *reader_main(void *arg)
 
 /* Started when first needed: an idle engine has no thread that it does not use.
  * Called with the lock held. */
-static void start_reader(struct store *s)
+static void start_mover(struct store *s)
 {
 	struct err e;
 
-	if (s->reader_runs)
+	if (s->mover_runs)
 		return;
-	if (!s->shared && s->reader == NULL &&
-	    s->driver->open(&s->reader, s->path, false, &e) != 0)
+	if (s->mover == NULL &&
+	    s->driver->open(&s->mover, s->path, false, &e) != 0)
 		return;
-	s->reader_runs = pthread_create(&s->reader_thread, NULL, reader_main,
-					s) == 0;
+	s->mover_runs = pthread_create(&s->mover_thread, NULL, mover_main,
+				       s) == 0;
 }
 
 /* ---- opening and closing ----------------------------------------------- */
@@ -409,8 +374,8 @@ static void release(struct store *s)
 {
 	if (s->looker != NULL && !s->shared)
 		s->driver->close(s->looker);
-	if (s->reader != NULL)
-		s->driver->close(s->reader);
+	if (s->mover != NULL)
+		s->driver->close(s->mover);
 	if (s->writer != NULL)
 		s->driver->close(s->writer);
 	pthread_mutex_destroy(&s->lock);
@@ -457,8 +422,6 @@ int store_open(struct store **out, const char *path,
 	s->told_end = &s->told;
 	s->due_end = &s->due;
 	s->closed = s->opt.read_only;
-	s->ask_end = &s->ask;
-	s->answer_end = &s->answer;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->connection, NULL);
 	pthread_cond_init(&s->work, NULL);
@@ -491,8 +454,8 @@ void store_close(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 	if (!s->opt.read_only)
 		pthread_join(s->writer_thread, NULL);
-	if (s->reader_runs)
-		pthread_join(s->reader_thread, NULL);
+	if (s->mover_runs)
+		pthread_join(s->mover_thread, NULL);
 	s->closed = true;
 	/* who hears of an outcome may submit again, and hears that it is late;
 	 * whoever cannot stop is not heard out */
@@ -587,24 +550,9 @@ int store_commit(struct store *s, struct txn *t, struct err *e)
 	return rc;
 }
 
-static int deliver_answers(struct question *q)
-{
-	struct question *next;
-	int n = 0;
-
-	for (; q != NULL; q = next, n++) {
-		next = q->next;
-		q->done(q->arg, q->op, q->rc, &q->err);
-		q->op->drop(q->op);
-		free(q);
-	}
-	return n;
-}
-
 int store_poll(struct store *s)
 {
 	struct txn *t, **at;
-	struct question *answers;
 	int n = 0;
 
 	pthread_mutex_lock(&s->lock);
@@ -620,9 +568,6 @@ int store_poll(struct store *s)
 		s->due_end = &t->next;
 	}
 	s->told_end = at;
-	answers = s->answer;
-	s->answer = NULL;
-	s->answer_end = &s->answer;
 	pthread_mutex_unlock(&s->lock);
 
 	/* `done` may turn the loop and come here again: what it takes from the
@@ -634,7 +579,7 @@ int store_poll(struct store *s)
 		t->done(t->arg, t);
 		txn_free(t);
 	}
-	return n + deliver_answers(answers);
+	return n;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -662,35 +607,4 @@ int store_look(struct store *s, struct op *op, struct err *e)
 	if (s->shared)
 		pthread_mutex_unlock(&s->connection);
 	return rc;
-}
-
-void store_ask(struct store *s, struct op *op,
-	       void (*done)(void *arg, struct op *op, int rc,
-			    const struct err *e), void *arg)
-{
-	struct question *q = calloc(1, sizeof(*q));
-	struct err e;
-
-	if (q == NULL) {
-		done(arg, op, err_set(&e, ERR_NOMEM, "no memory to ask"), &e);
-		op->drop(op);
-		return;
-	}
-	q->op = op;
-	q->done = done;
-	q->arg = arg;
-	pthread_mutex_lock(&s->lock);
-	start_reader(s);
-	if (s->reader_runs && !s->stop) {
-		*s->ask_end = q;
-		s->ask_end = &q->next;
-	} else {
-		q->rc = err_set(&q->err, ERR_IO, "no reader for the store");
-		*s->answer_end = q;
-		s->answer_end = &q->next;
-	}
-	pthread_cond_signal(&s->asked);
-	pthread_mutex_unlock(&s->lock);
-	if (!s->reader_runs && s->opt.wake != NULL)
-		s->opt.wake(s->opt.wake_arg);
 }

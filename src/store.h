@@ -19,9 +19,9 @@
  *
  * Threads: a storage thread owns the writing connection. It takes every
  * transaction that waits, makes them one commit (group commit: no timer, the
- * group is what arrived during the last commit) and reports each. A reader
- * thread serves long questions and moves the WAL into the file. Outcomes come
- * back to the thread that calls store_poll(). */
+ * group is what arrived during the last commit) and reports each. Under load a
+ * third thread moves the WAL into the file. Outcomes come back to the thread that
+ * calls store_poll(); reading happens on the thread that asks. */
 #ifndef KEEL_STORE_H
 #define KEEL_STORE_H
 
@@ -99,18 +99,12 @@ void store_counts(struct store *s, int64_t *commits, int64_t *txns);
 /* ---- reading ---------------------------------------------------------- */
 
 /* Rows of a reading verb, as a codec array of objects, appended to out. Sees all
- * that has become true. Runs on the caller's thread when `now`, for short
- * questions (by key, or a page of a list). */
+ * that has become true. Runs on the caller's thread, so it is for short questions
+ * (by key, or a page of a list). */
 int store_read(struct store *s, const char *verb, const void *args, size_t n,
 	       struct buf *out, struct err *e);
 
 /* Run op->apply on the reading connection, on the caller's thread. */
 int store_look(struct store *s, struct op *op, struct err *e);
-
-/* Run op->apply on the reader thread; done from store_poll(), then op is
- * dropped. For questions that may take longer than a millisecond. */
-void store_ask(struct store *s, struct op *op,
-	       void (*done)(void *arg, struct op *op, int rc,
-			    const struct err *e), void *arg);
 
 #endif
