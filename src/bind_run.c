@@ -7,7 +7,7 @@
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
  *   run:finish(tx, seq, failed, value, effect, cost, now)
- *   run:release() :id() :tail() :steps() :cost() :now() :live() :counts()
+ *   run:release() :id() :tail() :steps() :cost() :now()
  *   journal(store, run_id, tail) -> list of records                          */
 #include "bind_run.h"
 
@@ -603,23 +603,6 @@ static int l_now(lua_State *L)
 	return 1;
 }
 
-static int l_live(lua_State *L)
-{
-	lua_pushboolean(L, run_live(check_run(L, 1)));
-	return 1;
-}
-
-/* counts() -> script instructions, total instructions, peak bytes */
-static int l_counts(lua_State *L)
-{
-	struct sandbox *sb = run_sandbox(check_run(L, 1));
-
-	lua_pushinteger(L, sandbox_script_instructions(sb));
-	lua_pushinteger(L, sandbox_total_instructions(sb));
-	lua_pushinteger(L, (lua_Integer)sandbox_peak_bytes(sb));
-	return 3;
-}
-
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -638,8 +621,8 @@ int bind_open_run(lua_State *L)
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
-		{ "cost", l_cost }, { "now", l_now }, { "live", l_live },
-		{ "counts", l_counts }, { "__gc", l_release }, { NULL, NULL }
+		{ "cost", l_cost }, { "now", l_now },
+		{ "__gc", l_release }, { NULL, NULL }
 	};
 
 	luaL_requiref(L, "core.store", bind_open_store, 0);	/* its types */

@@ -139,7 +139,5 @@ int64_t run_cost(const struct run *r);		/* pico-USD                   */
 int64_t run_now(const struct run *r);		/* its clock, ms              */
 int run_records(const struct run *r);
 const struct journal_row *run_record(const struct run *r, int i);
-bool run_live(const struct run *r);		/* past its recorded results  */
-struct sandbox *run_sandbox(struct run *r);
 
 #endif

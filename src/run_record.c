@@ -167,13 +167,3 @@ const struct journal_row *run_record(const struct run *r, int i)
 {
 	return &r->record[i];
 }
-
-bool run_live(const struct run *r)
-{
-	return r->live;
-}
-
-struct sandbox *run_sandbox(struct run *r)
-{
-	return r->sb;
-}
