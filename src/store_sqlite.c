@@ -110,19 +110,24 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-#define STORE_VERSION 1
+#define STORE_VERSION 2
 
-/* Not our format: a later one of ours, or somebody else's database. */
+/* Not our format: another one of ours, or somebody else's database. */
 static int wrong_version(int64_t version, const char *path, struct err *e)
 {
 	if (version > STORE_VERSION)
 		return err_set(e, ERR_NEWER, "the store %s was written by a newer "
 			       "Keel (its format is %lld, this Keel knows %d)",
 			       path, (long long)version, STORE_VERSION);
+	if (version > 0)
+		return err_set(e, ERR_STATE, "the store %s was written by an "
+			       "older Keel; any command that works on it, such "
+			       "as keel serve, brings it up to date", path);
 	return err_set(e, ERR_DAMAGED, "%s is a database, but no store of Keel",
 		       path);
 }
 
+/* Make the tables, or bring those of an older format up to date: all or nothing. */
 static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 {
 	int64_t version = one_number(db, "PRAGMA user_version");
@@ -132,11 +137,17 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 
 	if (version == STORE_VERSION)
 		return 0;
-	if (version != 0 || one_number(db, "SELECT count(*) FROM sqlite_schema"))
+	if (version > STORE_VERSION || (version == 0 &&
+	    one_number(db, "SELECT count(*) FROM sqlite_schema")))
 		return wrong_version(version, path, e);
 	rc = run_sql(db, "BEGIN IMMEDIATE", "making the store", e);
-	for (i = 0; i < PARTS && rc == 0; i++)
-		rc = run_sql(db, parts[i]->schema, "making the store", e);
+	for (i = 0; i < PARTS && rc == 0; i++) {
+		const char *text = version == 0 ? parts[i]->schema
+						: parts[i]->upgrade;
+
+		if (text != NULL)
+			rc = run_sql(db, text, "making the store", e);
+	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
 		rc = run_sql(db, sql, "making the store", e);

@@ -21,10 +21,12 @@ struct sqlite_verb {
 };
 
 /* A part of the schema: statements that make its tables (run once, inside the
- * transaction that makes the store), and its verbs, ended by a NULL name. */
+ * transaction that makes the store), its verbs, ended by a NULL name, and what
+ * brings the tables of the format before (1) to this one, or NULL. */
 struct sqlite_part {
 	const char *schema;
 	const struct sqlite_verb *verbs;
+	const char *upgrade;
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,

@@ -113,7 +113,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_memory = { schema, verbs };
+const struct sqlite_part sqlite_memory = { schema, verbs, NULL };
 
 /* ---- statements --------------------------------------------------------- */
 

@@ -210,4 +210,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_runs = { schema, verbs };
+const struct sqlite_part sqlite_runs = { schema, verbs, NULL };
