@@ -5,7 +5,8 @@
  *                                    idle, diverged, log, store_failed
  *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
- *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
+ *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
+ *   run:cancel(tx, why, now) :cancelled() :undos() :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now()
  *   journal(store, run_id, tail) -> list of records                          */
@@ -468,12 +469,14 @@ static int l_source(lua_State *L)
 	return 1;
 }
 
-/* load(tail) -> value of the start record | nil, message, code */
+/* load(tail) -> value of the start record, and of the last switch of sources
+ * | nil, message, code */
 static int l_load(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
 	const struct journal_row *first;
 	struct err e;
+	int i;
 
 	if (run_load(r, luaL_checkinteger(L, 2), &e) != 0)
 		return bind_fail(L, &e);
@@ -484,7 +487,12 @@ static int l_load(lua_State *L)
 			(long long)run_id(r));
 		return bind_fail(L, &e);
 	}
-	return 1;
+	for (i = run_records(r) - 1; i > 0; i--)
+		if (run_is_switch(run_record(r, i)))
+			break;
+	push_value(L, i > 0 ? run_record(r, i)->data : NULL,
+		   i > 0 ? run_record(r, i)->len : 0);
+	return 2;
 }
 
 void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
@@ -522,7 +530,7 @@ static int l_start(lua_State *L)
 	return 1;
 }
 
-/* append(tx, kind, value, now, seq, effect, cost) -> lsn */
+/* append(tx, kind, value, now, seq, effect, cost, note) -> lsn */
 static int l_append(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
@@ -537,7 +545,8 @@ static int l_append(lua_State *L)
 	struct err e;
 
 	if (bind_encode(L, 4, b, &e) != 0 ||
-	    run_append(r, t, (enum journal_kind)kind, (int32_t)seq, 0,
+	    run_append(r, t, (enum journal_kind)kind,
+		       luaL_optstring(L, 9, NULL), (int32_t)seq,
 		       (enum effect_class)effect, cost, now, b->data, b->len,
 		       &lsn, &e) != 0)
 		return bind_fail(L, &e);
@@ -571,6 +580,62 @@ static int l_finish(lua_State *L)
 	}
 	lua_pushboolean(L, 1);
 	return 1;
+}
+
+/* cancel(tx, why, now) -> true | nil, message, code. The transaction is handed over. */
+static int l_cancel(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	lua_Integer now = luaL_checkinteger(L, 4);
+	struct buf *b;
+	struct txn *t;
+	struct err e;
+
+	bind_check_txn(L, 2);
+	b = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 3, b, &e) != 0)
+		return bind_fail(L, &e);
+	t = bind_take_txn(L, 2);
+	if (run_cancel(r, t, now, b->data, b->len, &e) != 0) {
+		txn_free(t);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int l_cancelled(lua_State *L)
+{
+	lua_pushboolean(L, run_cancelled(check_run(L, 1)));
+	return 1;
+}
+
+static int l_undos(lua_State *L)
+{
+	lua_pushinteger(L, run_undos(check_run(L, 1)));
+	return 1;
+}
+
+static int l_hold(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	struct held_run *held = lua_touserdata(L, 1);
+
+	run_hold(r, lua_toboolean(L, 2));
+	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
+	return 0;
+}
+
+/* left() -> label, seq of a recorded command that the script has not made */
+static int l_left(lua_State *L)
+{
+	const struct journal_row *row = run_left(check_run(L, 1));
+
+	if (row == NULL)
+		return 0;
+	lua_pushstring(L, row->name);
+	lua_pushinteger(L, row->seq);
+	return 2;
 }
 
 static int l_id(lua_State *L)
@@ -620,6 +685,8 @@ int bind_open_run(lua_State *L)
 		{ "source", l_source }, { "load", l_load },
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
+		{ "cancel", l_cancel }, { "cancelled", l_cancelled },
+		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now },
 		{ "__gc", l_release }, { NULL, NULL }
