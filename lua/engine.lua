@@ -469,6 +469,7 @@ function engine:end_run(run, failed, value)
   end
   failed, value = bundle.outcome(run.setup, failed, value)
   local now, tx, handle = self.clock(), self.store:tx(), run.handle
+  run.last = handle:tail()
   local kept, message = handle:append(tx, "end", { failed = failed, value = value }, now)
   if not kept then
     failed, value = true, { code = "result", message = message }
@@ -486,6 +487,7 @@ function engine:close_run(run, tx, row)
   row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
   tx:add("run.end", row)
   if row.error_codec then self:cancel_children(run) end
+  if run.recovered then self:ask_about_lost(run, tx) end
   local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
   self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
@@ -534,6 +536,7 @@ function engine:sweep(run, tx)
   for seq in pairs(run.pending) do waits[#waits + 1] = seq end
   for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
   tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
+  self:ask_about_lost(run, tx)
 end
 
 function hooks_of(self)
