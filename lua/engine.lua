@@ -54,7 +54,7 @@ function run_methods:mark_running(e, tx)
 end
 
 local function new_run(fields)
-  fields.pending, fields.parked, fields.began = {}, 0, clock.mono_us()
+  fields.pending, fields.parked, fields.flying, fields.began = {}, 0, 0, clock.mono_us()
   return setmetatable(fields, run_methods)
 end
 
@@ -463,6 +463,10 @@ end
 local caps = { instructions = true, memory = true, wall = true }
 
 function engine:end_run(run, failed, value)
+  if run.flying > 0 then
+    run.end_with = { failed, value }
+    return
+  end
   if failed and caps[value.code] and run.handle:undos() > 0 then
     if run.handle:cancelled() ~= "done" then return self:undo_dead(run, value) end
     value.stuck_undo = { message = "undoing the steps reached a cap" }
@@ -509,7 +513,7 @@ end
 --- parked: its state goes to the store and its memory is freed.
 function engine:settle(run)
   local pending, state, waiting_for = what_waits(run)
-  if not run.idle or pending > run.parked then return end
+  if not run.idle or pending > run.parked or run.flying > 0 then return end
   if run.cancelling and run.handle:cancelled() == "asked" then
     if run.cancelling.hard then return end
     run.cancel_wanted = run.cancelling -- it waits inside of a step, for something slow
@@ -556,6 +560,7 @@ function hooks_of(self)
       local cmd = run and run.pending[seq]
       if not cmd then return end
       run.pending[seq] = nil
+      if cmd.acting and cmd.acted then cmd.flying, run.flying = true, run.flying + 1 end
       if cmd.parked then run.parked = run.parked - 1 end
       local tx = self.store:tx()
       tx:add("timer.drop", { run = run.id, seq = seq })

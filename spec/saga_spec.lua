@@ -208,10 +208,11 @@ describe("an effect", function()
     e:drain(function() return arrive_now ~= nil end)
     h.now = h.now + 1001
     e:fire()
-    e:drain(function() return e:describe(run.run).ended ~= nil end)
-    assert.equal("quick", e:describe(run.run).output)
+    e:drain(function() return e.active[run.id].end_with end)
+    assert.is_nil(e:describe(run.run).ended) -- not before it is known
     arrive_now()
     assert(e:drain())
+    assert.equal("quick", e:describe(run.run).output)
     assert.equal("effect.late", e:rows("audit.list", { limit = 1 })[1].what)
     no_replay_difference(e, run)
   end)
@@ -231,7 +232,7 @@ describe("an effect", function()
     e:drain(function() return begun end)
     h.now = h.now + 1001
     e:fire()
-    e:drain(function() return e:describe(run.run).waiting_for == "timer" end)
+    e:drain(function() return e.active[run.id].handle:steps() > 0 and e.active[run.id].idle end)
     e = h:reopen()
     assert(e:drain())
     local item = e:inbox()[1]

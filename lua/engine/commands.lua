@@ -120,9 +120,8 @@ local function plain_failure(err)
   return { code = err.code or "error", message = err.message or "failed", number = err.number, raise = err.raise }
 end
 
---- An effect whose command nobody waits for any more (ctx.any, a timeout) is over: what
---- became of it is noted, and asked where nobody knows.
-function commands:late(cmd, value, err)
+--- What became of an effect whose command nobody waits for any more, for the record.
+local function late(self, cmd, value, err)
   local tx = cmd.tx
   if not cmd.settles then
     cmd.tx = self.store:tx()
@@ -132,7 +131,20 @@ function commands:late(cmd, value, err)
   cmd:note("late", what)
   tx:add("audit.put", { now = self.clock(), who = cmd.run.agent, what = "effect.late", subject = cmd.run.run .. "/" .. cmd.seq,
     detail_codec = what })
-  self:task(function() self:commit(tx) end)
+  return self:commit(tx)
+end
+
+--- An effect that was given up while it was on its way (ctx.any, a timeout) has arrived, or
+--- not. Until then its run is neither put away nor over: a crash meanwhile must be noticed.
+local function landed(self, cmd, value, err)
+  local run = cmd.run
+  self:task(function()
+    if cmd.acted and not late(self, cmd, value, err) then return end
+    run.flying = run.flying - 1
+    if run.flying > 0 or self.active[run.id] ~= run then return end
+    if run.end_with then return self:end_run(run, table.unpack(run.end_with, 1, 2)) end
+    self:settle(run)
+  end)
 end
 
 --- The result of a command: recorded with what the handler put into cmd.tx. When
@@ -142,7 +154,7 @@ function commands:finish(cmd, value, err)
   local run = cmd.run
   if self.failed then return end
   if not cmd:wanted() then
-    if cmd.acted then return self:late(cmd, value, err) end
+    if cmd.flying then return landed(self, cmd, value, err) end
     if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
     return
   end
