@@ -172,8 +172,8 @@ static const struct sqlite_verb verbs[] = {
 	{ "event.deliveries", "SELECT d.id, d.agent, d.key, d.queue, d.state,"
 	  " d.due, r.run, d.seq, d.reason, d.error AS \"error#codec\","
 	  " d.duplicates, d.created, d.updated, d.started, c.state AS"
-	  " carrier_state, r.state AS run_state, d.queue AS queue FROM"
-	  " deliveries d LEFT JOIN deliveries c ON c.id = d.carrier"
+	  " carrier_state, r.state AS run_state FROM deliveries d"
+	  " LEFT JOIN deliveries c ON c.id = d.carrier"
 	  " LEFT JOIN runs r ON r.id = d.run WHERE d.event = :number"
 	  " ORDER BY d.id", false },
 

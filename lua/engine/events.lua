@@ -16,11 +16,12 @@ function events:event_id()
 end
 
 --- Publish an event: durable when it returns. Options: key (unique for ever for its type),
---- trust ("owner"), seal (the signature it came with: unique for ever too).
+--- trust ("owner"), seal (the signature it came with: unique for ever too), id (from
+--- engine:event_id, when it has to be known before).
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
-  local tx, id = self.store:tx(), self:event_id()
+  local tx, id = self.store:tx(), options.id or self:event_id()
   tx:add("event.put", { event = id, type = kind, key = options.key, seal = options.seal, payload_codec = payload,
     now = self.clock(), trust = options.trust or "owner" })
   local ok, message, code = self:commit(tx)
