@@ -27,6 +27,9 @@
 " round INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
 "CREATE TABLE subscriptions(agent TEXT PRIMARY KEY, hash TEXT NOT NULL," \
 " triggers TEXT NOT NULL) WITHOUT ROWID;" \
+"CREATE TABLE seals(seal TEXT PRIMARY KEY, event INTEGER NOT NULL," \
+" time INTEGER NOT NULL) WITHOUT ROWID;" \
+"CREATE INDEX seals_time ON seals(time);" \
 "CREATE TABLE heard(run INTEGER NOT NULL, event INTEGER NOT NULL," \
 " PRIMARY KEY(run, event)) WITHOUT ROWID;" \
 \
@@ -83,7 +86,6 @@
 
 #define EVENT_INDEXES \
 "CREATE UNIQUE INDEX events_event ON events(event) WHERE event IS NOT NULL;" \
-"CREATE UNIQUE INDEX events_seal ON events(seal) WHERE seal IS NOT NULL;" \
 "CREATE INDEX events_type ON events(type, time, id);" \
 "CREATE INDEX waits_heard ON waits(event) WHERE event IS NOT NULL;"
 
@@ -94,7 +96,7 @@ static const char schema[] =
 "CREATE INDEX waits_type ON waits(type);"
 "CREATE TABLE events(id INTEGER PRIMARY KEY, event TEXT, type TEXT NOT NULL,"
 " key TEXT, payload BLOB, time INTEGER NOT NULL, trust TEXT NOT NULL, state"
-" TEXT NOT NULL, run INTEGER, agent TEXT, seal TEXT, duplicates INTEGER NOT"
+" TEXT NOT NULL, run INTEGER, agent TEXT, duplicates INTEGER NOT"
 " NULL DEFAULT 0, duplicate_at INTEGER);"
 "CREATE UNIQUE INDEX events_key ON events(type, key) WHERE key IS NOT NULL;"
 "CREATE INDEX events_new ON events(id) WHERE state = 'new';"
@@ -107,7 +109,6 @@ static const char upgrade[] =
 "ALTER TABLE waits ADD COLUMN event INTEGER;"
 "ALTER TABLE events ADD COLUMN event TEXT;"
 "ALTER TABLE events ADD COLUMN agent TEXT;"
-"ALTER TABLE events ADD COLUMN seal TEXT;"
 "ALTER TABLE events ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;"
 "ALTER TABLE events ADD COLUMN duplicate_at INTEGER;"
 "INSERT INTO meta(key, value) SELECT 'heard_from', coalesce(max(id), 0)"
@@ -127,24 +128,31 @@ EVENT_INDEXES DELIVERY_TABLES;
 	" deliveries.id)"
 
 static const struct sqlite_verb verbs[] = {
-	/* Events. Type and key are unique for ever; so is the seal, which is the
-	 * signature that an event came with. What comes again is counted. */
+	/* Events. Type and key are unique for ever; what comes again is counted.
+	 * A seal is the signature of a request: within its time it brings one
+	 * event, whatever else is said with it. */
 	{ "event.put", "INSERT INTO events(event, type, key, payload, time,"
-	  " trust, state, agent, seal) VALUES(:event_opt, :type, :key_opt,"
-	  " :payload_codec, :now, :trust, 'new', :agent_opt, :seal_opt)"
+	  " trust, state, agent) SELECT :event_opt, :type, :key_opt,"
+	  " :payload_codec, :now, :trust, 'new', :agent_opt WHERE :seal_opt IS"
+	  " NULL OR NOT EXISTS (SELECT 1 FROM seals WHERE seal = :seal_opt)"
 	  " ON CONFLICT(type, key) WHERE key IS NOT NULL DO UPDATE SET"
-	  " duplicates = duplicates + 1, duplicate_at = :now"
-	  " ON CONFLICT(seal) WHERE seal IS NOT NULL DO UPDATE SET"
 	  " duplicates = duplicates + 1, duplicate_at = :now", false },
+	{ "event.sealed_again", "UPDATE events SET duplicates = duplicates + 1,"
+	  " duplicate_at = :now WHERE id = (SELECT s.event FROM seals s WHERE"
+	  " s.seal = :seal)", false },
+	{ "seal.put", "INSERT INTO seals(seal, event, time) SELECT :seal, e.id,"
+	  " :now FROM events e WHERE e.event = :event OR (e.type = :type AND"
+	  " e.key = :key_opt) LIMIT 1 ON CONFLICT DO NOTHING", false },
+	{ "seal.forget", "DELETE FROM seals WHERE time < :before", false },
 	{ "event.new", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
 	  " e.state = 'new' ORDER BY e.id LIMIT 100", false },
 	{ "event.by_key", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
 	  " e.type = :type AND e.key = :key", false },
-	{ "event.by_seal", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
-	  " e.seal = :seal", false },
+	{ "event.by_seal", "SELECT " EVENT_COLUMNS " FROM seals s JOIN events e"
+	  " ON e.id = s.event WHERE s.seal = :seal", false },
 	{ "event.by_id", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
-	  " e.event = :id OR (e.event IS NULL AND e.id = CASE WHEN :id GLOB"
-	  " 'evt_[0-9]*' THEN CAST(substr(:id, 5) AS INTEGER) END)", false },
+	  " e.event = :id OR (e.id = CAST(substr(:id, 5) AS INTEGER) AND"
+	  " e.event IS NULL AND :id = 'evt_' || e.id)", false },
 	{ "event.prefix", "SELECT e.event AS id FROM events e WHERE e.event >="
 	  " :prefix AND e.event < :prefix || 'zzzz' ORDER BY e.event LIMIT 5",
 	  false },

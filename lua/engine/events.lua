@@ -15,21 +15,26 @@ function events:event_id()
   return digest.make_id("evt", self.clock(), clock.random())
 end
 
+--- How long a seal is remembered: longer than the request that it is of can be used.
+local seal_ms = 3600000
+
 --- Publish an event: durable when it returns. Options: key (unique for ever for its type),
---- trust ("owner"), seal (the signature it came with: unique for ever too), id (from
+--- trust ("owner"), seal (the signature it came with, which brings one event), id (from
 --- engine:event_id, when it has to be known before).
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
-  local tx, id = self.store:tx(), options.id or self:event_id()
-  tx:add("event.put", { event = id, type = kind, key = options.key, seal = options.seal, payload_codec = payload,
-    now = self.clock(), trust = options.trust or "owner" })
+  local tx, now = self.store:tx(), self.clock()
+  local event = { event = options.id or self:event_id(), type = kind, key = options.key, seal = options.seal,
+    payload_codec = payload, now = now, trust = options.trust or "owner" }
+  if event.seal then tx:add("event.sealed_again", event) end
+  tx:add("event.put", event)
+  if event.seal then tx:add("seal.put", event):add("seal.forget", { before = now - seal_ms }) end
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
-  local row = self:rows("event.by_id", { id = id })[1]
+  local row = self:rows("event.by_id", { id = event.event })[1]
   local new = row ~= nil
-  row = row or options.key and self:rows("event.by_key", { type = kind, key = options.key })[1]
-    or self:rows("event.by_seal", { seal = options.seal })[1]
+  row = row or event.seal and self:rows("event.by_seal", event)[1] or self:rows("event.by_key", event)[1]
   if new then self:pump() end
   return { new = new, id = row.id, number = row.number }
 end
@@ -67,6 +72,7 @@ end
 --- state (an event's new, done; or queued, started, dead, dropped of a delivery), agent,
 --- since (ms), limit (50).
 function events:event_list(filter)
+  filter = filter or {}
   local of_event = filter.state == "new" or filter.state == "done"
   local rows = self:rows(filter.state == "dead" and "event.list_dead" or "event.list", { type = filter.type,
     prefix = filter.type and filter.type:match("^(.*)%*$"), agent = filter.agent, since = filter.since,
