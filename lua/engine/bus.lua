@@ -55,19 +55,21 @@ function bus:subscriptions()
   return self.noted
 end
 
---- Note the triggers of agents that are new or changed.
-local function note_subscriptions(self, ops)
+--- Note the triggers of agents that are new or changed: an event that comes while such an
+--- agent is broken must find out that it is for it.
+local function note_subscriptions(self)
   if self.noted_library == self.library then return end
-  local noted = self:subscriptions()
+  local noted, tx, any = self:subscriptions(), self.store:tx(), false
   for _, name in ipairs(json.sorted_keys(self.library.agents)) do
     local agent = self.library.agents[name]
     if not noted[name] or noted[name].hash ~= agent.hash then
       local triggers = json.array(table.move(agent.manifest.on, 1, #agent.manifest.on, 1, {}))
-      noted[name] = { agent = name, hash = agent.hash, triggers = triggers }
-      ops[#ops + 1] = { "subscription.put", { agent = name, hash = agent.hash, triggers_json = triggers } }
+      noted[name], any = { agent = name, hash = agent.hash, triggers = triggers }, true
+      tx:add("subscription.put", { agent = name, hash = agent.hash, triggers_json = triggers })
     end
   end
   self.noted_library = self.library
+  if any then assert(self:commit(tx)) end
 end
 
 local function hears(on, event)
@@ -173,7 +175,6 @@ local function fan_out(self)
   end
   if #fresh == 0 then return 0 end
   local tx, ops = self.store:tx(), {}
-  note_subscriptions(self, ops)
   for _, event in ipairs(fresh) do
     waits[event.type] = waits[event.type] or self:rows("wait.of_type", { type = event.type })
     local more = planned(self, event, waits[event.type], now)
@@ -296,6 +297,7 @@ end
 --- One turn: what is new is fanned out, windows that are over are closed, and one
 --- delivery goes. Returns whether there was anything to do, and when to look again.
 local function turn(self)
+  note_subscriptions(self)
   local moved, now = fan_out(self) > 0, self.clock()
   local due = (self:rows("delivery.next_due", {})[1] or {}).due
   if due and due <= now then
