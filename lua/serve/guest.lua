@@ -67,12 +67,11 @@ function methods.emit(e, mine, kind, payload, options)
   return event, err
 end
 
---- The guest waits for what it has tried again, too.
+--- The guest waits for what it has tried again, too (for so many as a list may hold).
 function methods.retry(e, mine, options)
-  local count, err = e:retry(options)
-  local event = count and options.id and e:event(options.id)
-  if event then mine.events[event.id] = event.number end
-  return count, err
+  local tried = options.id and { e:event(options.id) } or e:rows("event.list_dead", { agent = options.agent, limit = 1000 })
+  for _, event in ipairs(tried) do mine.events[event.id] = event.number end
+  return e:retry(options)
 end
 
 function methods.decide(e, mine, ...)
