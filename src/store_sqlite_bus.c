@@ -225,6 +225,9 @@ static const struct sqlite_verb verbs[] = {
 	  " d.run, d.seq FROM queues q JOIN deliveries d ON d.id = (SELECT h.id"
 	  " FROM deliveries h WHERE h.queue = q.queue AND h.state = 'queued'"
 	  " ORDER BY h.priority DESC, h.round, h.id LIMIT 1)", false },
+	{ "delivery.of_queue", "SELECT id, agent, key, queue, priority, run, seq"
+	  " FROM deliveries WHERE queue = :queue AND state = 'queued' ORDER BY"
+	  " priority DESC, round, id LIMIT :limit", false },
 	{ "delivery.event", "SELECT " EVENT_COLUMNS " FROM deliveries d JOIN"
 	  " events e ON e.id = d.carries WHERE d.id = :id", false },
 	{ "delivery.start", "UPDATE deliveries SET state = 'started',"
@@ -242,6 +245,8 @@ static const struct sqlite_verb verbs[] = {
 	  " state = 'waiting'", false },
 	{ "delivery.any_blocked", "SELECT id FROM deliveries WHERE"
 	  " state = 'blocked' LIMIT 1", false },
+	{ "delivery.starts", "SELECT count(*) AS n FROM deliveries WHERE"
+	  " queue = :queue AND started > :since", false },
 	/* When the `skip + 1`th newest start of a queue after `since` was. */
 	{ "delivery.nth_start", "SELECT started FROM deliveries WHERE"
 	  " queue = :queue AND started > :since ORDER BY started DESC LIMIT 1"

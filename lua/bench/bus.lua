@@ -15,7 +15,7 @@ return agent {
   version = 1,
   about = "a run that does nothing",
   on = { event = "bench.go", order = "key" },
-  concurrency = 1,
+  concurrency = 64,
   run = function(ctx, input) return input.n end,
 }
 ]]

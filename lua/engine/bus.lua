@@ -245,7 +245,25 @@ local function held_by(self, head, now)
   if till then return "throttle", till end
 end
 
---- The next delivery that may go, or nil; and when to look again.
+--- Most that are started at once: a group commit holds them all.
+local most_at_once = 64
+
+--- How many of a head's queue may go together: as many as its lane has places and its
+--- throttle leaves, where the lane has no other queue that could come between.
+local function room_behind(self, head, heads, now)
+  local lane, places = lane_of(self, head.agent)
+  local free = places - (self.at_work[lane] or 0)
+  for _, other in ipairs(heads) do
+    if other ~= head and lane_of(self, other.agent) == lane then return 1 end
+  end
+  local rate = free > 1 and policy_of(self, head).throttle
+  if rate then
+    free = math.min(free, rate.count - self:rows("delivery.starts", { queue = head.queue, since = now - rate.per_ms })[1].n)
+  end
+  return math.max(1, math.min(free, most_at_once))
+end
+
+--- The deliveries that go next, of one queue; and when to look again.
 local function pick(self, now)
   local heads, alarm = self:rows("delivery.heads", {}), nil
   self.backlog = #heads > 0 or self:rows("delivery.any_blocked", {})[1] ~= nil
@@ -255,10 +273,13 @@ local function pick(self, now)
   end)
   for _, head in ipairs(heads) do
     local why, till = held_by(self, head, now)
-    if not why then return head end
+    if not why then
+      local room = room_behind(self, head, heads, now)
+      return room == 1 and { head } or self:rows("delivery.of_queue", { queue = head.queue, limit = room })
+    end
     if till then alarm = math.min(alarm or till, till) end
   end
-  return nil, alarm
+  return {}, alarm
 end
 
 local function change(self, verb, fields)
@@ -294,8 +315,27 @@ local function start(self, head)
   if run.old then change(self, "delivery.start", { id = head.id, run = run.id }) end
 end
 
---- One turn: what is new is fanned out, windows that are over are closed, and one
---- delivery goes. Returns whether there was anything to do, and when to look again.
+--- Start deliveries side by side, in their order; returns when all are durable.
+local function start_all(self, list)
+  if #list < 2 then return list[1] and start(self, list[1]) end
+  local left, failure = #list, nil
+  loop.await(function(wake)
+    local function over(why)
+      left, failure = left - 1, failure or why
+      if left == 0 then wake() end
+    end
+    for _, one in ipairs(list) do
+      loop.spawn(function()
+        start(self, one)
+        over()
+      end, over)
+    end
+  end)
+  if failure then error(failure, 0) end
+end
+
+--- One turn: what is new is fanned out, windows that are over are closed, and what may go
+--- of one queue goes. Returns whether there was anything to do, and when to look again.
 local function turn(self)
   note_subscriptions(self)
   local moved, now = fan_out(self) > 0, self.clock()
@@ -304,9 +344,9 @@ local function turn(self)
     change(self, "delivery.ripe", {})
     moved, due = true, nil
   end
-  local head, alarm = pick(self, now)
-  if head then start(self, head) end
-  return moved or head ~= nil, due and math.min(due, alarm or due) or alarm
+  local list, alarm = pick(self, now)
+  start_all(self, list)
+  return moved or #list > 0, due and math.min(due, alarm or due) or alarm
 end
 
 function bus:set_bus_timer(due)
