@@ -125,4 +125,41 @@ describe("POST /events/TYPE", function()
     local status = post("form.submitted", (" "):rep(1200000), signed("x"))
     assert.equal(413, status)
   end)
+
+  it("has one answer to a request of any form", function()
+    local webhook = require "serve.webhook"
+    local own = homes.make { agents = {}, config = [[return { http = { webhooks = { x = { secret = "k" } } } }]] }
+    local e = own:open()
+    finally(function() own:remove() end)
+    local seed = 11
+    local function dice(n)
+      seed = (seed * 1103515245 + 12345) & 0x7fffffff
+      return seed // 65536 % n + 1
+    end
+    local function text()
+      local bytes = {}
+      for i = 1, dice(40) - 1 do bytes[i] = string.char(dice(256) - 1) end
+      return table.concat(bytes)
+    end
+    local function one_of(...) return (select(dice(select("#", ...)), ...)) end
+    local at, seen = tostring(own.now // 1000), {}
+    for _ = 1, 3000 do
+      local body = one_of("{}", "[1,2]", "null", "1e999", "{", text(), '{"n":' .. dice(9) .. "}")
+      local stamp = one_of(at, at, at, "", "-1", "99999999999999999999", text())
+      local headers = { ["x-keel-timestamp"] = stamp, ["idempotency-key"] = one_of(nil, "k" .. dice(50), "", text()),
+        ["x-keel-signature"] = one_of("sha256=" .. webhook.sign("k", stamp, body), "sha256=" .. webhook.sign("k", stamp, body),
+          "sha256=", text()) }
+      local answers = 0
+      webhook.handle(e, { method = one_of("POST", "POST", "POST", "GET", text()), path = "/events/" .. one_of("x", "x", "x", "y", "", text()),
+        headers = headers, body = body }, function(status, _, said)
+        answers = answers + 1
+        seen[status] = (seen[status] or 0) + 1
+        local value = json.decode(said)
+        assert(status < 300 and value.id or value.error.number, said)
+      end, dice(20) == 1)
+      assert.equal(1, answers)
+    end
+    assert.is_nil(e.failed)
+    for _, status in ipairs { 200, 202, 400, 401, 403, 405 } do assert.is_true((seen[status] or 0) > 10, "few answers of " .. status) end
+  end)
 end)

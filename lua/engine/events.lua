@@ -20,10 +20,13 @@ local seal_ms = 3600000
 
 --- Publish an event: durable when it returns. Options: key (unique for ever for its type),
 --- trust ("owner"), seal (the signature it came with, which brings one event), id (from
---- engine:event_id, when it has to be known before).
+--- engine:event_id, when it has to be known before), quiet (one that is known is not even
+--- counted: who looks at the same thing again and again).
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
+  local known = options.quiet and options.key and self:rows("event.by_key", { type = kind, key = options.key })[1]
+  if known then return { new = false, id = known.id, number = known.number } end
   local tx, now = self.store:tx(), self.clock()
   local event = { event = options.id or self:event_id(), type = kind, key = options.key, seal = options.seal,
     payload_codec = payload, now = now, trust = options.trust or "owner" }

@@ -79,7 +79,7 @@ end
 --- What becomes of a request: { status, value } or { status, err }.
 local function take(e, request, has_token)
   if request.method ~= "POST" then
-    return refused(405, "K1004", { name = request.method, detail = "this path knows POST" })
+    return refused(405, "K1004", { name = "the method", detail = "this path knows POST" })
   end
   local kind, bad = type_of(request)
   if bad then return bad end
