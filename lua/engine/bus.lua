@@ -230,14 +230,10 @@ local function throttled_until(self, head, now)
   return row and row.started + rate.per_ms
 end
 
-local function is_paused(self, name)
-  return self.paused ~= nil and self:paused(name)
-end
-
 --- Why a delivery at the head of its queue may not go now; nil when it may. A second
 --- result is the time at which it may.
 local function held_by(self, head, now)
-  if is_paused(self, head.agent) then return "paused" end
+  if self:paused(head.agent) then return "paused" end
   if head.seq and self.active[head.run] then return nil end -- it has its place already
   local lane, places = lane_of(self, head.agent)
   if (self.at_work[lane] or 0) >= places then return "place" end

@@ -109,7 +109,7 @@ end
 
 --- Have what is dead tried again: of one event (options.id), of one agent (options.agent),
 --- or all. Returns how many are queued now, or nil, err.
-function events:retry(options)
+function events:retry_dead(options)
   local number
   if options.id then
     local event, err = self:event(options.id)
@@ -139,7 +139,7 @@ end
 
 --- Give up what has not started of an event, for all agents or one. Returns the event, or
 --- nil, err when nothing of it waits any more.
-function events:drop(id, agent)
+function events:drop_event(id, agent)
   local event, err = self:event(id)
   if not event then return nil, err end
   return self:exclusive(function()
@@ -157,28 +157,6 @@ end
 --- list of { file, err } for what could not be read.
 function events:scan_inbox()
   return require("inbox").scan(self)
-end
-
---- Decide an open approval: { state = "approved"|"edited"|"rejected", value, by, note }.
--- Durable when it returns; the run goes on in the next drain. Returns the item, or nil, err.
-function events:decide(id, decision)
-  local item, err = self:approval(id)
-  if not item then return nil, err end
-  if item.state ~= "open" then
-    return nil, errors.new("K1014", { name = item.id, detail = item.state })
-  end
-  local tx, now = self.store:tx(), self.clock()
-  tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value,
-    by = decision.by or self.settings.owner or "owner", now = now, note = decision.note, digest = item.digest })
-  tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
-    what = "approval." .. decision.state, subject = item.subject,
-    detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  local ok, message, code = self:commit(tx)
-  if not ok then
-    return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
-  end
-  self:wake(item.run_id)
-  return self:approval(item.id)
 end
 
 return events

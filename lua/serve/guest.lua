@@ -68,16 +68,34 @@ function methods.emit(e, mine, kind, payload, options)
 end
 
 --- The guest waits for what it has tried again, too (for so many as a list may hold).
-function methods.retry(e, mine, options)
+function methods.retry_dead(e, mine, options)
   local tried = options.id and { e:event(options.id) } or e:rows("event.list_dead", { agent = options.agent, limit = 1000 })
   for _, event in ipairs(tried) do mine.events[event.id] = event.number end
-  return e:retry(options)
+  return e:retry_dead(options)
 end
 
 function methods.decide(e, mine, ...)
   local item, err = e:decide(...)
   if item then mine.runs[item.run_id] = true end
   return item, err
+end
+
+function methods.reconcile(e, mine, ...)
+  local item, err = e:reconcile(...)
+  if item then mine.runs[item.run_id] = true end
+  return item, err
+end
+
+function methods.cancel(e, mine, ...)
+  local run, err = e:cancel(...)
+  if run then mine.runs[run.id] = true end
+  return run, err
+end
+
+function methods.fork(e, mine, ...)
+  local run, err = e:fork(...)
+  if run then mine.runs[run.id] = true end
+  return run, err
 end
 
 function methods.drain(e, mine, done)
