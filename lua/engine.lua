@@ -524,10 +524,11 @@ function engine:settle(run)
   run.stored_state = state
   tx:add("run.state", { id = run.id, state = state, waiting_for = waiting_for, tail = run.handle:tail(),
     steps = run.handle:steps(), cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock() })
-  if run.recovered and not run.held then self:sweep(run, tx) end
+  local freed = run.recovered and not run.held and self:sweep(run, tx)
   self:forget(run)
   self:task(function()
-    self:leave(run.id, tx, run.resting)
+    local ok = self:leave(run.id, tx, run.resting)
+    if ok and freed then self:wake(run.id) end
     self:over(run.id)
   end)
 end
@@ -539,6 +540,7 @@ function engine:sweep(run, tx)
   for seq in pairs(run.pending) do waits[#waits + 1] = seq end
   for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
   tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
+  return #self:rows("wait.given_others", { run = run.id, seqs_json = waits }) > 0
 end
 
 function hooks_of(self)
@@ -563,8 +565,11 @@ function hooks_of(self)
       tx:add("timer.drop", { run = run.id, seq = seq })
       tx:add("wait.drop", { run = run.id, seq = seq })
       tx:add("approval.close", { run = run.id, seq = seq, now = self.clock() })
+      local freed = cmd.kind == "wait" and (self:rows("wait.get", { run = run.id, seq = seq })[1] or {}).event
       self:task(function()
-        if self:commit(tx) and cmd.kind == "call" then self:cancel_child(cmd) end
+        if not self:commit(tx) then return end
+        if cmd.kind == "call" then self:cancel_child(cmd) end
+        if freed then self:wake(run.id) end -- another wait of it may have that event
       end)
     end,
     ended = function(handle, failed, value)

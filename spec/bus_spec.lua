@@ -459,6 +459,36 @@ describe("the event bus", function()
       assert.same({ "timeout", "timeout", 5, "timeout" }, e:list({ agent = "a" })[1].output)
     end)
 
+    it("an event that a wait had which was given up before it could tell", function()
+      local e = with { a = agent [[
+        ctx.any{ function() ctx.wait{ event = "x" } end, function() ctx.wait{ event = "stop" } end }
+        return ctx.wait{ event = "x", within = "1h" }.payload.n ]] }
+      local run = h:run("a")
+      h.now = h.now + 1000
+      -- the engine dies when the second wait won and the first had its event, but no result
+      local id, tx = e:run_row(run.run).id, e.store:tx()
+      tx:add("event.put", { event = "evt_stop", type = "stop", payload_codec = {}, now = h.now, trust = "owner" })
+      tx:add("event.put", { event = "evt_x", type = "x", payload_codec = { n = 7 }, now = h.now, trust = "owner" })
+      assert(e:commit(tx))
+      local stop, x = e:event("evt_stop").number, e:event("evt_x").number
+      local handle = assert(e.runner:run { id = id })
+      assert(handle:load(e:run_row(run.run).tail))
+      tx = e.store:tx()
+      for seq, event in ipairs { x, stop } do
+        tx:add("wait.give", { run = id, seq = seq, event = event })
+        tx:add("event.done", { id = event })
+      end
+      tx:add("wait.heard", { run = id, seq = 2 })
+      tx:add("wait.drop", { run = id, seq = 2 })
+      assert(handle:append(tx, "result", { type = "stop" }, h.now, 2))
+      tx:add("run.state", { id = id, state = "running", tail = handle:tail(), steps = 1, cost = 0, active_ms = 0, now = h.now })
+      handle:release()
+      assert(e.store:commit(tx))
+      e = h:reopen()
+      drain(e)
+      assert.equal(7, e:describe(run.run).output)
+    end)
+
     it("an event once, in whichever turn the engine dies", function()
       with { a = agent [[
         local first = ctx.wait{ event = "x" }

@@ -268,8 +268,9 @@ static const struct sqlite_verb verbs[] = {
 	  " AND state IN ('waiting', 'blocked', 'queued', 'dead') AND"
 	  " (:agent_opt IS NULL OR agent = :agent_opt)", true },
 
-	/* Waits. `event` is what a wait was given; `heard` is what a run was
-	 * given by any, so that no later wait is given it again. */
+	/* Waits. `event` is what a wait was given; `heard` is what the run had of
+	 * any as a result, so that no later wait is given it again. What a wait
+	 * that is given up was given is free again. */
 	{ "wait.put", "INSERT INTO waits(run, seq, type, match, since)"
 	  " VALUES(:run, :seq, :type, :match_json_opt, :since_opt)"
 	  " ON CONFLICT DO NOTHING", false },
@@ -280,12 +281,16 @@ static const struct sqlite_verb verbs[] = {
 	{ "wait.give", "UPDATE waits SET event = :event WHERE run = :run AND"
 	  " seq = :seq AND event IS NULL AND NOT EXISTS (SELECT 1 FROM heard"
 	  " h WHERE h.run = :run AND h.event = :event)", false },
-	{ "wait.heard", "INSERT OR IGNORE INTO heard(run, event) SELECT DISTINCT"
-	  " run, event FROM waits WHERE run = :run AND event = :event", false },
+	{ "wait.heard", "INSERT OR IGNORE INTO heard(run, event) SELECT run,"
+	  " event FROM waits WHERE run = :run AND seq = :seq AND event IS NOT"
+	  " NULL", false },
 	{ "wait.drop", "DELETE FROM waits WHERE run = :run AND seq = :seq",
 	  false },
 	{ "wait.drop_others", "DELETE FROM waits WHERE run = :run AND seq NOT"
 	  " IN (SELECT value FROM json_each(:seqs_json))", false },
+	{ "wait.given_others", "SELECT seq FROM waits WHERE run = :run AND event"
+	  " IS NOT NULL AND seq NOT IN (SELECT value FROM"
+	  " json_each(:seqs_json))", false },
 	{ "wait.drop_run", "DELETE FROM waits WHERE run = :run", false },
 	{ "wait.of_type", "SELECT w.run, w.seq, w.match AS \"match#json\","
 	  " (SELECT r.agent FROM runs r WHERE r.id = w.run) AS agent FROM waits"
@@ -298,13 +303,16 @@ static const struct sqlite_verb verbs[] = {
 	  " w.run || '/' || w.seq AND d.state = 'queued') ORDER BY w.run",
 	  false },
 	/* Events of a type since a time that a run may still be given: none
-	 * that it was given, that started it, or that is another's alone. */
+	 * that it had, that one of its waits has, that started it, or that is
+	 * another agent's alone. */
 	{ "event.kept", "SELECT e.id AS number, e.time, e.payload AS"
 	  " \"payload#codec\" FROM events e WHERE e.type = :type AND (e.time,"
 	  " e.id) > (:time, :after) AND e.agent IS NULL AND e.id > coalesce(("
 	  "SELECT value FROM meta WHERE key = 'heard_from'), 0)"
 	  " AND NOT EXISTS (SELECT 1 FROM heard h WHERE h.run = :run AND"
-	  " h.event = e.id) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE"
+	  " h.event = e.id) AND NOT EXISTS (SELECT 1 FROM waits w WHERE"
+	  " w.run = :run AND w.event = e.id) AND NOT EXISTS (SELECT 1 FROM"
+	  " deliveries d WHERE"
 	  " d.run = :run AND d.event = e.id AND d.seq IS NULL)"
 	  " ORDER BY e.time, e.id LIMIT 100", false },
 	{ NULL, NULL, false }

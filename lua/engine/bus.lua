@@ -141,18 +141,13 @@ local function give(event, wait, now, ops)
   ops[#ops + 1] = { "delivery.wake", fields }
 end
 
---- The changes that make an event delivered. Two waits of one run may get the same event;
---- one that comes later may not.
+--- The changes that make an event delivered.
 local function plan(self, event, waits, now)
-  local ops, runs = {}, {}
+  local ops = {}
   for _, to in ipairs(subscribers(self, event)) do put_delivery(self, event, to, now, ops) end
   for _, wait in ipairs(event.agent and {} or waits) do
-    if where.matches(wait.match, event.payload) then
-      give(event, wait, now, ops)
-      runs[#runs + 1] = wait.run
-    end
+    if where.matches(wait.match, event.payload) then give(event, wait, now, ops) end
   end
-  for _, run in ipairs(runs) do ops[#ops + 1] = { "wait.heard", { run = run, event = event.number } } end
   ops[#ops + 1] = { "event.done", { id = event.number } }
   return ops
 end

@@ -1,5 +1,5 @@
---- What reaches runs from outside: events as they are published, looked at, tried again
---- and given up (how they are delivered is bus.lua's); and the owner's decisions.
+--- Events as they are published, looked at, tried again and given up. How they are
+--- delivered is bus.lua's.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local clock = require "core.clock"

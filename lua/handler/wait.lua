@@ -57,14 +57,10 @@ end
 
 --- Give the wait an event that came before it.
 local function look_back(cmd, row)
-  if cmd.looked or not row.since then return end
-  cmd.looked = true
+  if not row.since then return end
   local event = find_kept(cmd.engine, row)
   if not event then return end
-  local tx, fields = cmd.engine.store:tx(), { run = row.run, seq = row.seq, event = event.number }
-  tx:add("wait.give", fields)
-  tx:add("wait.heard", fields)
-  cmd.engine:commit(tx)
+  cmd.engine:commit(cmd.engine.store:tx():add("wait.give", { run = row.run, seq = row.seq, event = event.number }))
 end
 
 local function given(cmd)
@@ -84,6 +80,7 @@ return function(cmd)
   local event = given(cmd)
   local due = (e:rows("timer.get", { run = run.id, seq = cmd.seq })[1] or {}).due
   if not event and not (due and due <= e.clock()) then return cmd:park("event") end
+  cmd.tx:add("wait.heard", { run = run.id, seq = cmd.seq })
   cmd.tx:add("wait.drop", { run = run.id, seq = cmd.seq })
   cmd.tx:add("timer.drop", { run = run.id, seq = cmd.seq })
   if event then return event end
