@@ -82,6 +82,35 @@ function where.problem(want, path)
   end
 end
 
+--- A field and its value as the text that finds conditions again; nil for what is no
+-- plain value. Numbers that are equal are one text.
+local function probe_of(key, value)
+  if math.type(value) == "float" then value = math.tointeger(value) or value end
+  local kind = type(value)
+  if value ~= value or (kind ~= "string" and kind ~= "number" and kind ~= "boolean") then return nil end
+  return ("%s=%s:%s"):format(key, kind:sub(1, 1), tostring(value))
+end
+
+--- One field that a payload must have to fit, as text; nil when the conditions name none
+-- by its value. What fits has this text among where.probes(payload).
+function where.probe(want)
+  if type(want) ~= "table" or compares(want) then return nil end
+  for _, key in ipairs(json.sorted_keys(want)) do
+    local probe = type(key) == "string" and probe_of(key, want[key])
+    if probe then return probe end
+  end
+end
+
+--- The texts of all fields of a payload.
+function where.probes(payload)
+  local list = json.array {}
+  if type(payload) ~= "table" then return list end
+  for key, value in next, payload do
+    list[#list + 1] = type(key) == "string" and probe_of(key, value) or nil
+  end
+  return list
+end
+
 --- The part of a payload that a field names: "thread", or "client.id" for one inside.
 -- A name that is there as it is written comes first.
 function where.field(payload, name)

@@ -69,6 +69,10 @@ describe("conditions on a payload", function()
       local want, got = any(4), any(4)
       local answer = where.matches(want, got)
       assert.equal("boolean", type(answer))
+      -- what finds conditions again misses none that fit
+      local probe, found = where.probe(want), false
+      for _, text in ipairs(where.probes(got)) do found = found or text == probe end
+      if answer and probe then assert.is_true(found, probe) end
       yes = yes + (answer and 1 or 0)
       where.problem(want)
       if want == want then where.matches(want, want) end

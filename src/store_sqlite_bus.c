@@ -87,13 +87,13 @@
 #define EVENT_INDEXES \
 "CREATE UNIQUE INDEX events_event ON events(event) WHERE event IS NOT NULL;" \
 "CREATE INDEX events_type ON events(type, time, id);" \
+"CREATE INDEX waits_type ON waits(type, probe);" \
 "CREATE INDEX waits_heard ON waits(event) WHERE event IS NOT NULL;"
 
 static const char schema[] =
 "CREATE TABLE waits(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
-" type TEXT NOT NULL, match TEXT, since INTEGER, event INTEGER,"
+" type TEXT NOT NULL, match TEXT, probe TEXT, since INTEGER, event INTEGER,"
 " PRIMARY KEY(run, seq)) WITHOUT ROWID;"
-"CREATE INDEX waits_type ON waits(type);"
 "CREATE TABLE events(id INTEGER PRIMARY KEY, event TEXT, type TEXT NOT NULL,"
 " key TEXT, payload BLOB, time INTEGER NOT NULL, trust TEXT NOT NULL, state"
 " TEXT NOT NULL, run INTEGER, agent TEXT, duplicates INTEGER NOT"
@@ -105,6 +105,8 @@ EVENT_INDEXES DELIVERY_TABLES;
 /* What a run of format 1 was given by a wait is known to its journal alone, so no
  * wait looks back beyond the upgrade. */
 static const char upgrade[] =
+"DROP INDEX waits_type;"
+"ALTER TABLE waits ADD COLUMN probe TEXT;"
 "ALTER TABLE waits ADD COLUMN since INTEGER;"
 "ALTER TABLE waits ADD COLUMN event INTEGER;"
 "ALTER TABLE events ADD COLUMN event TEXT;"
@@ -246,11 +248,13 @@ static const struct sqlite_verb verbs[] = {
 	{ "delivery.any_blocked", "SELECT id FROM deliveries WHERE"
 	  " state = 'blocked' LIMIT 1", false },
 	{ "delivery.starts", "SELECT count(*) AS n FROM deliveries WHERE"
-	  " queue = :queue AND started > :since", false },
-	/* When the `skip + 1`th newest start of a queue after `since` was. */
+	  " queue = :queue AND started > :since AND started <= :now", false },
+	/* When the `skip + 1`th newest start of a queue after `since` was. Of
+	 * a clock that was set back the starts that seem to come yet do not
+	 * count. */
 	{ "delivery.nth_start", "SELECT started FROM deliveries WHERE"
-	  " queue = :queue AND started > :since ORDER BY started DESC LIMIT 1"
-	  " OFFSET :skip", false },
+	  " queue = :queue AND started > :since AND started <= :now ORDER BY"
+	  " started DESC LIMIT 1 OFFSET :skip", false },
 
 	/* The owner's hand. */
 	{ "delivery.retry", "UPDATE deliveries SET reason = NULL, error = NULL,"
@@ -268,11 +272,15 @@ static const struct sqlite_verb verbs[] = {
 	  " AND state IN ('waiting', 'blocked', 'queued', 'dead') AND"
 	  " (:agent_opt IS NULL OR agent = :agent_opt)", true },
 
-	/* Waits. `event` is what a wait was given; `heard` is what the run had of
-	 * any as a result, so that no later wait is given it again. What a wait
-	 * that is given up was given is free again. */
-	{ "wait.put", "INSERT INTO waits(run, seq, type, match, since)"
-	  " VALUES(:run, :seq, :type, :match_json_opt, :since_opt)"
+	/* Waits. `probe` is one field that the payload must have, as text (see
+	 * lua/where.lua), so that an event meets only those it may fit, however
+	 * many wait for its type; NULL for any payload. `event` is what a wait
+	 * was given; `heard` is what the run had of any as a result, so that no
+	 * later wait is given it again. What a wait that is given up was given is
+	 * free again. */
+	{ "wait.put", "INSERT INTO waits(run, seq, type, match, probe,"
+	  " since) VALUES(:run, :seq, :type, :match_json_opt, :probe_opt,"
+	  " :since_opt)"
 	  " ON CONFLICT DO NOTHING", false },
 	{ "wait.get", "SELECT run, seq, type, match AS \"match#json\", since,"
 	  " event FROM waits WHERE run = :run AND seq = :seq", false },
@@ -292,9 +300,14 @@ static const struct sqlite_verb verbs[] = {
 	  " IS NOT NULL AND seq NOT IN (SELECT value FROM"
 	  " json_each(:seqs_json))", false },
 	{ "wait.drop_run", "DELETE FROM waits WHERE run = :run", false },
-	{ "wait.of_type", "SELECT w.run, w.seq, w.match AS \"match#json\","
-	  " (SELECT r.agent FROM runs r WHERE r.id = w.run) AS agent FROM waits"
-	  " w WHERE w.type = :type AND w.event IS NULL ORDER BY w.run, w.seq", false },
+	{ "wait.of_type", "SELECT run, seq, match AS \"match#json\" FROM waits"
+	  " WHERE type = :type AND event IS NULL ORDER BY run, seq", false },
+	{ "wait.fitting", "SELECT w.run, w.seq, w.match AS \"match#json\","
+	  " r.agent FROM (SELECT run, seq, match FROM waits WHERE type = :type"
+	  " AND probe IS NULL AND event IS NULL UNION ALL SELECT w.run, w.seq,"
+	  " w.match FROM json_each(:probes_json) p CROSS JOIN waits w ON"
+	  " w.type = :type AND w.probe = p.value WHERE w.event IS NULL) w"
+	  " JOIN runs r ON r.id = w.run ORDER BY w.run, w.seq", false },
 	/* Runs that were given an event and told of it, by a process that is no
 	 * more: those whose delivery is not queued any more. */
 	{ "wait.told", "SELECT DISTINCT w.run FROM waits w JOIN runs r ON"

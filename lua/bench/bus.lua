@@ -7,6 +7,7 @@ local core = require "core.bench"
 local engine = require "engine"
 local errors = require "errors"
 local file = require "file"
+local where = require "where"
 
 local bus = {}
 
@@ -44,6 +45,27 @@ local function look_us(e)
     e:rows("delivery.heads", {})
     e:rows("delivery.any_blocked", {})
     e:rows("delivery.next_due", {})
+  end
+  return (clock.mono_us() - began) / times
+end
+
+--- The mean time to find the one of `count` waits for a type that an event fits, in
+--- microseconds. The waits are of a run that is there.
+local function wait_us(e, count)
+  local run = e:rows("run.list", { limit = 1 })[1].id
+  for first = 1, count, 1000 do
+    local tx = e.store:tx()
+    for n = first, math.min(first + 999, count) do
+      local want = { order = "O-" .. n }
+      tx:add("wait.put", { run = run, seq = n, type = "bench.paid", match_json = want, probe = where.probe(want) })
+    end
+    assert(e:commit(tx))
+  end
+  local began, times = clock.mono_us(), 300
+  for n = 1, times do
+    local payload = { order = "O-" .. n * 7 % count + 1, amount = n }
+    local found = e:rows("wait.fitting", { type = "bench.paid", probes_json = where.probes(payload) })
+    assert(#found == 1 and where.matches(found[1].match, payload))
   end
   return (clock.mono_us() - began) / times
 end
@@ -96,6 +118,7 @@ function bus.measure(options)
   figures.look_us_all = look_us(e)
   figures.admit_us_all, figures.admitted = admit(e, 1000)
   figures.queued = events - #e:rows("run.open", {}) - figures.admitted - math.min(few // 2, 500)
+  figures.waits, figures.wait_us = 10000, wait_us(e, 10000)
   e:close()
   if err then return nil, err end
   return figures

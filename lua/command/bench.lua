@@ -39,7 +39,8 @@ return {
     .. " size as the engine's own were on average (raw_group); raw_full_steps_per_s the same with"
     .. " R rows a commit, the best that grouping can do. bus: E events fanned out to one agent that"
     .. " takes those of a key one at a time, and a thousand of them admitted; look_us is the look at"
-    .. " what may go, with a thousand queued (few) and with all.",
+    .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
+    .. " for a type that an event fits.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json" },
   run = function(args, context)
     local name = benches[args.what]

@@ -33,7 +33,7 @@ local function where_to(event)
     local more = one.reason and one.reason.number or one.waits_for or one.gathered and "gathered" or one.run_state
     parts[i] = ("%s %s%s"):format(one.agent, one.state, more and (" (%s)"):format(more) or "")
   end
-  return #parts > 0 and table.concat(parts, ", ") or event.state == "new" and "" or "nothing new"
+  return #parts > 0 and table.concat(parts, ", ") or event.state == "new" and "" or "no run"
 end
 
 local function list(args, context)

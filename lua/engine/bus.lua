@@ -142,18 +142,19 @@ local function give(event, wait, now, ops)
 end
 
 --- The changes that make an event delivered.
-local function plan(self, event, waits, now)
+local function plan(self, event, now)
   local ops = {}
   for _, to in ipairs(subscribers(self, event)) do put_delivery(self, event, to, now, ops) end
-  for _, wait in ipairs(event.agent and {} or waits) do
+  local waits = event.agent and {} or self:rows("wait.fitting", { type = event.type, probes_json = where.probes(event.payload) })
+  for _, wait in ipairs(waits) do
     if where.matches(wait.match, event.payload) then give(event, wait, now, ops) end
   end
   ops[#ops + 1] = { "event.done", { id = event.number } }
   return ops
 end
 
-local function planned(self, event, waits, now)
-  local ok, ops = xpcall(plan, debug.traceback, self, event, waits, now)
+local function planned(self, event, now)
+  local ok, ops = xpcall(plan, debug.traceback, self, event, now)
   if ok then return ops end
   if self.failed then error(self.failed, 0) end
   self.set_aside[event.number] = true
@@ -164,15 +165,14 @@ end
 --- Fan out what is new: whole events, some in one transaction. A fault of ours in one
 --- leaves that one new, for the next time that this home is opened. Returns how many.
 local function fan_out(self)
-  local fresh, waits, now = {}, {}, self.clock()
+  local fresh, now = {}, self.clock()
   for _, event in ipairs(self:rows("event.new", {})) do
     if not self.set_aside[event.number] then fresh[#fresh + 1] = event end
   end
   if #fresh == 0 then return 0 end
   local tx, ops = self.store:tx(), {}
   for _, event in ipairs(fresh) do
-    waits[event.type] = waits[event.type] or self:rows("wait.of_type", { type = event.type })
-    local more = planned(self, event, waits[event.type], now)
+    local more = planned(self, event, now)
     table.move(more, 1, #more, #ops + 1, ops)
   end
   for _, op in ipairs(ops) do tx:add(op[1], op[2]) end
@@ -221,7 +221,7 @@ end
 local function throttled_until(self, head, now)
   local rate = policy_of(self, head).throttle
   if not rate then return nil end
-  local row = self:rows("delivery.nth_start", { queue = head.queue, since = now - rate.per_ms, skip = rate.count - 1 })[1]
+  local row = self:rows("delivery.nth_start", { queue = head.queue, since = now - rate.per_ms, now = now, skip = rate.count - 1 })[1]
   return row and row.started + rate.per_ms
 end
 
@@ -249,7 +249,8 @@ local function room_behind(self, head, heads, now)
   end
   local rate = free > 1 and policy_of(self, head).throttle
   if rate then
-    free = math.min(free, rate.count - self:rows("delivery.starts", { queue = head.queue, since = now - rate.per_ms })[1].n)
+    free = math.min(free, rate.count - self:rows("delivery.starts", { queue = head.queue, since = now - rate.per_ms,
+      now = now })[1].n)
   end
   return math.max(1, math.min(free, most_at_once))
 end

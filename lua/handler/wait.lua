@@ -34,7 +34,8 @@ local function first_time(cmd)
   local since
   since, message = since_of(cmd)
   if since == false then return wrong(message) end
-  cmd.tx:add("wait.put", { run = run.id, seq = cmd.seq, type = args.event, match_json = args.where, since = since })
+  cmd.tx:add("wait.put", { run = run.id, seq = cmd.seq, type = args.event, match_json = args.where,
+    probe = where.probe(args.where), since = since })
   if within then cmd.tx:add("timer.put", { run = run.id, seq = cmd.seq, due = cmd.now + within }) end
   cmd:intent("pure")
   if within then e:set_timer() end
