@@ -63,7 +63,8 @@ local function note_subscriptions(self)
   for _, name in ipairs(json.sorted_keys(self.library.agents)) do
     local agent = self.library.agents[name]
     if not noted[name] or noted[name].hash ~= agent.hash then
-      local triggers = json.array(table.move(agent.manifest.on, 1, #agent.manifest.on, 1, {}))
+      local triggers = json.array {}
+      for _, on in ipairs(agent.manifest.on) do triggers[#triggers + 1] = on.event and on or nil end
       noted[name], any = { agent = name, hash = agent.hash, triggers = triggers }, true
       tx:add("subscription.put", { agent = name, hash = agent.hash, triggers_json = triggers })
     end
@@ -283,7 +284,7 @@ end
 
 --- What cannot start is kept with its reason, until the owner has it tried again.
 local function bury(self, head, event, err)
-  change(self, "delivery.dead", { id = head.id, reason = err.number, error_codec = { number = err.number,
+  change(self, "delivery.dead", { id = head.id, reason = err.number or "K9009", error_codec = { number = err.number,
     code = err.code, message = err.message, file = err.file, line = err.line } })
   self:refuse_event(event, head.agent, err)
 end
