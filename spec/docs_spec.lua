@@ -138,8 +138,8 @@ describe("the documents", function()
   end)
 
   for _, name in ipairs(documents()) do
-    if name ~= "docs/guide.md" and read(name):find "\n```sh\n" then
-      it("do what they show: " .. name, function() assert.truthy(play(name) > 0) end)
+    if name ~= "docs/guide.md" and read(name):find("\n```sh\n") then
+      it("have files and commands that do what they show: " .. name, function() play(name) end)
     end
   end
 
