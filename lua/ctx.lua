@@ -86,6 +86,10 @@ end
 
 local ctx = { config = setup.config, run = setup.run, agent = setup.agent }
 
+--- What a failure has undone by now: the failure, the entry that is being undone and the
+--- number of that command; nil while the script goes on.
+local ending
+
 -- What could be undone: steps that are done, in the order in which they were, and those
 -- that are under way, by the number of their command.
 local undos, under_way, ways = {}, {}, 0
@@ -139,6 +143,7 @@ end
 
 --- Run `run` once for ever: ctx.step{ name = "fetch", run = function() ... end }.
 -- `undo(result)` runs if the run fails later; newest first; `undo_retry` says how often.
+-- What an undo does in steps of its own is not undone again.
 -- `retry = { attempts, initial, factor, max, jitter, never, within }` (all may be left out)
 -- tries again what failed, `timeout = "30s"` gives an attempt up. Returns the result, or
 -- nil, err when `run` returned nil, err; an error raised in `run` is raised again.
@@ -147,7 +152,7 @@ function ctx.step(spec)
   check(type(spec.name) == "string", "ctx.step needs a name (text)")
   check(type(spec.run) == "function", "ctx.step needs run (a function)")
   check(spec.undo == nil or type(spec.undo) == "function", "undo of ctx.step is a function")
-  local body, entry = spec.run, { name = spec.name, undo = spec.undo, retry = spec.undo_retry }
+  local body, entry = spec.run, { name = spec.name, undo = not ending and spec.undo or nil, retry = spec.undo_retry }
   if spec.timeout ~= nil then body = limited(spec.timeout, body) end
   if spec.retry ~= nil then body = again(spec.name, spec.retry, entry, body) end
   local failed, value = worked("step", spec.name, spec.args, body, function(seq)
@@ -440,21 +445,48 @@ local function take_over()
   for i = 1, #seqs do
     local entry = under_way[seqs[i]]
     local failed, value = core.unread(entry.seq)
-    if failed == nil then entry.broken = true else entry.value = value end
+    if failed == nil then entry.broken = "the step was given up in the middle: look what became of it" else entry.value = value end
     leave(entry, not failed)
   end
 end
 
 local function undo(entry)
-  if entry.broken then return true, { message = "the step was given up in the middle: look what became of it" } end
+  if entry.broken then return true, { message = entry.broken } end
+  ending.entry = entry
   local at = {}
-  return worked("undo", entry.name, nil, again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
-    function(seq) at.seq = seq end)
+  local failed, value = worked("undo", entry.name, nil,
+    again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
+    function(seq) at.seq, ending.seq = seq, seq end)
+  ending.entry, ending.seq = nil, nil
+  return failed, value
+end
+
+--- The newest of what could be undone is dealt with.
+local function drop_newest()
+  undos[#undos] = nil
+  tell_undos()
+end
+
+--- The sandbox died while something was undone: what became of that nobody can tell, unless
+--- its result is there.
+local function take_up_undoing()
+  local failed, value
+  if ending.seq then failed, value = core.unread(ending.seq) end
+  if failed == false then
+    ending.failure.compensated = true
+    drop_newest()
+  end
+  local entry = undos[#undos]
+  if entry then
+    entry.broken = failed and value.message or "undoing it reached a cap: look what became of it"
+  end
 end
 
 --- A failure undoes what was done, newest first; each undo is a step of its own. One that
 --- fails is the owner's to answer: it happened (by hand), try again, or leave it.
 local function compensate(failure)
+  ending = ending or { failure = failure }
+  if core.undoing() then take_up_undoing() end
   while #undos > 0 do
     local entry = undos[#undos]
     local failed, value = undo(entry)
@@ -470,8 +502,7 @@ local function compensate(failure)
         failed, value = undo(entry)
       end
     end
-    undos[#undos] = nil
-    tell_undos()
+    drop_newest()
     if not failed then failure.compensated = true end
   end
   return failure
@@ -485,9 +516,9 @@ local manifest = captured("agent", "agent")
 
 --- The script was given up: what it did is undone.
 local function given_up(why)
+  if ending then error(compensate(ending.failure), 0) end
   take_over()
-  local failure = { code = why.code, message = why.message, by = why.by }
-  error(compensate(failure), 0)
+  error(compensate{ code = why.code, message = why.message, by = why.by }, 0)
 end
 
 return function()

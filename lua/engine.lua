@@ -42,6 +42,10 @@ end
 
 engine.drop_what_waits = drop_what_waits
 
+local function wake_all(list)
+  for _, wake in ipairs(list or {}) do wake() end
+end
+
 local run_methods = {}
 run_methods.__index = run_methods
 
@@ -188,7 +192,9 @@ end
 function engine:begin(run)
   self.active[run.id] = run
   self:entered(run)
-  if self:paused(run.agent, run.run) then self:hold(run) end
+  -- who gave up what was held wants it undone
+  local _, given_up = run.handle:cancelled()
+  if self:paused(run.agent, run.run, given_up) then self:hold(run) end
   local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
   if ok then return end
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
@@ -220,7 +226,7 @@ local function start_new(self, agent, input, options)
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
   if options.also then options.also(tx, run) end
   if setup.timeout then tx:add("timer.put", { run = run.id, seq = 0, due = now + setup.timeout }) end
-  ok, message, code = self:commit(tx)
+  ok, message, code, run.resting = self:commit_away(run.id, tx)
   if not ok then
     run.handle:release()
     return nil, errors.from(message, code)
@@ -285,11 +291,12 @@ function engine:restore(id, tail, resting)
   local row = self:rows("run.by_id", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
+    wake_all(resting)
     return nil
   end
   local run, message = load_run(self, row, tail or row.tail)
   if not run then
-    if not self.failed then self:quarantine(row, message) end
+    if not self.failed then self:quarantine(row, message, resting) end
     return nil
   end
   run.recovered, run.resting = tail ~= nil, resting
@@ -299,13 +306,13 @@ end
 
 --- A run whose journal cannot be played any more stops alone, and holds nothing that
 -- would wake it again and again.
-function engine:quarantine(row, message)
+function engine:quarantine(row, message, resting)
   if self.settling[row.id] then return end
   self:complain(("run %s cannot be brought back: %s"):format(row.run, message))
   local tx, now = self.store:tx(), self.clock()
   tx:add("run.end", { id = row.id, state = "quarantined", tail = row.tail, steps = row.steps, cost = row.cost,
     active_ms = row.active_ms, now = now, error_codec = { code = "quarantined", message = message } })
-  self:conclude(row.id, row.parent, drop_what_waits(tx, row, now))
+  self:conclude(row.id, row.parent, drop_what_waits(tx, row, now), resting)
 end
 
 --- Something that the run waits for may be there: look again.
@@ -412,10 +419,6 @@ end
 
 -- ---- ending ---------------------------------------------------------------------------------
 
-local function wake_all(list)
-  for _, wake in ipairs(list or {}) do wake() end
-end
-
 function engine:forget(run)
   self.active[run.id] = nil
   run.handle:release()
@@ -429,17 +432,26 @@ function engine:rest(id)
   loop.await(function(wake) table.insert(run.resting, wake) end)
 end
 
---- The run is forgotten; until `tx`, which keeps how it stands, is true, it can
--- neither be woken nor said to rest.
-function engine:leave(id, tx, resting)
+--- Make `tx` true, which says how a run stands that is not in memory (yet, or any more).
+-- Until then it can neither be woken nor said to rest. Returns true, nil, nil, those who
+-- wait for its rest, whether it was to be woken; or nil, message, code.
+function engine:commit_away(id, tx, resting)
   local place = { resting = resting }
   self.settling[id] = place
-  local ok = self:commit(tx)
+  local ok, message, code = self:commit(tx)
   self.settling[id] = nil
-  local run = ok and place.wake and self:wake(id) or nil
-  if not run then return ok, wake_all(place.resting) end
+  if ok then return true, nil, nil, place.resting, place.wake end
+  wake_all(place.resting)
+  return nil, message, code
+end
+
+--- The run is forgotten, and stands as `tx` says.
+function engine:leave(id, tx, resting)
+  local ok, _, _, waiting, woken = self:commit_away(id, tx, resting)
+  local run = woken and self:wake(id)
+  if not run then return ok, ok and wake_all(waiting) end
   run.resting = run.resting or {}
-  table.move(place.resting or {}, 1, #(place.resting or {}), #run.resting + 1, run.resting)
+  table.move(waiting or {}, 1, #(waiting or {}), #run.resting + 1, run.resting)
   return ok
 end
 
@@ -469,8 +481,10 @@ function engine:end_run(run, failed, value)
     run.end_with = { failed, value }
     return
   end
+  -- what is on its way is in the journal before that is read (ask_about_lost)
+  if run.recovered and not self:commit(self.store:tx()) then return end
   if failed and caps[value.code] and run.handle:undos() > 0 then
-    if run.handle:cancelled() ~= "done" then return self:undo_dead(run, value) end
+    if self:undo_dead(run, value) then return end
     value.stuck_undo = { message = "undoing the steps reached a cap" }
   end
   failed, value = bundle.outcome(run.setup, failed, value)
@@ -515,10 +529,10 @@ end
 --- parked: its state goes to the store and its memory is freed.
 function engine:settle(run)
   local pending, state, waiting_for = what_waits(run)
-  if not run.idle or pending > run.parked or run.flying > 0 then return end
-  if run.cancelling and run.handle:cancelled() == "asked" then
-    if run.cancelling.hard then return end
-    run.cancel_wanted = run.cancelling -- it waits inside of a step, for something slow
+  if not run.idle or run.ending or pending > run.parked or run.flying > 0 then return end
+  if run.handle:cancelled() == "asked" then -- it waits inside of a step, for something slow
+    if run.cancelling and run.cancelling.hard then return end
+    run.cancel_wanted = run.cancelling or { code = "cancelled" }
     return self:give_up(run)
   end
   if run.held then
@@ -584,7 +598,9 @@ function hooks_of(self)
       local playing = replay_of(handle)
       if playing then return playing.ended(failed, value) end
       local run = run_of(handle)
-      if run then self:task(function() self:end_run(run, failed, value) end) end
+      if not run then return end
+      run.ending = true
+      self:task(function() self:end_run(run, failed, value) end)
     end,
     idle = function(handle)
       local playing = replay_of(handle)

@@ -8,7 +8,8 @@
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
  *   run:copy(tx, record) -> lsn
- *   run:cancel(tx, why, now) :cancelled() :undos() :hold(yes) :left() -> label, seq
+ *   run:cancel(tx, why, now) :cancelled() -> nil|"asked"|"done", ms, heard
+ *      :undos() -> n, undoing :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now()
  *   journal(store, run_id, tail) -> list of records                          */
@@ -484,14 +485,21 @@ static int l_cancelled(lua_State *L)
 {
 	static const char *const names[] = { NULL, "asked", "done" };
 
-	lua_pushstring(L, names[run_cancelled(check_run(L, 1))]);
-	return 1;
+	const struct run *r = check_run(L, 1);
+
+	lua_pushstring(L, names[run_cancelled(r)]);
+	lua_pushinteger(L, run_cancelled_at(r));
+	lua_pushinteger(L, run_cancels_heard(r));
+	return 3;
 }
 
 static int l_undos(lua_State *L)
 {
-	lua_pushinteger(L, run_undos(check_run(L, 1)));
-	return 1;
+	const struct run *r = check_run(L, 1);
+
+	lua_pushinteger(L, run_undos(r));
+	lua_pushboolean(L, run_undoing(r));
+	return 2;
 }
 
 static int l_hold(lua_State *L)

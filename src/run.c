@@ -673,6 +673,7 @@ static bool deliver_recorded(struct run *r)
 		if (run_is_cancel(row)) {
 			r->cursor++;
 			run_note_cancel(r, row->data, row->len, row->t_ms);
+			run_note_death(r);
 			return true;
 		}
 		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {

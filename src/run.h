@@ -143,14 +143,20 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
  * place in the journal says when: at the first rest after it at which no step's body
  * is under way, or at the next rest when why.hard is true. Then every fiber is given
  * up, and the prelude's function for it (core.on_cancel) runs as the main one, with
- * `why`, an object {code, message, hard?, dead?}. dead: before the stretch that
- * follows the last result, in which the sandbox died. */
+ * `why`, an object {code, message, hard?}. With dead = true: before the stretch that
+ * follows the last result, or the last of `heard` cancellations, in which the sandbox
+ * died; with undoing = true, of undoing. */
 int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 	       size_t len, struct err *e);
 enum run_cancelled { RUN_CANCEL_NOT, RUN_CANCEL_ASKED, RUN_CANCEL_DONE };
 enum run_cancelled run_cancelled(const struct run *r);
+/* When somebody last gave the run up, by its record (ms); 0 when nobody did. */
+int64_t run_cancelled_at(const struct run *r);
+int run_cancels_heard(const struct run *r);
 /* How much of what was done could be undone: what the prelude said last. */
 int run_undos(const struct run *r);
+/* Whether the script is over, and what it did is being undone. */
+bool run_undoing(const struct run *r);
 
 /* A run that is held makes no further step: what is on its way still arrives. */
 void run_hold(struct run *r, bool held);

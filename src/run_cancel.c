@@ -26,12 +26,17 @@ static bool says(const void *why, size_t len, const char *what)
 	       codec_next(&at, &it) == 0 && it.type == CODEC_TRUE;
 }
 
-/* The first reason is the one that counts; a harder one hurries it. */
+/* The first reason is the one that counts; a harder one hurries it. A script that is
+ * over already, and being undone, has nothing left to be given up, unless its sandbox
+ * died of that. */
 void run_note_cancel(struct run *r, const void *why, size_t len, int64_t t_ms)
 {
-	if (r->cancel == CANCEL_DONE)
+	bool dead = says(why, len, "dead");
+
+	r->cancels += !dead;
+	if (!dead && (r->cancel == CANCEL_DONE || r->undoing))
 		return;
-	if (r->cancel == CANCEL_NOT) {
+	if (r->cancel == CANCEL_NOT || r->cancel == CANCEL_DONE) {
 		buf_reset(&r->cancel_why);
 		if (buf_add(&r->cancel_why, why, len) != 0) {
 			run_no_memory(r, "a cancellation");
@@ -40,13 +45,27 @@ void run_note_cancel(struct run *r, const void *why, size_t len, int64_t t_ms)
 		r->cancel_ms = t_ms;
 		r->cancel = CANCEL_SOFT;
 	}
-	if (says(why, len, "hard"))
+	if (dead) {
+		r->cancel = CANCEL_DEAD;
+		r->died_undoing = says(why, len, "undoing");
+	} else if (says(why, len, "hard"))
 		r->cancel = CANCEL_HARD;
 }
 
-/* After the result at the cursor's left: did the sandbox die behind it? Then what
- * follows it is not run again. */
-void run_note_death(struct run *r)
+/* Whether the sandbox died, by this note, in the stretch that is about to run: behind
+ * the result or the cancellation at the cursor's left, and not behind a later one. */
+static bool died_here(const struct run *r, const struct journal_row *row)
+{
+	struct codec_reader at;
+	struct codec_item it;
+
+	return codec_member(row->data, row->len, "heard", &at) == 0 &&
+	       codec_next(&at, &it) == 0 && it.type == CODEC_INT &&
+	       it.integer == r->cancels;
+}
+
+/* The record of such a death that comes before the next result, or -1. */
+static int next_death(const struct run *r)
 {
 	const struct journal_row *row;
 	int i;
@@ -54,14 +73,26 @@ void run_note_death(struct run *r)
 	for (i = r->cursor; i < r->records; i++) {
 		row = &r->record[i];
 		if (row->kind == JOURNAL_STEP || row->kind == JOURNAL_RESULT)
-			return;
-		if (!run_is_cancel(row) || !says(row->data, row->len, "dead"))
-			continue;
-		run_note_cancel(r, row->data, row->len, row->t_ms);
-		r->cancel = CANCEL_DEAD;
-		r->cursor = i + 1;
-		return;
+			return -1;
+		if (run_is_cancel(row) && says(row->data, row->len, "dead"))
+			return died_here(r, row) ? i : -1;
 	}
+	return -1;
+}
+
+void run_note_death(struct run *r)
+{
+	const struct journal_row *row;
+	int died;
+
+	while ((died = next_death(r)) >= 0)
+		for (; r->cursor <= died; r->cursor++) {
+			row = &r->record[r->cursor];
+			r->cost += row->cost;
+			if (run_is_cancel(row))
+				run_note_cancel(r, row->data, row->len,
+						row->t_ms);
+		}
 }
 
 /* Whether a fiber may not be resumed any more. */
@@ -120,9 +151,32 @@ enum run_cancelled run_cancelled(const struct run *r)
 	       r->cancel == CANCEL_NOT ? RUN_CANCEL_NOT : RUN_CANCEL_ASKED;
 }
 
+int64_t run_cancelled_at(const struct run *r)
+{
+	const struct journal_row *row;
+	int i;
+
+	for (i = r->records - 1; i >= 0; i--) {
+		row = &r->record[i];
+		if (run_is_cancel(row) && !says(row->data, row->len, "dead"))
+			return row->t_ms;
+	}
+	return 0;
+}
+
+int run_cancels_heard(const struct run *r)
+{
+	return r->cancels;
+}
+
 int run_undos(const struct run *r)
 {
 	return r->undos;
+}
+
+bool run_undoing(const struct run *r)
+{
+	return r->undoing;
 }
 
 void run_hold(struct run *r, bool held)

@@ -84,7 +84,10 @@ struct run {
 	enum { CANCEL_NOT, CANCEL_SOFT, CANCEL_HARD, CANCEL_DEAD, CANCEL_DONE } cancel;
 	struct buf cancel_why;
 	int64_t cancel_ms;
+	int cancels;			/* how many were heard of */
 	int undos;
+	bool undoing;			/* what the script did is being undone */
+	bool died_undoing;		/* the prelude has to hear of it       */
 	int64_t fuel_from;		/* lsn from which fuel is compared */
 
 	int in_flight;			/* commits on their way */

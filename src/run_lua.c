@@ -435,6 +435,18 @@ static int l_undos(lua_State *L)
 	return 0;
 }
 
+/* undoing() -> died: the script is over, and what it did is being undone; whether
+ * the sandbox died of that just now. */
+static int l_undoing(lua_State *L)
+{
+	struct run *r = run_of(L);
+
+	lua_pushboolean(L, r->died_undoing);
+	r->died_undoing = false;
+	r->undoing = true;
+	return 1;
+}
+
 static const char cancel_key;	/* registry: the prelude's function */
 
 /* on_cancel(fn): what to run in the place of a script that is given up. */
@@ -516,8 +528,8 @@ static const luaL_Reg core[] = {
 	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
 	{ "line_of", l_line_of }, { "array", l_array },
 	{ "similarity", l_similarity }, { "ahead", l_ahead },
-	{ "undos", l_undos }, { "on_cancel", l_on_cancel },
-	{ "unread", l_unread }, { NULL, NULL }
+	{ "undos", l_undos }, { "undoing", l_undoing },
+	{ "on_cancel", l_on_cancel }, { "unread", l_unread }, { NULL, NULL }
 };
 
 /* ---- starting --------------------------------------------------------------- */

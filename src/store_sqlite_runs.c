@@ -183,7 +183,8 @@ static const struct sqlite_verb verbs[] = {
 	  false },
 
 	{ "pause.put", "INSERT INTO pauses(scope, who, time, note) VALUES("
-	  ":scope, :who, :now, :note_opt) ON CONFLICT DO NOTHING", false },
+	  ":scope, :who, :now, :note_opt) ON CONFLICT DO UPDATE SET who ="
+	  " excluded.who, time = excluded.time, note = excluded.note", false },
 	{ "pause.drop", "DELETE FROM pauses WHERE scope = :scope", false },
 	{ "pause.list", "SELECT scope, who, time, note FROM pauses ORDER BY"
 	  " scope", false },

@@ -38,31 +38,33 @@ local function write_parked(self, row, add)
     handle:release()
     return nil, errors.from(message, code)
   end
-  local tx, place = self.store:tx(), {}
-  self.settling[row.id] = place
+  local tx = self.store:tx()
   add(handle, tx)
   tx:add("run.state", { id = row.id, state = "running", tail = handle:tail(), steps = row.steps, cost = row.cost,
     active_ms = row.active_ms, now = self.clock() })
   local tail = handle:tail()
   handle:release()
-  local ok
-  ok, message, code = self:commit(tx)
-  self.settling[row.id] = nil
+  local ok, resting
+  ok, message, code, resting = self:commit_away(row.id, tx)
   if not ok then return nil, errors.from(message, code) end
-  return self:restore(row.id, tail, place.resting)
+  return self:restore(row.id, tail, resting)
 end
 
 -- ---- holding -------------------------------------------------------------------------
 
---- Whether an agent, or this run of it, is held. Pauses are few: they are in memory.
-function operations:paused(agent, run)
+--- Whether an agent, or this run of it, is held; by what came later than `since` (ms), when
+--- given. Pauses are few: they are in memory.
+function operations:paused(agent, run, since)
   local held = self.pauses
   if not held then
     held = {}
     for _, row in ipairs(self:rows("pause.list", {})) do held[row.scope] = row end
     self.pauses = held
   end
-  return (held.all or held["agent:" .. tostring(agent)] or run and held["run:" .. run]) ~= nil
+  for _, scope in ipairs { "all", "agent:" .. tostring(agent), run and "run:" .. run } do
+    if held[scope] and held[scope].time > (since or 0) then return true end
+  end
+  return false
 end
 
 --- Hold a run in memory: it makes no further step, and is put away when what it has begun
@@ -97,7 +99,7 @@ function operations:pause(target, options)
   audit(self, tx, "pause", scope, options)
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
-  self.pauses[scope] = self.pauses[scope] or { scope = scope }
+  self.pauses[scope] = { scope = scope, time = self.clock() }
   for _, run in pairs(self.active) do
     if self:paused(run.agent, run.run) then self:hold(run) end
   end
@@ -146,11 +148,14 @@ function operations:give_up(run)
     if cmd.parked then parked = parked + 1 end
   end
   run.cancel_wanted, run.cancelling = nil, why
+  run.idle = false -- it hears of this before it may be put away
   -- whoever waits for something slow inside of a step would be waited for in vain
   why.hard = pending > 0 and pending == parked or nil
   local tx = self.store:tx()
   run:mark_running(self, tx)
-  audit(self, tx, "cancel", run.run, why, { code = why.code, message = why.message, note = why.note })
+  if not run.handle:cancelled() then
+    audit(self, tx, "cancel", run.run, why, { code = why.code, message = why.message, note = why.note })
+  end
   assert(run.handle:cancel(tx, why, self.clock()))
   if run.held then
     run.held = nil
@@ -181,7 +186,7 @@ function operations:cancel(id, options)
     by = options.by or self.settings.owner or "owner", note = options.note }
   local run, now = self.active[row.id], self.clock()
   if run then
-    if not run.cancelling then
+    if not run.cancelling and not run.ending then
       run.cancel_wanted = why
       self:give_up(run)
     end
@@ -232,30 +237,38 @@ end
 
 --- The sandbox died of a cap, and steps were done that can be undone: the journal says so,
 --- and the run comes back to undo them, with fresh caps and without the stretch it died in.
+--- False when it died so before, and nothing was done since.
 function operations:undo_dead(run, value)
-  local tx, handle = self.store:tx(), run.handle
+  local tx, handle, died = self.store:tx(), run.handle, run.died
+  local _, undoing = handle:undos()
+  local _, _, heard = handle:cancelled()
+  died = { steps = handle:steps(), times = died and died.steps == handle:steps() and died.times + 1 or 1 }
+  if died.times > 2 then return false end
   run:mark_running(self, tx)
-  assert(handle:append(tx, "note", { code = value.code, message = value.message, hard = true, dead = true }, self.clock(),
+  assert(handle:append(tx, "note", { code = value.code, message = value.message, hard = true, dead = true,
+    heard = heard, undoing = undoing or nil }, self.clock(),
     0, nil, nil, "cancel"))
   local tail = handle:tail()
   self:forget(run)
-  local place = { resting = run.resting }
-  self.settling[run.id] = place
   self:task(function()
-    local ok = self:commit(tx)
-    self.settling[run.id] = nil
-    if ok then self:restore(run.id, tail, place.resting) end
+    local ok, _, _, resting = self:commit_away(run.id, tx, run.resting)
+    local restored = ok and self:restore(run.id, tail, resting)
+    if restored then restored.died = died end
   end)
+  return true
 end
 
---- The owner leaves a question of this command open: the run ends as it is.
+--- The owner leaves a question of this command open: the run ends as it is, when what is on
+--- its way to the outside has arrived.
 function operations:abandon(cmd, message)
-  local run, tx = cmd.run, cmd.tx
-  local value = { code = "abandoned", message = message }
-  run:mark_running(self, tx)
-  run.last = run.handle:tail()
-  assert(run.handle:append(tx, "end", { failed = true, value = value }, self.clock()))
-  self:close_run(run, tx, { id = run.id, state = "failed", error_codec = value })
+  local run = cmd.run
+  run.ending = true
+  run.handle:hold(true)
+  for seq, other in pairs(run.pending) do
+    run.pending[seq] = nil
+    if other.acting and other.acted then other.flying, run.flying = true, run.flying + 1 end
+  end
+  self:end_run(run, true, { code = "abandoned", message = message })
   return cmd.parked_mark
 end
 
@@ -309,11 +322,11 @@ function operations:fork(id, seq, options)
   tx:add("run.put", { id = new_id, run = name, agent = row.agent, version = row.version, code = row.code, state = "running",
     input_codec = row.input, tail = handle:tail(), now = now })
   audit(self, tx, "fork", name, options, { from = row.run, at = seq, edited = edited, note = options.note })
-  local tail, ok, message, code = handle:tail(), nil, nil, nil
+  local tail = handle:tail()
   handle:release()
-  ok, message, code = self:commit(tx)
+  local ok, message, code, resting = self:commit_away(new_id, tx)
   if not ok then return nil, errors.from(message, code) end
-  local run = self:restore(new_id, tail)
+  local run = self:restore(new_id, tail, resting)
   return run or { id = new_id, run = name, agent = row.agent }
 end
 
