@@ -358,6 +358,7 @@ function engine:recover()
   for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
+  self:wake_resumed()
   self:try_faults_again()
   self:pump()
   self:set_timer()

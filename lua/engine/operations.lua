@@ -106,6 +106,19 @@ function operations:pause(target, options)
   return scope
 end
 
+--- Wake the runs in the store that were to be woken while they were held, and are not any
+--- more: also in the process after the one that let them go. Returns how many.
+function operations:wake_resumed()
+  local count = 0
+  for _, row in ipairs(self:rows("run.all_held", {})) do
+    if not self:paused(row.agent, row.run) and not self.active[row.id] then
+      count = count + 1
+      self:wake(row.id)
+    end
+  end
+  return count
+end
+
 --- Let go what was held by this very scope. Returns { scope, runs }: how many go on.
 function operations:resume(target, options)
   local scope, err = scope_of(self, target)
@@ -126,12 +139,7 @@ function operations:resume(target, options)
       self:wake(run.id)
     end
   end
-  for _, row in ipairs(self:rows("run.all_held", {})) do
-    if not self:paused(row.agent, row.run) and not self.active[row.id] then
-      count = count + 1
-      self:wake(row.id)
-    end
-  end
+  count = count + self:wake_resumed()
   self:set_timer()
   self:pump()
   return { scope = scope, runs = count }
@@ -274,8 +282,21 @@ end
 
 -- ---- forking -----------------------------------------------------------------------------
 
+--- The first command of undoing what the script did; nil when nothing was undone.
+local function undoing_from(records)
+  local first
+  for _, record in ipairs(records) do
+    if record.name and (record.name:find("^undo:") or record.name:find("^reconcile:")) then
+      first = math.min(first or record.seq, record.seq)
+    end
+  end
+  return first
+end
+
 --- The records that a fork begins with: all up to the result of step `seq`, without what was
---- begun and not done. With a new value what lies inside of the step is left out.
+--- begun and not done, and without the cancellation, unless the step is of undoing. With a new
+--- value the body of a step that holds steps is not run: what lies inside is left out, and so is
+--- what went on beside it, which would be numbered otherwise.
 local function prefix_of(records, seq, edited)
   local done, last = {}, nil
   for i, record in ipairs(records) do
@@ -288,11 +309,11 @@ local function prefix_of(records, seq, edited)
     end
   end
   if not last then return nil end
-  local kept = {}
+  local kept, undoing, inside = {}, undoing_from(records) or math.huge, edited and records[last].group
   for i = 1, last do
     local record = records[i]
-    local mine = record.seq == 0 and record.name ~= "cancel" or done[record.seq]
-    if mine and record.kind ~= "end" and not (edited and record.seq > seq) then kept[#kept + 1] = record end
+    local mine = record.seq == 0 and (record.name ~= "cancel" or seq >= undoing) or done[record.seq]
+    if mine and record.kind ~= "end" and not (inside and record.seq > seq) then kept[#kept + 1] = record end
   end
   return kept
 end
@@ -311,16 +332,18 @@ function operations:fork(id, seq, options)
   local now, new_id = self.clock(), self.store:next_id()
   local name = digest.make_id("run", now, clock.random())
   local handle = assert(self.runner:run { id = new_id })
-  local tx = self.store:tx()
+  local tx, pinned = self.store:tx(), {}
   for _, record in ipairs(kept) do
     record.cost = 0 -- spent once
+    if record.kind == "start" or record.name == "switch" then bundle.switched(pinned, record.value) end
     if edited and record.seq == seq and (record.kind == "step" or record.kind == "result") then
       record.value, record.failed, record.group = options.value, false, false
     end
     assert(handle:copy(tx, record))
   end
-  tx:add("run.put", { id = new_id, run = name, agent = row.agent, version = row.version, code = row.code, state = "running",
+  tx:add("run.put", { id = new_id, run = name, agent = row.agent, version = pinned.version, code = pinned.code, state = "running",
     input_codec = row.input, tail = handle:tail(), now = now })
+  if pinned.timeout then tx:add("timer.put", { run = new_id, seq = 0, due = now + pinned.timeout }) end
   audit(self, tx, "fork", name, options, { from = row.run, at = seq, edited = edited, note = options.note })
   local tail = handle:tail()
   handle:release()
