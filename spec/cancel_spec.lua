@@ -234,6 +234,32 @@ describe("a run that is cancelled", function()
     assert.is_true(e:replay(run.run).equal)
   end)
 
+  it("while what it did is being undone, goes on with that", function()
+    for _, wait in ipairs { 'ctx.sleep("1m")', 'ctx.wait{ event = "e", within = "1m" }',
+      'ctx.approve{ subject = "s", proposal = 1, within = "1m", otherwise = "skip" }', 'error("no")' } do
+      local e = make { a = ([[ step("before")
+        local n = 0
+        ctx.step{ name = "slow", run = function() return 1 end, undo_retry = { attempts = 2, initial = "1m" }, undo = function()
+          n = n + 1
+          if n == 1 then %s end
+        end }
+        error("no") ]]):format(wait) }
+      local run = h:run("a")
+      assert.equal("waiting", e:describe(run.run).state, wait)
+      e:cancel(run.run, {})
+      e:close()
+      e = open()
+      assert(e:drain())
+      assert.equal("waiting", e:describe(run.run).state, wait)
+      go_on(e)
+      assert.equal("compensated", e:describe(run.run).state, wait)
+      assert.same({ "slow done", "before done" }, log_of(e, run, "undo"))
+      assert.is_true(e:replay(run.run).equal)
+      assert.same({}, faults)
+      h:remove()
+    end
+  end)
+
   it("twice at once, is cancelled once", function()
     local e = make(scenarios.children)
     local run, oks = h:run("a"), 0

@@ -202,7 +202,6 @@ function operations:cancel(id, options)
     why.hard = true
     run, err = write_parked(self, row, function(handle, tx)
       assert(handle:append(tx, "note", why, now, 0, nil, nil, "cancel"))
-      self.drop_what_waits(tx, row, now)
       audit(self, tx, "cancel", row.run, why, { code = why.code, message = why.message, note = why.note })
     end)
     if err then return nil, err end
