@@ -48,8 +48,14 @@ end
 --- The writes that a ctx.atomic gathers, by the fiber that is inside of it.
 local gathering = {}
 
+--- Inside of ctx.atomic nothing is done but reading and writing.
+local function not_gathering(what, level)
+  check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. what, level + 1)
+end
+
 --- Issue a command and wait for its result: value | nil, {code, message}.
 local function command(kind, name, args)
+  if kind ~= "records" and kind ~= "memory" then not_gathering(kind, 2) end
   local failed, value = await((begin(kind, name, args)))
   if not failed then return present(value) end
   if value.raise then error(value.message, 3) end
@@ -61,7 +67,7 @@ end
 --- throws dice of its own: how often must not matter to those who come after it, since
 --- a replay does not run it again.
 local function worked(kind, name, args, body, begun)
-  check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. kind, 2)
+  not_gathering(kind, 2)
   local dice = random(0)
   local seq, recorded = begin(kind, name, args, true)
   if begun then begun(seq) end
@@ -119,7 +125,7 @@ local function again(name, policy, at, body)
       local failure = plain_error(ok and err or value)
       local _, verdict = await((begin("retry", name, { step = at.seq, policy = policy, attempt = attempt, since = since,
         code = failure.code, message = failure.message })))
-      if verdict.raise then error(verdict.message, 0) end
+      if verdict.raise then error(("%s (when '%s' failed: %s)"):format(verdict.message, name, failure.message), 0) end
       if not verdict.again then
         if ok then return nil, err end
         error(value, 0)
@@ -128,13 +134,23 @@ local function again(name, policy, at, body)
   end
 end
 
+--- Whether it looks like a length of time; what it is exactly is found when it is slept.
+local function is_time(time)
+  if type(time) == "number" then return time >= 0 and time < 1 / 0 end
+  return type(time) == "string" and match(time, "^%d[%d%.]*%s*%a") ~= nil
+end
+
 --- `body`, given up after a time.
 local function limited(time, body)
   return function()
-    local got
+    local got, wrong
     core.join_any{
       core.spawn(function() got = pack(pcall(body)) end),
-      core.spawn(function() command("sleep", tostring(time), { duration = time }) end) }
+      core.spawn(function()
+        local ok, err = pcall(command, "sleep", tostring(time), { duration = time })
+        if not ok then wrong = { err } end
+      end) }
+    if wrong then error(wrong[1], 0) end
     if not got then return nil, { code = "timeout", message = "it took longer than " .. tostring(time) } end
     if not got[1] then error(got[2], 0) end
     return got[2], got[3]
@@ -152,6 +168,7 @@ function ctx.step(spec)
   check(type(spec.name) == "string", "ctx.step needs a name (text)")
   check(type(spec.run) == "function", "ctx.step needs run (a function)")
   check(spec.undo == nil or type(spec.undo) == "function", "undo of ctx.step is a function")
+  check(spec.timeout == nil or is_time(spec.timeout), "timeout of ctx.step is a duration such as \"30s\"")
   local body, entry = spec.run, { name = spec.name, undo = not ending and spec.undo or nil, retry = spec.undo_retry }
   if spec.timeout ~= nil then body = limited(spec.timeout, body) end
   if spec.retry ~= nil then body = again(spec.name, spec.retry, entry, body) end
@@ -201,6 +218,7 @@ end
 -- had passed this place before they were moved to the edited version.
 function ctx.patch(name)
   check(type(name) == "string", "ctx.patch takes a name (text)")
+  not_gathering("patch", 1) -- before it looks ahead: what lies there is no patch
   if core.ahead("patch:" .. name) == "other" then return false end
   worked("patch", name, nil, function() return true end)
   return true
@@ -263,7 +281,6 @@ function use_skill(name, args)
     if value.raise then error("skill " .. name .. ": " .. value.message, 3) end
     return nil, value
   end
-  check(not gathering[running()], "ctx.atomic takes reads and writes only, no skill", 2)
   return command("skill", name, args)
 end
 
@@ -361,6 +378,7 @@ end
 
 local function branches(name, fns)
   one_table(name, fns)
+  not_gathering(name, 2)
   local keys = sorted_keys(fns)
   for _, k in pairs(keys) do
     check(type(fns[k]) == "function", name .. " takes a table of functions", 2)

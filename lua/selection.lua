@@ -62,8 +62,12 @@ local over = { done = true, failed = true, rejected = true, compensated = true, 
 function selection.open_runs(e, args, context, command)
   local named = args.run
   if type(named) == "string" then named = { named } end
-  if named and #named > 0 then return named end
-  if not (args.all or args.agent or args.state or args.since or args.text) then
+  local filtered = args.all or args.agent or args.state or args.since or args.text
+  if named and #named > 0 then
+    if filtered then return nil, bad("the selection", "name runs, or choose them by --all or a filter", command) end
+    return named
+  end
+  if not filtered then
     return nil, errors.new("K1003", { command = command, name = "RUN, --all or a filter such as --agent" })
   end
   local filter, err = selection.filter(args, context, command)

@@ -131,6 +131,23 @@ describe("the owner", function()
     end)
   end)
 
+  it("pauses and resumes an agent whose file is broken or gone", function()
+    local e = with { a = sleeper }
+    local run = h:run("a")
+    h:write("agents/a.lua", "syntax(")
+    e = h:reopen()
+    assert.equal("agent:a", e:pause({ agent = "a" }, {}))
+    after(3600001)
+    assert.equal("waiting", state(run))
+    os.remove(h.path .. "/agents/a.lua")
+    e = h:reopen()
+    assert(e:resume({ agent = "a" }, {}))
+    assert(e:drain())
+    assert.equal("done", state(run))
+    local _, err = e:pause({ agent = "a" }, {})
+    assert.equal("K1005", err.number)
+  end)
+
   describe("who cancels a run", function()
     it("that waits, has it undone and ended", function()
       local e = with { a = sleeper }

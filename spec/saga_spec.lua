@@ -352,6 +352,26 @@ describe("an effect", function()
       assert.match("attempts", run.error.message)
     end)
   end)
+
+  it("with a policy that cannot be read, or a time limit that is no length of time, fails by wrong use", function()
+    for text, message in pairs {
+      ['timeout = "x"'] = "timeout of ctx.step", ["timeout = -1"] = "timeout of ctx.step", ["timeout = 0/0"] = "timeout of ctx.step",
+      ["timeout = {}"] = "timeout of ctx.step", ['timeout = "5q"'] = "no duration", ["timeout = 1e300"] = "no duration",
+      ["retry = 0"] = "retry.attempts", ["retry = { factor = 0 }"] = "retry.factor", ['retry = { initial = "x" }'] = "retry.initial",
+      ["retry = { atempts = 2 }"] = "did you mean 'attempts'", ["retry = 0/0"] = "finite",
+    } do
+      with(('ctx.step{ name = "s", %s, run = function() ctx.sleep("1ms") error("why") end }'):format(text))
+      local run = h:run("a")
+      h.now = h.now + 2
+      h.engine:fire()
+      run = settle(h.engine, run)
+      assert.equal("failed", run.state, text)
+      assert.match(message, run.error.message, 1, true)
+      h:remove()
+    end
+    with 'ctx.sleep(1e18)'
+    assert.equal("failed", h:run("a").state)
+  end)
 end)
 
 describe("a run that fails", function()
@@ -542,5 +562,28 @@ describe("ctx.atomic", function()
     assert.is_false(run.output[4])
     assert.match("atomic", run.output[5])
     assert.same({}, e:records("t"))
+  end)
+
+  it("refuses what is no reading or writing, and writes what was gathered all the same", function()
+    local e = with [[
+      local refused = 0
+      ctx.atomic(function()
+        ctx.records.put{ type = "t", key = "1", value = 1 }
+        for _, call in pairs{ function() ctx.sleep("1s") end, function() ctx.approve{ subject = "s", proposal = 1 } end,
+          function() ctx.wait{ event = "e" } end, function() ctx.call("a", {}) end,
+          function() ctx.step{ name = "s", run = function() end } end, function() ctx.model{ prompt = "p" } end,
+          function() ctx.all{} end, function() ctx.any{} end, function() ctx.patch("p") end } do
+          local ok, err = pcall(call)
+          if not ok and tostring(err):find("ctx.atomic takes reads and writes only", 1, true) then refused = refused + 1 end
+        end
+        ctx.records.get{ type = "t", key = "1" }
+        ctx.records.put{ type = "t", key = "2", value = 1 }
+      end)
+      return refused ]]
+    local run = h:run("a")
+    assert.equal(9, run.output)
+    assert.equal(2, #e:records "t")
+    assert.equal(2, #e:records "t")
+    assert.is_true(e:replay(run.run).equal)
   end)
 end)

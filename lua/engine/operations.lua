@@ -75,12 +75,21 @@ function operations:hold(run)
   run.handle:hold(true)
 end
 
+local function has_open_run(self, agent)
+  for _, row in ipairs(self:rows("run.open", {})) do
+    if row.agent == agent then return true end
+  end
+  return false
+end
+
 local function scope_of(self, target)
   if target.all then return "all" end
   if target.agent then
-    local agent, err = self:agent_named(target.agent)
-    if not agent then return nil, err end
-    return "agent:" .. target.agent
+    -- its file may be broken or gone while runs of it go on
+    local scope, agent, err = "agent:" .. target.agent, self:agent_named(target.agent)
+    self:paused()
+    if not agent and not self.pauses[scope] and not has_open_run(self, target.agent) then return nil, err end
+    return scope
   end
   local row, err = open_row(self, target.run)
   if not row then return nil, err end

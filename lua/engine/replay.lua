@@ -75,20 +75,22 @@ function replay.check(self, id, options)
   end
   sources(self, setup, handle, other)
 
+  --- It went no further: what was recorded that it did not come to?
+  local function stopped()
+    local label, seq = handle:left()
+    over = true
+    if not label then return end
+    result.equal, result.at, result.why, result.recorded = false, seq, "missing", command_at(records, seq)
+    result.file = (other or setup.sources.agent).file
+  end
+
   self.replaying = self.replaying or {}
   self.replaying[handle] = {
     ended = function(failed, value)
       compare_end(result, records, bundle.outcome(setup, failed, value))
-      over = true
+      stopped() -- it may have died of a cap
     end,
-    idle = function()
-      local label, seq = handle:left()
-      if label then
-        result.equal, result.at, result.why, result.recorded = false, seq, "missing", command_at(records, seq)
-        result.file = (other or setup.sources.agent).file
-      end
-      over = true
-    end,
+    idle = stopped,
     diverged = function(d)
       over = true
       -- a run that is not over may go on where its record ends
