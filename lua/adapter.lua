@@ -6,6 +6,7 @@
 --
 -- Before an effect that may happen at most once its intent is durable. After a crash the
 -- adapter is asked whether it happened; nobody guesses.
+local crash = require "core.crash"
 local errors = require "errors"
 local suggest = require "suggest"
 
@@ -38,6 +39,7 @@ end
 --- The effect may have happened before a crash: ask, and never do it twice.
 local function after_crash(cmd, op, key)
   local answer, result = "unknown", nil
+  crash.point "probe"
   if op.probe then answer, result = op.probe(cmd, key) end
   if answer == "happened" then return true, result end
   if answer == "not" then return false end
@@ -59,7 +61,10 @@ function adapter.perform(cmd)
       cmd:intent("at_most_once")
     end
   end
-  return op.perform(cmd, key)
+  crash.point "before_effect"
+  local result, err = op.perform(cmd, key)
+  crash.point "after_effect"
+  return result, err
 end
 
 return adapter

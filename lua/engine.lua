@@ -11,6 +11,7 @@
 -- its journal, so the path after a crash is the path of every day.
 local bundle = require "engine.bundle"
 local clock = require "core.clock"
+local crash = require "core.crash"
 local errors = require "errors"
 local events = require "engine.events"
 local file = require "file"
@@ -335,11 +336,13 @@ function engine:recover()
     if row.state == "running" then
       self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
       table.insert(self.recovered, row.id)
+      crash.point "recovering"
     end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
+  crash.point "recovered"
   self.old_events = (self:rows("event.newest", {})[1] or {}).id or 0
   self:pump()
   self:set_timer()
@@ -366,7 +369,10 @@ end
 function engine:fire()
   local now = self.clock()
   local due = self:rows("timer.due", { now = now })
-  for _, row in ipairs(due) do self:wake(row.run) end
+  for _, row in ipairs(due) do
+    crash.point "timer"
+    self:wake(row.run)
+  end
   self:set_timer(#due < 1000 and now or nil)
 end
 
@@ -411,7 +417,9 @@ function command:intent(effect)
   self.tx = self.engine.store:tx()
   self.run:mark_running(self.engine, tx)
   assert(self.run.handle:append(tx, "intent", json.null, self.now, self.seq, effect))
+  crash.point "before_intent"
   local ok, message, code = self.engine:commit(tx)
+  crash.point "after_intent"
   if not ok then error({ code = code, message = message }, 0) end
   self.intended = true
   if self.run.pending[self.seq] ~= self then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
@@ -446,6 +454,7 @@ function engine:finish(cmd, value, err)
     if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
     return
   end
+  crash.point "performed"
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
@@ -465,6 +474,7 @@ function engine:finish(cmd, value, err)
 end
 
 function engine:perform(cmd)
+  crash.point "perform"
   cmd.now, cmd.again = self.clock(), nil
   cmd.tx = self.store:tx()
   self.tasks = self.tasks + 1
@@ -510,7 +520,9 @@ end
 function engine:leave(id, tx, resting)
   local place = { resting = resting }
   self.settling[id] = place
+  crash.point "leave"
   local ok = self:commit(tx)
+  crash.point "left"
   self.settling[id] = nil
   local run = ok and place.wake and self:wake(id)
   if not run then return ok, wake_all(place.resting) end

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
+
 #define PATH_BYTES 4096
 
 enum file_kind file_kind(const char *path)
@@ -184,6 +186,7 @@ int file_append(const char *path, const void *p, size_t n, struct err *e)
 
 	if (fd < 0)
 		return err_errno(e, errno, "cannot append to %s", path);
+	CRASH_POINT("before_append");
 	end = whole_lines(fd);
 	if (end == 0)		/* maybe new: a line is only as durable as its */
 		sync_folder_of(path);			/* file's name */
@@ -193,6 +196,7 @@ int file_append(const char *path, const void *p, size_t n, struct err *e)
 		if (ftruncate(fd, end) != 0)	/* leave no half line behind */
 			rc = err_errno(e, errno, "cannot mend %s", path);
 	}
+	CRASH_POINT("after_append");
 	close(fd);
 	return rc;
 }

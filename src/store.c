@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "clock.h"
+#include "crash.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
@@ -173,8 +173,10 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 	for (t = group; t != NULL && rc == 0; t = t->next)
 		if ((rc = apply_one(s, t)) != 0)
 			*e = t->err;
+	CRASH_POINT("before_commit");
 	if (rc == 0)
 		rc = d->commit(s->writer, e);
+	CRASH_POINT("after_commit");
 	if (rc != 0)
 		d->rollback(s->writer);
 	return rc;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "json.h"
 
 #define MAX_COLUMNS 32
@@ -148,6 +149,7 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 		if (text != NULL)
 			rc = run_sql(db, text, "making the store", e);
 	}
+	CRASH_POINT("making_tables");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
 		rc = run_sql(db, sql, "making the store", e);
@@ -716,9 +718,11 @@ static int sqlite_checkpoint(struct db *base, struct err *e)
 	struct sqlite_db *db = sqlite_of(base);
 	int log = 0, moved = 0;
 
+	CRASH_POINT("before_checkpoint");
 	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
 				      &log, &moved) != SQLITE_OK)
 		return sqlite_err(db, e, "moving the log into the store");
+	CRASH_POINT("after_checkpoint");
 	db->wal_pages = log - moved;
 	return 0;
 }

@@ -2,6 +2,7 @@
 --- runs that wait, one by one; and the owner's decisions.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
+local crash = require "core.crash"
 local errors = require "errors"
 local rfc3339 = require "rfc3339"
 
@@ -49,6 +50,7 @@ end
 --- so what one run writes the next one finds, in the same order after a crash as before.
 function events:deliver(event)
   for _, to in ipairs(subscribers(self, event)) do
+    crash.point "deliver"
     local run, err = self:start(to.name, event.payload, { key = event.type .. "/" .. to.key })
     if not run then
       self:refuse_event(event, to.name, err)
@@ -62,12 +64,14 @@ function events:deliver(event)
       local place = wait.run .. "/" .. wait.seq
       self.arrived[place] = { id = event.id, type = event.type, key = event.key, payload = event.payload,
         time = rfc3339.format(event.time), trust = event.trust }
+      crash.point "deliver"
       self:wake(wait.run)
       self:rest(wait.run)
       self.arrived[place] = nil -- given up meanwhile, when it is still there
     end
   end
   local tx = self.store:tx()
+  crash.point "delivered"
   tx:add("event.done", { id = event.id })
   return self:commit(tx)
 end
@@ -131,8 +135,10 @@ function events:emit(kind, payload, options)
   local tx = self.store:tx()
   tx:add("event.put", { type = kind, key = options.key, payload_codec = payload, now = self.clock(),
     trust = options.trust or "owner" })
+  crash.point "emit"
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
+  crash.point "emitted"
   self:pump()
   return { new = true }
 end
@@ -157,7 +163,9 @@ function events:decide(id, decision)
   tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
     what = "approval." .. decision.state, subject = item.subject,
     detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
+  crash.point "decide"
   local ok, message, code = self:commit(tx)
+  crash.point "decided"
   if not ok then
     return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
   end

@@ -15,6 +15,7 @@
 -- POST /blind/OP    every arrival is recorded, and nobody can ask
 -- GET  /read/NAME   { name, entries }
 -- A line of the file is { n, kind, op, key, body }; the answer to an effect is the same.
+-- A path may begin with a /REALM of its own: keys of one say nothing in another.
 local file = require "file"
 local json = require "json"
 local socket = require "socket"
@@ -34,11 +35,13 @@ end
 
 local entries, by_key = 0, {}
 
-local function record(kind, op, key, body)
+local function place_of(realm, kind, key) return (realm or "") .. "\0" .. kind .. "\0" .. key end
+
+local function record(realm, kind, op, key, body)
   entries = entries + 1
-  local entry = { n = entries, kind = kind, op = op, key = key, body = body }
+  local entry = { n = entries, realm = realm, kind = kind, op = op, key = key, body = body }
   assert(file.append_sync(options.file, assert(json.encode(entry))))
-  local place = kind .. "\0" .. key
+  local place = place_of(realm, kind, key)
   by_key[place] = by_key[place] or entry
   return entry
 end
@@ -47,7 +50,8 @@ end
 for line in (file.read(options.file) or ""):gmatch("([^\n]*)\n") do
   local entry = json.decode(line)
   entries = entry.n
-  by_key[entry.kind .. "\0" .. entry.key] = by_key[entry.kind .. "\0" .. entry.key] or entry
+  local place = place_of(entry.realm, entry.kind, entry.key)
+  by_key[place] = by_key[place] or entry
 end
 
 local function unescaped(text)
@@ -56,11 +60,12 @@ end
 
 --- Returns the status and the value of the answer; or nil: no answer.
 local function answer(request)
-  local kind, rest = request.path:match("^/(%l+)/(.+)$")
+  local realm, kind, rest = request.path:match("^/(%w+)/(%l+)/(.+)$")
+  if not realm then kind, rest = request.path:match("^/(%l+)/(.+)$") end
   if request.method == "GET" and kind == "read" then return 200, { name = unescaped(rest), entries = entries } end
   if request.method == "GET" and kind == "probed" then
     if chance "no-probe" then return 503, { error = "no probe today" } end
-    local entry = by_key["probed\0" .. unescaped(rest)]
+    local entry = by_key[place_of(realm, "probed", unescaped(rest))]
     return entry and 200 or 404, entry or { error = "no such key" }
   end
   if request.method ~= "POST" or not (kind == "keyed" or kind == "probed" or kind == "blind") then
@@ -69,7 +74,7 @@ local function answer(request)
   local key, body = request.headers["idempotency-key"], json.decode(request.body)
   if not key or body == nil then return 400, { error = "an effect has a key and a body" } end
   if chance "busy" then return 503, { error = "busy" } end
-  local entry = kind == "keyed" and by_key["keyed\0" .. key] or record(kind, rest, key, body)
+  local entry = kind == "keyed" and by_key[place_of(realm, kind, key)] or record(realm, kind, rest, key, body)
   if chance "lose" then return nil end
   if chance "slow" then socket.sleep(options.linger / 1000) end
   return 200, entry

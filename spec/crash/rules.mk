@@ -12,4 +12,13 @@ crash-demo: $B/keel	## the main job under kill -9 and a full disk; KILLS=200 STR
 	$B/keel lua spec/crash/demo.lua --kills $(KILLS) --stride $(STRIDE) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: crash crash-demo
+# make crash-points: killed at every named place of every scenario (spec/crash/points.lua).
+# POINT_STRIDE=n takes every nth; SCENARIO=name plays one.
+
+POINT_STRIDE ?= 1
+
+crash-points: $B/keel	## killed at every named place of 40 scenarios; POINT_STRIDE=1
+	$B/keel lua spec/crash/points.lua --stride $(POINT_STRIDE) \
+		$(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--only $(SCENARIO))
+
+.PHONY: crash crash-demo crash-points
