@@ -21,4 +21,13 @@ crash-points: $B/keel	## killed at every named place of 40 scenarios; POINT_STRI
 	$B/keel lua spec/crash/points.lua --stride $(POINT_STRIDE) \
 		$(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--only $(SCENARIO))
 
-.PHONY: crash crash-demo crash-points
+# make diskfull: no room, failing writes and failing syncs at every DISK_STRIDEth call of a
+# served engine (spec/crash/diskfull.lua).
+
+DISK_STRIDE ?= 4
+
+diskfull: $B/keel	## a full or failing disk under a served engine; DISK_STRIDE=4
+	$B/keel lua spec/crash/diskfull.lua --stride $(DISK_STRIDE) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: crash crash-demo crash-points diskfull
