@@ -3,7 +3,8 @@
 --   build/keel lua spec/crash/diskfull.lua [--stride N] [--seed N] [--jobs N] [--only KIND]
 --
 -- An engine is served on a disk (spec/crash/fault.c) that from its nth call on has no room
--- (`full`), fails (`io`) or fails to sync (`sync`): for every `stride`th n between the start
+-- (`full`), fails (`io`) or fails to sync (`sync`), or is full and the engine is killed on top
+-- (`killed`): for every `stride`th n between the start
 -- of serving and the end of the work. Events are published until one is refused. Then:
 --   - every further one is refused, with an error of its own and exit code 9;
 --   - runs and inbox are read, from the engine's socket and by another process;
@@ -47,8 +48,8 @@ served.__index = served
 --- before it was ready.
 local function serve(home, fault, count)
   local self = setmetatable({ home = home, well = home .. "/well" }, served)
-  self.pipe = assert(io.popen(("echo $$; exec env LD_PRELOAD=%s ASAN_OPTIONS=verify_asan_link_order=0 KEEL_FAULT=%s KEEL_FAULT_END=%s KEEL_FAULT_COUNT=%s timeout -s KILL 60 %s serve --home %s --listen off </dev/null 2>>%s")
-    :format(lab.quoted(assert(lab.shim())), fault or "", lab.quoted(self.well), lab.quoted(count or ""), lab.quoted(program),
+  self.pipe = assert(io.popen(("echo $$; exec env LD_PRELOAD=%s ASAN_OPTIONS=verify_asan_link_order=0 KEEL_FAULT=%s KEEL_FAULT_FROM=%s KEEL_FAULT_END=%s KEEL_FAULT_COUNT=%s timeout -s KILL 60 %s serve --home %s --listen off </dev/null 2>>%s")
+    :format(lab.quoted(assert(lab.shim())), fault or "", lab.quoted(home .. "/bad"), lab.quoted(self.well), lab.quoted(count or ""), lab.quoted(program),
       lab.quoted(home), lab.quoted(home .. "/serve.log"))))
   self.pid = math.tointeger(tonumber(self.pipe:read("l")))
   local line = self.pipe:read("l")
@@ -166,6 +167,8 @@ end
 --- again, the home.
 function full.play(kind, n)
   local list, home = {}, scratch()
+  local killed = kind == "killed" -- the engine dies while the disk is full, and is started again
+  if killed then kind = "full" end
   local function complain(text, ...) list[#list + 1] = text:format(...) end
   local s, said = serve(home, kind .. ":" .. n)
   local how, back = "nothing noticed", nil
@@ -192,7 +195,13 @@ function full.play(kind, n)
   end
   if refused then
     how = "went bad"
-    check_reading(s, accepted, complain)
+    if killed then
+      assert(file.write(home .. "/bad", ""))
+      os.execute(("kill -9 %d"):format(pid))
+      loop.sleep(1500) -- it is tried again and again; a new engine finds no room even to look
+    else
+      check_reading(s, accepted, complain)
+    end
     local before = clock.mono_us()
     assert(file.write(home .. "/well", ""))
     local probes = 0
@@ -204,7 +213,7 @@ function full.play(kind, n)
       complain("it takes no changes although the disk is well: %s", file.read(home .. "/serve.log"))
     end
     back = (clock.mono_us() - before) / 1e6
-    if s:engine_pid() ~= pid then complain("the engine was started again (process %s, then %s)", pid, tostring(s:engine_pid())) end
+    if not killed and s:engine_pid() ~= pid then complain("the engine was started again (process %s, then %s)", pid, tostring(s:engine_pid())) end
   else
     assert(file.write(home .. "/well", ""))
   end
@@ -232,7 +241,7 @@ end
 --- One part of it, told to a parent as lines; the last is JSON.
 local function part(options)
   local rows, k = {}, 0
-  for _, kind in ipairs(options.only and { options.only } or { "full", "io", "sync" }) do
+  for _, kind in ipairs(options.only and { options.only } or { "full", "io", "sync", "killed" }) do
     local row = { disks = 0, start = 0, bad = 0, unnoticed = 0, passed = 0, failed = 0, slowest = 0 }
     rows[kind] = row
     for n = 1 + options.seed % options.stride, options.calls, options.stride do
@@ -293,7 +302,7 @@ function full.main(options)
   end
   io.write(("%-6s %6s %22s %10s %16s %8s %14s\n"):format("disk", "disks", "refused at the start", "went bad", "nothing noticed",
     "failed", "back after"))
-  for _, kind in ipairs { "full", "io", "sync" } do
+  for _, kind in ipairs { "full", "io", "sync", "killed" } do
     local row = sums[kind]
     if row then
       io.write(("%-6s %6d %22d %10d %16d %8d %12.1f s\n"):format(kind, row.disks, row.start, row.bad, row.unnoticed, row.failed, row.slowest))
