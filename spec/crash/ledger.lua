@@ -13,6 +13,7 @@
 -- POST /keyed/OP    the same Idempotency-Key again is not recorded, and answered the same
 -- POST /probed/OP   every arrival is recorded; GET /probed/KEY tells of the first: 200 or 404
 -- POST /blind/OP    every arrival is recorded, and nobody can ask
+-- POST .../lost     the reply is lost, always
 -- GET  /read/NAME   { name, entries }
 -- A line of the file is { n, kind, op, key, body }; the answer to an effect is the same.
 -- A path may begin with a /REALM of its own: keys of one say nothing in another.
@@ -75,7 +76,7 @@ local function answer(request)
   if not key or body == nil then return 400, { error = "an effect has a key and a body" } end
   if chance "busy" then return 503, { error = "busy" } end
   local entry = kind == "keyed" and by_key[place_of(realm, kind, key)] or record(realm, kind, rest, key, body)
-  if chance "lose" then return nil end
+  if rest == "lost" or chance "lose" then return nil end
   if chance "slow" then socket.sleep(options.linger / 1000) end
   return 200, entry
 end

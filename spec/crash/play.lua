@@ -22,7 +22,8 @@ function play.furnish(home, scenario, port, realm)
     adapters = { mail = "outbox", docs = { use = "folder", path = "docs" }, world = { use = "http_json",
       base_url = "http://127.0.0.1:%d/%s", hosts = { "127.0.0.1" }, timeout = "5s",
       ops = { charge = { path = "/keyed/charge", keys = true }, refund = { path = "/keyed/refund", keys = true },
-        post = { path = "/probed/post", probe = "/probed/{key}" }, ring = { path = "/blind/ring" } } } } }]])
+        post = { path = "/probed/post", probe = "/probed/{key}" }, ring = { path = "/blind/ring" },
+        lost = { path = "/blind/lost", undo = "refund" } } } } }]])
     :format(scenario.config or "", port or 1, realm or "none")))
   for _, kind in ipairs { "agents", "skills" } do
     for name, text in pairs(scenario[kind] or {}) do assert(file.write(("%s/%s/%s.lua"):format(home, kind, name), text)) end
@@ -51,7 +52,8 @@ local function answer(e, scenario, item, books, realm)
     for _, entry in ipairs(play.books(books, realm)) do
       if entry.key == item.proposal.key then happened = happened or entry end
     end
-    e:reconcile(item.id, happened and { answer = "happened", value = happened } or { answer = "not_happened" })
+    -- what did not happen is not undone, but sent
+    e:reconcile(item.id, happened and (scenario.reconcile or { answer = "happened", value = happened }) or { answer = "not_happened" })
   else
     e:reconcile(item.id, scenario.stuck or { answer = "not_happened" })
   end
@@ -83,7 +85,8 @@ end
 function play.on(home, scenario, books, realm)
   local e <close> = assert(engine.open { home = home })
   start_all(e, scenario.start, "start")
-  if scenario.emit then assert(e:drain()) end
+  if scenario.emit or scenario.pause then assert(e:drain()) end
+  if scenario.pause then assert(e:pause({ all = true }, {})) end
   for _, one in ipairs(scenario.emit or {}) do assert(e:emit(one[1], one[2], { key = one[3] })) end
   if scenario.files then e:scan_inbox() end
   if scenario.saved then
@@ -96,7 +99,21 @@ function play.on(home, scenario, books, realm)
     end
     start_all(e, scenario.after_save, "later")
   end
+  if scenario.pause then
+    loop.sleep(12)
+    assert(e:resume({ all = true }, {}))
+  end
+  if scenario.cancel then
+    assert(e:drain())
+    for _, row in ipairs(e:rows("run.open", {})) do assert(e:cancel(row.run, {})) end
+  end
   settle(e, scenario, books, realm)
+  if scenario.collect then
+    loop.sleep(10)
+    crash.point "collect"
+    assert(e:memory():expire())
+    crash.point "collected"
+  end
 end
 
 -- ---- what is there in the end ---------------------------------------------------------------

@@ -140,14 +140,20 @@ function storm.books(path)
   return list
 end
 
+--- The first entry of a key.
+local function entry_of(books, key)
+  for _, entry in ipairs(storm.books(books)) do
+    if entry.key == key then return entry end
+  end
+end
+
 --- Answer every question as the books say. Returns what was asked: a list of keys.
 function storm.answer(home, books)
-  local asked, there = {}, {}
-  for _, entry in ipairs(storm.books(books)) do there[entry.key] = there[entry.key] or entry end
+  local asked = {}
   for _, item in ipairs(json.decode(lab.keel(home, "inbox --json").out) or {}) do
     if item.kind == "reconcile" then
       local key = storm.key_of(item)
-      local entry = there[key]
+      local entry = entry_of(books, key) -- read now: what is asked about is in them, or never will be
       local how = entry and "--happened " .. lab.quoted(json.encode(entry)) or "--not-happened"
       local done = lab.keel(home, ("reconcile %s %s --json"):format(item.id, how))
       asked[#asked + 1] = { key = key, id = item.id, code = done.code, happened = entry ~= nil }
