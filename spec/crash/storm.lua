@@ -11,6 +11,7 @@
 package.path = "./?.lua;" .. package.path
 local clock = require "core.clock"
 local engine = require "engine"
+local fake_model = require "spec.support.fake_model"
 local file = require "file"
 local json = require "json"
 local lab = require "spec.crash.lab"
@@ -60,6 +61,7 @@ return agent { version = 1, about = "part of a job", uses = { "world" },
   run = function(ctx, job)
     local seen = ctx.skill.world{ op = "look", name = job.id }
     ctx.sleep(job.pause)
+    ctx.model{ tier = "small", prompt = "say something about " .. job.id, max_tokens = 40 }
     for _ = 1, 40 do
       local entry = ctx.skill.world{ op = "charge", job = job.id .. "/child", n = job.n, key = "child:" .. job.id }
       if entry then return { n = entry.n, looked = seen ~= nil } end
@@ -75,7 +77,9 @@ return agent { version = 1, about = "counts what is done", on = { event = "job.d
     return done.n
   end }]]
 
-local config = [[return { zone = "UTC", http = { listen = "127.0.0.1:0" },
+local config = [[return { zone = "UTC", http = { listen = "127.0.0.1:0" }, budget = { day = "$5.00" },
+  tiers = { small = { { provider = "openai", model = "m", base_url = "%s", price = { input = 0.20, output = 0.80, cached = 0.05,
+    as_of = "2026-11-01" }, context = 128000, max_parallel = 8 } } },
   adapters = { world = { use = "http_json", base_url = "http://127.0.0.1:%d", hosts = { "127.0.0.1" }, timeout = "5s",
     secret = "known to the ledger",
     ops = { charge = { path = "/keyed/charge", keys = true },
@@ -83,11 +87,11 @@ local config = [[return { zone = "UTC", http = { listen = "127.0.0.1:0" },
       ring = { path = "/blind/ring" },
       look = { path = "/read/{name}", method = "GET" } } } } }]]
 
---- Make the home of a storm whose ledger listens at `port`.
-function storm.home(port)
+--- Make the home of a storm whose ledger listens at `port`, and whose model at `model_url`.
+function storm.home(port, model_url)
   local home = lab.scratch()
   for _, folder in ipairs { "agents", "var" } do assert(file.mkdir(home .. "/" .. folder)) end
-  assert(file.write(home .. "/config.lua", config:format(port)))
+  assert(file.write(home .. "/config.lua", config:format(model_url, port)))
   for name, text in pairs(agents) do assert(file.write(("%s/agents/%s.lua"):format(home, name), text)) end
   return home
 end
@@ -313,7 +317,9 @@ function storm.run(options)
   local self = setmetatable({ kills = 0, early = 0, late = 0, both = 0, n = 0, width = options.width or 64, runs = options.runs,
     jobs = {}, unmade = {}, sending = {}, asked = {}, questions = 0, most_open = 0 }, body)
   self.ledger = storm.ledger(books, options.ledger or ("--lose 60 --busy 60 --slow 60 --no-probe 20 --seed %d"):format(options.seed))
-  self.home = storm.home(self.ledger.port)
+  self.model = fake_model.start()
+  self.model:default { text = "it is fine", usage = { prompt_tokens = 60, completion_tokens = 20, cached_tokens = 10 } }
+  self.home = storm.home(self.ledger.port, self.model.base_url)
   local began = clock.mono_us()
   self.server = serve(self.home)
   local told = 0
@@ -336,6 +342,9 @@ function storm.run(options)
   if self.look then self.look:close() end
   self.server.stop("TERM")
   self.ledger.stop()
+  local billed = self.model:books()
+  self.billed = (billed.input - billed.cached) * 200000 + billed.cached * 50000 + billed.output * 800000
+  self.model:stop()
   self.seconds = (clock.mono_us() - began) / 1e6
   return self
 end
@@ -353,6 +362,17 @@ local function by_job(entries)
     table.insert(map[place], entry)
   end
   return map
+end
+
+--- The money: never booked below the bill, nothing held for ever, the sums equal their parts.
+local function judge_money(self, look, figures, complain)
+  figures.booked = 0
+  for _, row in ipairs(look.store:read("ledger.list", { since = 0, limit = 1000000 })) do
+    if row.state == "reserved" then complain("money is still held: %s", json.encode(row)) end
+    figures.booked = figures.booked + row.cost
+  end
+  if figures.booked < self.billed then complain("%d billed, %d booked (pico-USD)", self.billed, figures.booked) end
+  for _, row in ipairs(look.store:read("budget.check", {})) do complain("a budget is not the sum of its calls: %s", json.encode(row)) end
 end
 
 --- Compare everything. Returns a list of complaints and a table of figures.
@@ -408,6 +428,7 @@ function storm.judge(self)
       if not told or told.state ~= "done" then complain("%s: its event came to nobody", id) end
     end
   end
+  judge_money(self, look, figures, complain)
   local remembered = 0
   for line in look:memory():export() do
     remembered = remembered + 1
@@ -446,6 +467,8 @@ function storm.main(options)
   tell(("  %-34s %8d %10d"):format("at most once, nobody to ask", e.blind or 0, self.n))
   tell(("  duplicates %d, questions asked %d (of %d effects), results that the ledger does not know %d"):format(
     figures.duplicates, self.questions, count(self.asked), figures.silent))
+  tell(("  model calls: %.6f USD billed, %.6f booked (a call that was cut off is booked at its most)"):format(
+    self.billed / 1e12, figures.booked / 1e12))
   for i = 1, math.min(#list, 20) do tell("  FAILED " .. list[i]) end
   tell(("%d passed, %d failed"):format(self.n - math.min(#list, self.n), #list))
   if #list == 0 and not options.keep then
