@@ -242,7 +242,7 @@ function points.main(options)
 end
 
 if arg and arg[0] and arg[0]:find("points%.lua$") then
-  local options = { stride = 1, deep = 4, jobs = 4, seed = os.time() }
+  local options = { stride = 1, deep = 2, jobs = 4, seed = os.time() }
   for i = 1, #arg, 2 do
     options[arg[i]:match("^%-%-(.+)$")] = math.tointeger(tonumber(arg[i + 1])) or arg[i + 1]
   end
