@@ -28,6 +28,7 @@ function rest.onlooker(home, err, code)
   code = code or err.code
   function e.commit() return nil, err.message, code end
   function e.pump() end
+  e.admit = e.pump
   require("serve.guest").welcome(e)
   return e
 end

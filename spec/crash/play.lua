@@ -71,8 +71,9 @@ local function settle(e, scenario, books, realm)
       end
     end
     if not asked then
-      if not e.next_due then return end
-      loop.sleep(math.max(1, math.min(e.next_due - e.clock() + 1, 300)))
+      local due = math.min(e.next_due or math.maxinteger, e.bus_due or math.maxinteger)
+      if due == math.maxinteger then return end
+      loop.sleep(math.max(1, math.min(due - e.clock() + 1, 300)))
     end
   end
 end

@@ -300,7 +300,8 @@ function body:finish(patience_ms)
     self:live(100)
     local open = #(self.look and self.look.store:read("run.open", {}) or { true })
     local fresh = #(self.look and self.look.store:read("event.new", {}) or { true })
-    if next(self.unmade) == nil and open == 0 and fresh == 0 then return true end
+    local queued = #(self.look and self.look.store:read("delivery.heads", {}) or { true })
+    if next(self.unmade) == nil and open == 0 and fresh == 0 and queued == 0 then return true end
     if clock.mono_us() > (self.next_ask or 0) then
       self:ask()
       self.next_ask = clock.mono_us() + 500000
