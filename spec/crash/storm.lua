@@ -203,10 +203,12 @@ function body:refill()
     if not self.look then return end
   end
   local open = 0
-  for _, row in ipairs(self.look.store:read("run.open", {}) or {}) do
+  local rows = self.look.store:read("run.open", {}) or {}
+  for _, row in ipairs(rows) do
     if row.agent == "worker" then open = open + 1 end
   end
   self.most_open = math.max(self.most_open, open)
+  self.most_runs = math.max(self.most_runs, #rows)
   local most = 24 -- connections; an event is durable long before its command is over
   for _ in pairs(self.sending) do open, most = open + 1, most - 1 end
   for id, job in pairs(self.unmade) do
@@ -218,7 +220,7 @@ function body:refill()
   while open < self.width and self.n < self.runs and most > 0 do
     most = most - 1
     self.n = self.n + 1
-    local job = { id = ("j%05d"):format(self.n), n = self.n, pause = math.random(40, 900) }
+    local job = { id = ("j%05d"):format(self.n), n = self.n, pause = math.random(60, 1800) }
     self.jobs[job.id], self.unmade[job.id] = job, job
     open = open + 1
     self:emit(job)
@@ -316,7 +318,7 @@ function storm.run(options)
   math.randomseed(options.seed)
   local books = lab.scratch() .. ".books"
   local self = setmetatable({ kills = 0, early = 0, late = 0, both = 0, n = 0, width = options.width or 64, runs = options.runs,
-    jobs = {}, unmade = {}, sending = {}, asked = {}, questions = 0, most_open = 0 }, body)
+    jobs = {}, unmade = {}, sending = {}, asked = {}, questions = 0, most_open = 0, most_runs = 0 }, body)
   self.ledger = storm.ledger(books, options.ledger or ("--lose 60 --busy 60 --slow 60 --no-probe 20 --seed %d"):format(options.seed))
   self.model = fake_model.start()
   self.model:default { text = "it is fine", usage = { prompt_tokens = 60, completion_tokens = 20, cached_tokens = 10 } }
@@ -460,8 +462,8 @@ function storm.main(options)
   local self = storm.run(options)
   local list, figures = storm.judge(self)
   local e = figures.effects
-  tell(("kills %d (%d in recovery, %d with the supervisor), jobs %d, runs %d, at once at most %d, %.0f s"):format(self.kills,
-    self.early, self.both, self.n, figures.runs, self.most_open, self.seconds))
+  tell(("kills %d (%d in recovery, %d with the supervisor), jobs %d, runs %d, at once at most %d (%d with children), %.0f s"):format(self.kills,
+    self.early, self.both, self.n, figures.runs, self.most_open, self.most_runs, self.seconds))
   tell(("  %-34s %8s %10s"):format("effects at the ledger", "recorded", "wanted"))
   tell(("  %-34s %8d %10d"):format("idempotent, by key", e.keyed or 0, 2 * self.n))
   tell(("  %-34s %8d %10d"):format("at most once, with a probe", e.probed or 0, self.n))
