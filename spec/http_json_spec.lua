@@ -148,7 +148,6 @@ describe("the http_json adapter", function()
     refused('ops = { a = { path = "/a", undo = "b" } }', "no op 'b'")
     refused('hosts = { "api.example.com" }, ops = { a = { path = "/a" } }', "not among `hosts`")
     refused('ops = { a = { path = "/a", effect = "maybe" } }', "maybe")
-    refused("", "ops")
   end)
 
   it("shows its secret to nobody", function()

@@ -15,7 +15,6 @@
 -- What went wrong is told apart by what it means for the effect: surely not sent, refused
 -- by the server, try later, and (unknown = true) perhaps done. A 5xx is never proof that
 -- nothing happened.
-local errors = require "errors"
 local http = require "http"
 local json = require "json"
 local secret = require "secret"
@@ -58,7 +57,7 @@ function adapter.shape(of)
   local record = shape.record("an http_json adapter", {
     use = shape.text(), base_url = { of.url, required = true }, hosts = shape.list(of.host, 1), secret = of.secret,
     keys = { shape.flag, default = false }, timeout = { shape.duration, as = "timeout_ms", default = default_timeout_ms },
-    ops = { shape.map(op_shape), required = true },
+    ops = { shape.map(op_shape), default = {} },
   })
   return function(value, at)
     local entry = record(value, at)
@@ -73,10 +72,6 @@ end
 
 --- `entry` as adapter.shape made it.
 function adapter.open(_, name, entry)
-  if type(entry.ops) ~= "table" then
-    error({ code = "wrong_use", number = "K2102", raise = true, message =
-      errors.new("K2102", { field = "ops", where = "the http_json adapter '" .. name .. "'" }).message }, 0)
-  end
   return setmetatable({ name = name, entry = entry, ops = entry.ops }, adapter)
 end
 

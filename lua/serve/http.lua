@@ -63,7 +63,7 @@ local function handle(self, request, answer)
       next = "keel help serve" })
   end
   local webhook = require "serve.webhook"
-  if webhook.is_for(request) then return webhook.handle(self.engine, request, answer, has_token(self, request)) end
+  if webhook.is_for(request) then return webhook.handle(self.serve.engine, request, answer, has_token(self, request)) end
   local api = require "serve.api"
   if api.is_open(request) then return api.handle(self.serve.engine, request, answer) end
   if not has_token(self, request) then

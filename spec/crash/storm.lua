@@ -26,7 +26,7 @@ local agents = {}
 
 --- One job: everything an agent can do, and what it leaves behind is known beforehand.
 agents.worker = [[
-return agent { version = 1, about = "does a job", on = { event = "job.made", key = "id" }, uses = { "world" },
+return agent { version = 1, about = "does a job", concurrency = 64, on = { event = "job.made", key = "id" }, uses = { "world" },
   memory = { read = { "job/*" }, write = { "job/*" } },
   run = function(ctx, job)
     local out, errors = {}, {}
