@@ -13,6 +13,7 @@ local luasource = require "luasource"
 local schema = require "schema"
 local shape = require "shape"
 local suggest = require "suggest"
+local times = require "trigger"
 local values = require "schema.values"
 
 local manifest = {}
@@ -66,24 +67,6 @@ local function filter(value, path)
   return value
 end
 
---- Five fields of cron, or a nickname; what they mean is the scheduler's.
-local function cron(value, path)
-  shape.text()(value, path)
-  if value:match("^@%l+$") then return value end
-  local count = 0
-  for field in value:gmatch("%S+") do
-    count = count + 1
-    if not field:match("^[%w*/,#?-]+$") then
-      shape.bad_value(path, ("%q is no cron field"):format(field))
-    end
-  end
-  if count ~= 5 then
-    shape.bad_value(path, ('expected five fields (minute hour day month weekday)'
-      .. ' like "45 7 * * 1-5", got %q'):format(value))
-  end
-  return value
-end
-
 local event_name = shape.text("^[%w_]+[%w_.%-]*[%w*]?$",
   'an event type like "mail.received"')
 
@@ -91,11 +74,7 @@ local triggers = {
   event = shape.record("an event trigger", {
     event = event_name, where = filter, key = shape.text(),
     throttle = shape.rate }),
-  cron = shape.record("a cron trigger", { cron = cron, zone = shape.text() }),
-  every = shape.record("an interval trigger", {
-    every = { shape.duration, as = "every_ms" } }),
-  at = shape.record("a trigger at one time", {
-    at = { shape.instant, as = "at_ms" } }),
+  cron = times.shapes.cron, every = times.shapes.every, at = times.shapes.at,
 }
 
 local function trigger(value, path)
@@ -149,7 +128,7 @@ local pattern_list = shape.one_or_list(shape.text())
 local agent_shape = shape.record("an agent's manifest", {
   version = { shape.integer(1), required = true },
   about = shape.text(),
-  on = { shape.one_or_list(trigger), default = {} },
+  on = { times.list(trigger), default = {} },
   input = json_schema, output = json_schema, config = json_schema,
   caps = { caps, default = manifest.default_caps },
   budget = { budget, default = {} },
@@ -252,11 +231,10 @@ end
 --   it, its text, the agent's name; `skills` (optional) is a set of the names
 --   that may stand in `uses`
 -- @return { name, version, about, on = { { kind = "event", event, where, key,
---   throttle = { count, per_ms } } | { kind = "cron", cron, zone } |
---   { kind = "every", every_ms } | { kind = "at", at_ms } }, input, output,
---   config, caps = { instructions, memory_bytes, wall_ms }, budget =
---   { run_picousd, hour_picousd, day_picousd, month_picousd, calls =
---   { count, per_ms }, tokens = { count, per_ms }, warn }, uses, memory =
+--   throttle = { count, per_ms } } | a schedule's definition (lua/trigger.lua) with
+--   kind = "cron", "every" or "at" }, input, output, config, caps =
+--   { instructions, memory_bytes, wall_ms }, budget = { run_picousd,
+--   hour_picousd, day_picousd, month_picousd, calls = { count, per_ms }, tokens = { count, per_ms }, warn }, uses, memory =
 --   { read, write }, on_node, run }; `per_ms` is nil for "per run". Or nil, err.
 function manifest.agent(raw, origin)
   local agent, err = checked(agent_shape, raw, "an agent", origin)
