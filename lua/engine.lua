@@ -20,12 +20,15 @@ local loop = require "loop"
 local look = require "engine.look"
 local prelude = require "prelude"
 local runs = require "core.run"
+local schedules = require "engine.schedules"
 local schema = require "schema"
 local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for name, method in pairs(events) do engine[name] = method end
+for _, part in ipairs { events, schedules } do
+  for name, method in pairs(part) do engine[name] = method end
+end
 
 -- Handlers and adapters by name, loaded when first met.
 local function load_part(folder, name)
@@ -84,6 +87,7 @@ end
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
+-- `schedules = true` fires what is due by the clock, too.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
   local self, err = new(options)
@@ -215,6 +219,7 @@ local function start_new(self, agent, input, options)
   tx:add("run.put", { id = run.id, run = run.run, agent = agent.name, version = agent.manifest.version,
     code = setup.code, state = "running", key = options.key, parent = options.parent,
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
+  if options.also then options.also(tx, run) end
   ok, message, code = self:commit(tx)
   if not ok then
     run.handle:release()
@@ -225,8 +230,9 @@ local function start_new(self, agent, input, options)
 end
 
 --- Start an agent on an input. `options.key` makes the start unique for ever: a second
---- start with the same key gives the run that is there. Returns the run
---- { id, run, agent } once its start is durable, or nil, err.
+--- start with the same key gives the run that is there (its `old` is true then).
+--- `options.also(tx, run)` adds to the transaction that starts a new one. Returns the
+--- run { id, run, agent } once its start is durable, or nil, err.
 function engine:start(name, input, options)
   options = options or {}
   local agent, err = self:agent_named(name)
@@ -342,6 +348,7 @@ function engine:recover()
   end
   self.old_events = (self:rows("event.newest", {})[1] or {}).id or 0
   self:pump()
+  self:open_schedules()
   self:set_timer()
 end
 
@@ -353,8 +360,8 @@ local longest_look_ms = 60000
 function engine:set_timer(after)
   if self.closing then return end
   if self.timer then self.timer:stop() end
-  self.timer = nil
-  self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
+  self.timer, self.timers_after = nil, after
+  self.next_due = self:next_slot((self:rows("timer.next", { after = after or -1 })[1] or {}).due)
   if not self.next_due then return end
   local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
   self.timer = loop.timer(ms, function() self:fire() end)
@@ -367,6 +374,7 @@ function engine:fire()
   local now = self.clock()
   local due = self:rows("timer.due", { now = now })
   for _, row in ipairs(due) do self:wake(row.run) end
+  self:fire_due_slots(now)
   self:set_timer(#due < 1000 and now or nil)
 end
 
@@ -524,6 +532,7 @@ function engine:conclude(id, parent, tx, resting)
   self:task(function()
     if not self:leave(id, tx, resting) then return end
     if parent then self:wake(parent) end
+    self:slots_over()
   end)
 end
 

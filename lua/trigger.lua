@@ -129,14 +129,18 @@ function trigger.schedules(manifest, zone_name)
   return list
 end
 
+local function shown(ms)
+  return (require("rfc3339").format(ms):gsub("%.000Z$", "Z"))
+end
+
 --- A definition in the words of the manifest: "45 7 * * 1-5", "every 15m", "at 2026-...".
 function trigger.text(def)
   if def.kind == "cron" then return def.cron end
   if def.kind == "every" then
     return "every " .. require("duration").format(def.every_ms)
-      .. (def.from_ms and " from " .. require("rfc3339").format(def.from_ms) or "")
+      .. (def.from_ms and " from " .. shown(def.from_ms) or "")
   end
-  return "at " .. require("rfc3339").format(def.at_ms)
+  return "at " .. shown(def.at_ms)
 end
 
 return trigger

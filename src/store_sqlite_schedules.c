@@ -10,7 +10,7 @@
  * computed again. A slot becomes `started` in the transaction that starts its run.
  * `wall` is what the wall clock showed or should have shown: one instant may stand
  * for two wall times where clocks change, and is told apart by it. A skipped row may
- * stand for `n` slots, the last of which is its own. `due` is slot and jitter.
+ * stand for `n` slots, the first of which is its own. `due` is slot and jitter.
  *
  * schedules.standing: `on`, `broken` (the agent's file has an error; slots wait for
  * it), `gone` (no manifest names it any more). `spec` is what decides about times: as
@@ -70,6 +70,10 @@ static const struct sqlite_verb verbs[] = {
 	{ "slot.start", "UPDATE slots SET state = 'started', run = :run, at ="
 	  " :now WHERE schedule = :schedule AND slot = :slot AND wall = :wall"
 	  " AND state = 'queued'", true },
+	/* What waits in a queue, all of a schedule. */
+	{ "slot.drop_queued", "UPDATE slots SET state = 'skipped', reason ="
+	  " :reason, at = :now WHERE schedule = :schedule AND state = 'queued'",
+	  false },
 	{ "slot.due", "SELECT " SLOT_COLUMNS " FROM slots l JOIN schedules s ON"
 	  " s.id = l.schedule WHERE l.state = 'planned' AND l.due <= :now AND"
 	  " s.standing = 'on' ORDER BY l.due, l.schedule", false },
@@ -87,6 +91,10 @@ static const struct sqlite_verb verbs[] = {
 	  " OR l.schedule = :schedule_opt) AND l.state != 'planned' AND"
 	  " (:state_opt IS NULL OR l.state = :state_opt) ORDER BY l.slot DESC,"
 	  " l.wall DESC, l.schedule LIMIT :limit", false },
+	/* What is ahead and skipped for its wall clock, when times change. */
+	{ "slot.forget", "DELETE FROM slots WHERE schedule = :schedule AND slot"
+	  " > :now AND state = 'skipped' AND reason IN ('dst_gap', 'dst_fold')",
+	  false },
 	/* All but the newest :keep; what is not over stays. */
 	{ "slot.prune", "DELETE FROM slots WHERE schedule = :schedule AND slot <"
 	  " (SELECT slot FROM slots WHERE schedule = :schedule ORDER BY slot DESC"

@@ -114,6 +114,10 @@ local function reload(self)
     if not known[tostring(err)] or self.saved[err.file] then self.say(err) end
   end
   self.saved = {}
+  e:task(function()
+    local ok, err = e:sync_schedules()
+    if not ok and not e.failed then self.say(err) end
+  end)
 end
 
 --- Load agents and skills again soon.
