@@ -33,6 +33,10 @@ static const char schema[] =
 #define SLOT_COLUMNS "l.schedule, l.slot, l.wall, l.due, l.state, l.reason," \
 	" l.n, l.at"
 
+/* Why a slot was given up that may be planned all the same, when it lies ahead again:
+ * times change and change back, and clocks are set back. */
+#define UNDONE "'changed', 'gone', 'clock', 'missed', 'dst_gap', 'dst_fold'"
+
 static const struct sqlite_verb verbs[] = {
 	{ "schedule.put", "INSERT INTO schedules(id, agent, spec, zone,"
 	  " standing, created, updated) VALUES(:id, :agent, :spec, :zone, 'on',"
@@ -48,15 +52,14 @@ static const struct sqlite_verb verbs[] = {
 	  " LEFT JOIN slots l ON l.schedule = s.id AND l.state = 'planned'"
 	  " ORDER BY s.id", false },
 
-	/* Planning takes up again what was given up before its time came. */
 	{ "slot.plan", "INSERT INTO slots(schedule, slot, wall, due, state, at)"
 	  " VALUES(:schedule, :slot, :wall, :due, 'planned', :now) ON CONFLICT"
 	  " DO UPDATE SET state = 'planned', reason = NULL, n = 1, due ="
 	  " excluded.due, at = excluded.at WHERE state = 'skipped' AND reason IN"
-	  " ('changed', 'gone', 'clock', 'dst_gap', 'dst_fold')", true },
+	  " (" UNDONE ")", true },
 	{ "slot.taken", "SELECT slot FROM slots WHERE schedule = :schedule AND"
 	  " slot = :slot AND wall = :wall AND NOT (state = 'skipped' AND reason"
-	  " IN ('changed', 'gone', 'clock', 'dst_gap', 'dst_fold'))", false },
+	  " IN (" UNDONE "))", false },
 	{ "slot.skip", "INSERT INTO slots(schedule, slot, wall, due, state,"
 	  " reason, n, at) VALUES(:schedule, :slot, :wall, :due, 'skipped',"
 	  " :reason, :n, :now) ON CONFLICT DO UPDATE SET state = 'skipped',"

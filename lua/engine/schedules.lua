@@ -18,15 +18,14 @@ local schedules = {}
 --- A slot that is this late is on time: the engine looks at least every minute.
 local on_time_ms = 60000
 
---- Rows of the past that each schedule keeps; also the most that one downtime writes.
+--- Rows of the past that each schedule keeps.
 local kept_slots = 1000
+
+--- The most that one downtime writes, fewer than are kept.
+local most_told = 900
 
 --- The most that wait in a queue, or are caught up, of one schedule.
 local most_waiting = 100
-
---- A planned slot so much later than the next one by the clock means that the clock was
---- set back: by less than that the schedule waits until the clock is there again.
-local clock_back_ms = 86400000
 
 local function alone(self, fn, ...)
   while self.slots_busy do
@@ -83,21 +82,28 @@ local function skip(self, tx, entry, slot, reason, n)
   tx:add("slot.skip", row)
 end
 
---- Plan the first slot after an instant that is not dealt with. `mine` is a row that
---- this very transaction gives up, and may take up again.
-local function plan(self, tx, entry, after, mine)
+--- The first slot after an instant that is not dealt with, and what is passed over on
+--- the way. `mine` is a planned row, which counts as free.
+local function free_slot(self, entry, after, mine)
+  local passed = {}
   while true do
-    local slot, passed = entry.slots:after(after)
-    for _, one in ipairs(passed) do skip(self, tx, entry, one, one.reason) end
-    if not slot then return end
+    local slot, skipped = entry.slots:after(after)
+    table.move(skipped, 1, #skipped, #passed + 1, passed)
+    if not slot then return nil, passed end
     local own = mine and mine.slot == slot.slot and mine.wall == slot.wall
-    if own or not self:rows("slot.taken", key_of(entry, slot))[1] then
-      local row = key_of(entry, slot)
-      row.due, row.now = entry.slots:due(entry.id, slot.slot), self.clock()
-      return tx:add("slot.plan", row)
-    end
+    if own or not self:rows("slot.taken", key_of(entry, slot))[1] then return slot, passed end
     after = slot.slot
   end
+end
+
+--- Plan that slot. `mine` is given up by this very transaction, and may be taken up again.
+local function plan(self, tx, entry, after, mine)
+  local slot, passed = free_slot(self, entry, after, mine)
+  for _, one in ipairs(passed) do skip(self, tx, entry, one, one.reason) end
+  if not slot then return end
+  local row = key_of(entry, slot)
+  row.due, row.now = entry.slots:due(entry.id, slot.slot), self.clock()
+  tx:add("slot.plan", row)
 end
 
 --- From when on a new schedule has slots: now; one time is kept however late it is, and
@@ -130,10 +136,11 @@ local function let_go(self, tx, row)
   tx:add("slot.drop_queued", { schedule = row.id, reason = "gone", now = self.clock() })
 end
 
---- The clock was set back far: what is planned would come much too late.
+--- When the clock was set back, slots may lie ahead again. What was begun for them stands
+--- in their rows, so only those are planned that were missed or are new.
 local function plan_back(self, tx, entry, row)
-  local natural = row.slot and entry.slots:after(self.clock())
-  if not natural or row.slot - natural.slot <= clock_back_ms then return end
+  local slot = row.slot and free_slot(self, entry, self.clock(), row)
+  if not slot or slot.slot >= row.slot then return end
   skip(self, tx, entry, row, "clock")
   plan(self, tx, entry, self.clock(), row)
 end
@@ -169,7 +176,7 @@ end
 --- that is not due yet, when it is known; and how many there are between the first and
 --- the second of the list.
 local function due_of(self, entry, row, now)
-  local list, older, passed = entry.slots:between(row.slot, now, kept_slots)
+  local list, older, passed = entry.slots:between(row.slot, now, most_told)
   table.insert(list, 1, { slot = row.slot, wall = row.wall })
   local ahead
   while #list > 1 and entry.slots:due(entry.id, list[#list].slot) > now do ahead = table.remove(list) end
