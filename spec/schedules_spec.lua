@@ -329,14 +329,14 @@ describe("a schedule", function()
   it("holds what can wait while its agent is held", function()
     open({ a = agent '{ every = "10m", overlap = "queue_one" }', b = agent '{ every = "10m" }' }, "2026-03-01T12:05:00Z")
     settle()
-    assert(h.engine:pause { agent = "a" })
-    assert(h.engine:pause { agent = "b" })
+    assert(h.engine:pause({ agent = "a" }, {}))
+    assert(h.engine:pause({ agent = "b" }, {}))
     to "2026-03-01T12:10:00Z"
     to "2026-03-01T12:20:00Z"
     assert.same({ "12:10 queued", "12:20 skipped overlap" }, past "a")
     assert.same({ "12:10 skipped paused", "12:20 skipped paused" }, past "b")
     h.now = h.now + minute
-    assert(h.engine:resume { agent = "a" })
+    assert(h.engine:resume({ agent = "a" }, {}))
     settle()
     assert.same({ "12:10 started", "12:20 skipped overlap" }, past "a")
   end)

@@ -33,9 +33,10 @@ static const char schema[] =
 #define SLOT_COLUMNS "l.schedule, l.slot, l.wall, l.due, l.state, l.reason," \
 	" l.n, l.at"
 
-/* Why a slot was given up that may be planned all the same, when it lies ahead again:
- * times change and change back, and clocks are set back. */
-#define UNDONE "'changed', 'gone', 'clock', 'missed', 'dst_gap', 'dst_fold'"
+/* A slot whose fate is open: planned, or skipped for a reason that does not hold any
+ * more when it lies ahead again (times change and change back, clocks are set back). */
+#define OPEN " (state = 'planned' OR state = 'skipped' AND reason IN ('changed'," \
+	" 'gone', 'clock', 'missed', 'dst_gap', 'dst_fold'))"
 
 static const struct sqlite_verb verbs[] = {
 	{ "schedule.put", "INSERT INTO schedules(id, agent, spec, zone,"
@@ -55,28 +56,29 @@ static const struct sqlite_verb verbs[] = {
 	{ "slot.plan", "INSERT INTO slots(schedule, slot, wall, due, state, at)"
 	  " VALUES(:schedule, :slot, :wall, :due, 'planned', :now) ON CONFLICT"
 	  " DO UPDATE SET state = 'planned', reason = NULL, n = 1, due ="
-	  " excluded.due, at = excluded.at WHERE state = 'skipped' AND reason IN"
-	  " (" UNDONE ")", true },
+	  " excluded.due, at = excluded.at WHERE" OPEN, true },
 	{ "slot.taken", "SELECT slot FROM slots WHERE schedule = :schedule AND"
-	  " slot = :slot AND wall = :wall AND NOT (state = 'skipped' AND reason"
-	  " IN (" UNDONE "))", false },
+	  " slot = :slot AND wall = :wall AND NOT" OPEN, false },
 	{ "slot.skip", "INSERT INTO slots(schedule, slot, wall, due, state,"
 	  " reason, n, at) VALUES(:schedule, :slot, :wall, :due, 'skipped',"
 	  " :reason, :n, :now) ON CONFLICT DO UPDATE SET state = 'skipped',"
 	  " reason = excluded.reason, n = excluded.n, at = excluded.at WHERE"
-	  " state IN ('planned', 'queued')", false },
+	  OPEN, false },
 	{ "slot.queue", "INSERT INTO slots(schedule, slot, wall, due, state,"
 	  " reason, at) VALUES(:schedule, :slot, :wall, :due, 'queued',"
 	  " :reason_opt, :now) ON CONFLICT DO UPDATE SET state = 'queued',"
-	  " reason = excluded.reason, at = excluded.at WHERE state = 'planned'",
+	  " reason = excluded.reason, n = 1, at = excluded.at WHERE" OPEN,
+	  false },
+	/* What waits in a queue: one, or all of a schedule. */
+	{ "slot.drop", "UPDATE slots SET state = 'skipped', reason = :reason, at"
+	  " = :now WHERE schedule = :schedule AND slot = :slot AND wall = :wall"
+	  " AND state = 'queued'", false },
+	{ "slot.drop_queued", "UPDATE slots SET state = 'skipped', reason ="
+	  " :reason, at = :now WHERE schedule = :schedule AND state = 'queued'",
 	  false },
 	{ "slot.start", "UPDATE slots SET state = 'started', run = :run, at ="
 	  " :now WHERE schedule = :schedule AND slot = :slot AND wall = :wall"
 	  " AND state = 'queued'", true },
-	/* What waits in a queue, all of a schedule. */
-	{ "slot.drop_queued", "UPDATE slots SET state = 'skipped', reason ="
-	  " :reason, at = :now WHERE schedule = :schedule AND state = 'queued'",
-	  false },
 	{ "slot.due", "SELECT " SLOT_COLUMNS " FROM slots l JOIN schedules s ON"
 	  " s.id = l.schedule WHERE l.state = 'planned' AND l.due <= :now AND"
 	  " s.standing = 'on' ORDER BY l.due, l.schedule", false },

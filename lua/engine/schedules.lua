@@ -83,22 +83,21 @@ local function skip(self, tx, entry, slot, reason, n)
 end
 
 --- The first slot after an instant that is not dealt with, and what is passed over on
---- the way. `mine` is a planned row, which counts as free.
-local function free_slot(self, entry, after, mine)
+--- the way.
+local function free_slot(self, entry, after)
   local passed = {}
   while true do
     local slot, skipped = entry.slots:after(after)
     table.move(skipped, 1, #skipped, #passed + 1, passed)
     if not slot then return nil, passed end
-    local own = mine and mine.slot == slot.slot and mine.wall == slot.wall
-    if own or not self:rows("slot.taken", key_of(entry, slot))[1] then return slot, passed end
+    if not self:rows("slot.taken", key_of(entry, slot))[1] then return slot, passed end
     after = slot.slot
   end
 end
 
---- Plan that slot. `mine` is given up by this very transaction, and may be taken up again.
-local function plan(self, tx, entry, after, mine)
-  local slot, passed = free_slot(self, entry, after, mine)
+--- Plan that slot.
+local function plan(self, tx, entry, after)
+  local slot, passed = free_slot(self, entry, after)
   for _, one in ipairs(passed) do skip(self, tx, entry, one, one.reason) end
   if not slot then return end
   local row = key_of(entry, slot)
@@ -119,7 +118,7 @@ local function take_in(self, tx, entry, row)
   if row and row.slot and not changed then return end -- it was broken, and its slot has waited
   if changed then tx:add("slot.forget", { schedule = entry.id, now = self.clock() }) end
   if row and row.slot then skip(self, tx, entry, row, "changed") end
-  plan(self, tx, entry, beginning(self, entry), row)
+  plan(self, tx, entry, beginning(self, entry))
 end
 
 --- What no manifest names any more; a file that has an error now is waited for.
@@ -139,10 +138,10 @@ end
 --- When the clock was set back, slots may lie ahead again. What was begun for them stands
 --- in their rows, so only those are planned that were missed or are new.
 local function plan_back(self, tx, entry, row)
-  local slot = row.slot and free_slot(self, entry, self.clock(), row)
+  local slot = row.slot and free_slot(self, entry, self.clock())
   if not slot or slot.slot >= row.slot then return end
   skip(self, tx, entry, row, "clock")
-  plan(self, tx, entry, self.clock(), row)
+  plan(self, tx, entry, self.clock())
 end
 
 local function sync(self)
@@ -239,9 +238,11 @@ local function envelope(entry, row)
     zone = entry.def.zone, trust = "owner", payload = entry.def.input or {} }
 end
 
+--- A slot that waits is not begun.
 local function drop(self, entry, row, reason)
-  local tx = self.store:tx()
-  skip(self, tx, entry, row, reason)
+  local tx, fields = self.store:tx(), key_of(entry, row)
+  fields.reason, fields.now = reason, self.clock()
+  tx:add("slot.drop", fields)
   self:commit(tx)
 end
 
