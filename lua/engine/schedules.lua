@@ -288,13 +288,14 @@ function blocked.queue_all(self, entry, waiting)
   for i = most_waiting + 1, #waiting do drop(self, entry, waiting[i], "queue_full") end
 end
 
---- The newest goes ahead when the run before it is given up; a run that cannot be (it
---- has a question open) stands in the way like any other.
+--- The newest goes ahead when the run before it is over; one with an open question about
+--- what it did cannot be given up, and stands in the way.
 function blocked.cancel_previous(self, entry, waiting, live)
   for i = 1, #waiting - 1 do drop(self, entry, waiting[i], "overlap") end
   for _, run in ipairs(live) do
-    local ok = self:cancel(run.run, { by = "schedule", message = "the next run of its schedule is due" })
-    if not ok and not self.failed then return drop(self, entry, waiting[#waiting], "overlap") end
+    local _, err = self:cancel(run.run, { by = "schedule", message = "the next run of its schedule is due" })
+    -- one that ended meanwhile is an error, too
+    if err and err.number == "K7007" then return drop(self, entry, waiting[#waiting], "overlap") end
   end
 end
 
