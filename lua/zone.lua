@@ -160,7 +160,8 @@ end
 
 --- The same where the rule counts: after the last change that the list has.
 local function span_of_rule(self, seconds)
-  local span = span_of_list(self, self.last or math.mininteger)
+  local span = self.last and span_of_list(self, self.last)
+    or { start = math.mininteger, offset = self.rule.standard }
   span.stop = math.maxinteger
   for _, change in ipairs(rule_changes(self.rule, seconds)) do
     local at, offset = change[1], change[2]
