@@ -188,7 +188,8 @@ function actions.try(args, words, context)
   if not zone then zone, err = zone_here(context) end
   if not zone then return nil, err end
   if not require("zones").exists(zone) then
-    return nil, errors.new("K2005", { name = zone, suggestion = require("zones").nearest(zone) })
+    return nil, usage("K1004", { name = "--zone", detail = ("there is no time zone '%s'"):format(zone),
+      suggestion = require("zones").nearest(zone) })
   end
   local raw = { version = 1, run = { ["$function"] = 1 }, on = { cron = spec, zone = zone, dst = args.dst } }
   local interval = spec:match("^every%s+(.*)$")
