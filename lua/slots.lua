@@ -31,8 +31,9 @@ local most_skips = 100
 
 --- Milliseconds of the wall clock -> "2026-03-30T07:30", with seconds where there are any.
 local function wall_text(ms)
-  local text = rfc3339.format(ms)
-  return text:sub(1, ms % minute_ms == 0 and 16 or 19)
+  if ms % minute_ms ~= 0 then return rfc3339.format(ms):sub(1, 19) end
+  local year, month, day = rfc3339.date(ms // 86400000)
+  return ("%04d-%02d-%02dT%02d:%02d"):format(year, month, day, ms // 3600000 % 24, ms // minute_ms % 60)
 end
 
 --- The slots of a definition, or nil, message when its expression or zone is wrong.

@@ -195,17 +195,21 @@ local function span_at(self, seconds)
   return span
 end
 
+local function milliseconds(seconds)
+  if seconds == math.mininteger or seconds == math.maxinteger then return seconds end
+  return seconds * 1000
+end
+
 --- How long the offset stays what it is around an instant: { start, stop, offset,
 --- before }, all in milliseconds; `offset` holds from start until before stop, `before`
---- is the one that start ended (nil for the first span there is).
+--- is the one that start ended (nil for the first span there is). Not to be changed.
 function zone:span(ms)
   local span = span_at(self, ms // 1000)
-  local function long(seconds)
-    if seconds == math.mininteger or seconds == math.maxinteger then return seconds end
-    return seconds * 1000
+  if not span.in_ms then
+    span.in_ms = { start = milliseconds(span.start), stop = milliseconds(span.stop), offset = span.offset * 1000,
+      before = span.before and span.before * 1000 }
   end
-  return { start = long(span.start), stop = long(span.stop), offset = span.offset * 1000,
-    before = span.before and span.before * 1000 }
+  return span.in_ms
 end
 
 --- Milliseconds east of UTC at an instant.

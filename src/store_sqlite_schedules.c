@@ -32,6 +32,8 @@ static const char schema[] =
 
 #define SLOT_COLUMNS "l.schedule, l.slot, l.wall, l.due, l.state, l.reason," \
 	" l.n, l.at"
+#define PAST_COLUMNS SLOT_COLUMNS ", r.run, r.state AS run_state FROM slots l" \
+	" LEFT JOIN runs r ON r.id = l.run"
 
 /* A slot whose fate is open: planned, or skipped for a reason that does not hold any
  * more when it lies ahead again (times change and change back, clocks are set back). */
@@ -91,9 +93,10 @@ static const struct sqlite_verb verbs[] = {
 	  " l.run WHERE l.schedule = :schedule AND l.state = 'started' AND"
 	  " r.ended IS NULL ORDER BY l.slot", false },
 	/* The past of a schedule, or of all, newest first. */
-	{ "slot.log", "SELECT " SLOT_COLUMNS ", r.run, r.state AS run_state FROM"
-	  " slots l LEFT JOIN runs r ON r.id = l.run WHERE (:schedule_opt IS NULL"
-	  " OR l.schedule = :schedule_opt) AND l.state != 'planned' AND"
+	{ "slot.log", "SELECT " PAST_COLUMNS " WHERE l.schedule = :schedule AND"
+	  " l.state != 'planned' AND (:state_opt IS NULL OR l.state ="
+	  " :state_opt) ORDER BY l.slot DESC, l.wall DESC LIMIT :limit", false },
+	{ "slot.log_all", "SELECT " PAST_COLUMNS " WHERE l.state != 'planned' AND"
 	  " (:state_opt IS NULL OR l.state = :state_opt) ORDER BY l.slot DESC,"
 	  " l.wall DESC, l.schedule LIMIT :limit", false },
 	/* What is ahead and skipped for its wall clock, when times change. */

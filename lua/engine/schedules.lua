@@ -471,8 +471,8 @@ end
 --- run_state, at }. `options`: schedule, state, limit (100).
 function schedules:slot_log(options)
   local list = json.array {}
-  for i, row in ipairs(self:rows("slot.log", { schedule = options.schedule, state = options.state,
-    limit = options.limit or 100 })) do
+  for i, row in ipairs(self:rows(options.schedule and "slot.log" or "slot.log_all", { schedule = options.schedule,
+    state = options.state, limit = options.limit or 100 })) do
     list[i] = { schedule = row.schedule, slot = rfc3339.format(row.slot), ["local"] = row.wall,
       due = rfc3339.format(row.due), state = row.state, reason = row.reason, count = row.n, run = row.run,
       run_state = row.run_state, at = rfc3339.format(row.at) }
