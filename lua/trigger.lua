@@ -3,7 +3,8 @@
 -- Each is a shape (lua/shape.lua) whose value is a schedule's definition, as slots.of
 -- wants it: { cron, zone, gap, fold } | { every_ms, from_ms, zone } | { at_ms, zone },
 -- and for all of them { name, jitter_ms, overlap, catch_up = { within_ms, keep },
--- input }. `zone` is nil where the manifest names none.
+-- input, coalesce_ms }. `zone` is nil where the manifest names none.
+local rfc3339 = require "rfc3339"
 local shape = require "shape"
 local slots = require "slots"
 local zones = require "zones"
@@ -45,6 +46,12 @@ local function jitter(value, path)
   return ms
 end
 
+local function window(value, path)
+  local ms = shape.duration(value, path)
+  if ms == 0 then shape.bad_value(path, "a window of no time") end
+  return ms
+end
+
 local dst_words = { shift = "gap", skip = "gap", once = "fold", twice = "fold" }
 local dst_table = shape.record("a policy for the change of clocks", {
   gap = shape.one_of { "shift", "skip" }, fold = shape.one_of { "once", "twice" } })
@@ -75,6 +82,7 @@ end
 local function with_common(fields)
   fields.name = shape.text("^%a[%w_-]*$", "a name (a letter, then letters, digits, '_' and '-')")
   fields.zone, fields.input = zone, payload
+  fields.coalesce = { window, as = "coalesce_ms" }
   fields.jitter = { jitter, as = "jitter_ms", default = 0 }
   fields.overlap = { shape.one_of(trigger.overlaps), default = trigger.default_overlap }
   fields.catch_up = { catch_up, default = { within_ms = trigger.default_within_ms, keep = trigger.keeps[1] } }
@@ -130,7 +138,14 @@ function trigger.schedules(manifest, zone_name)
 end
 
 local function shown(ms)
-  return (require("rfc3339").format(ms):gsub("%.000Z$", "Z"))
+  return (rfc3339.format(ms):gsub("%.000Z$", "Z"))
+end
+
+--- What a scheduled run gets as its input: `slot` is { slot = ms, wall }.
+function trigger.envelope(id, def, slot)
+  local time = rfc3339.format(slot.slot)
+  return { type = "schedule", key = id .. "/" .. time, schedule = id, time = time, ["local"] = slot.wall,
+    zone = def.zone, trust = "owner", payload = def.input or {} }
 end
 
 --- A definition in the words of the manifest: "45 7 * * 1-5", "every 15m", "at 2026-...".

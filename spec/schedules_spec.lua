@@ -402,6 +402,31 @@ describe("a schedule", function()
     assert.equal("2026-03-01T12:20:00.000Z", next_of "a")
   end)
 
+  it("is gathered with events where it says so", function()
+    open({ a = home.agent("return input.type or input.n", [[on = { { event = "paid", coalesce = "20s" },
+      { every = "10m", coalesce = "20s" } },]]) }, "2026-03-01T12:09:55Z")
+    settle()
+    h.engine:emit("paid", { n = 1 })
+    settle()
+    to "2026-03-01T12:10:00Z"
+    assert.same({ "12:10 started coalesced" }, past())
+    assert.equal(0, #h.engine:list {})
+    h.now = h.now + 30000
+    h.engine:admit()
+    settle()
+    assert.equal(1, #h.engine:list {})
+    assert.equal("schedule", h.engine:list {}[1].output)
+  end)
+
+  it("warns when the agent's input refuses what it hands over", function()
+    open({ a = home.agent("return 1", 'on = { every = "10m" }, input = { type = "object", required = { "subject" } },'),
+      b = home.agent("return 1", 'on = { every = "10m" }, input = { type = "object", required = { "payload" } },') },
+      "2026-03-01T12:05:00Z")
+    local warnings = h.engine:warnings()
+    assert.equal(1, #warnings)
+    assert.matches("agents/a.lua: its `input` refuses what its schedule 'a' hands over: .*subject", warnings[1])
+  end)
+
   it("tells the next firings of all schedules in their order", function()
     open({ a = agent '{ cron = "0 9 * * *" }', b = agent '{ every = "12h" }' }, "2026-03-01T08:00:00Z")
     settle()

@@ -2,8 +2,8 @@
  *
  * A slot is one moment at which a schedule means to fire. Its life:
  *
- *   planned ──▶ queued ──▶ started         run is the run that it began
- *      │           │
+ *   planned ──▶ queued ──▶ started         run is the run that it began, or NULL
+ *      │           │                       when the bus begins it (`coalesced`)
  *      └───────────┴─────▶ skipped         reason says why
  *
  * Each schedule has at most one planned slot, its next; what was planned is not
@@ -78,9 +78,10 @@ static const struct sqlite_verb verbs[] = {
 	{ "slot.drop_queued", "UPDATE slots SET state = 'skipped', reason ="
 	  " :reason, at = :now WHERE schedule = :schedule AND state = 'queued'",
 	  false },
-	{ "slot.start", "UPDATE slots SET state = 'started', run = :run, at ="
-	  " :now WHERE schedule = :schedule AND slot = :slot AND wall = :wall"
-	  " AND state = 'queued'", true },
+	{ "slot.start", "UPDATE slots SET state = 'started', run = :run_opt,"
+	  " reason = coalesce(:reason_opt, reason), at = :now WHERE schedule ="
+	  " :schedule AND slot = :slot AND wall = :wall AND state = 'queued'",
+	  true },
 	{ "slot.due", "SELECT " SLOT_COLUMNS " FROM slots l JOIN schedules s ON"
 	  " s.id = l.schedule WHERE l.state = 'planned' AND l.due <= :now AND"
 	  " s.standing = 'on' ORDER BY l.due, l.schedule", false },

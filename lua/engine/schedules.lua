@@ -231,13 +231,6 @@ end
 
 -- ---- starting ---------------------------------------------------------------------------
 
---- What a scheduled run gets as its input.
-local function envelope(entry, row)
-  local time = rfc3339.format(row.slot)
-  return { type = "schedule", key = entry.id .. "/" .. time, schedule = entry.id, time = time, ["local"] = row.wall,
-    zone = entry.def.zone, trust = "owner", payload = entry.def.input or {} }
-end
-
 --- A slot that waits is not begun.
 local function drop(self, entry, row, reason)
   local tx, fields = self.store:tx(), key_of(entry, row)
@@ -256,10 +249,21 @@ local function refused(self, entry, row, err)
   end
 end
 
+--- A slot that is to be gathered with events goes the way of events: it is published to its
+--- agent in one transaction with its row, and the bus begins the run.
+local function hand_over(self, entry, row, input)
+  local tx, fields = self.store:tx(), key_of(entry, row)
+  self:address(tx, entry.agent, { key = input.key, payload = input })
+  fields.reason, fields.now = "coalesced", self.clock()
+  tx:add("slot.start", fields)
+  if self:commit(tx) then self:admit() end
+end
+
 --- Begin the run of a slot, in one transaction with its row: whenever the engine dies,
 --- the slot has its run or is still to be started.
 local function begin(self, entry, row)
-  local input = envelope(entry, row)
+  local input = trigger.envelope(entry.id, entry.def, row)
+  if entry.def.coalesce_ms then return hand_over(self, entry, row, input) end
   local function started(tx, run)
     local fields = key_of(entry, row)
     fields.run, fields.now = run.id, self.clock()

@@ -114,6 +114,7 @@ local function reload(self)
     if not known[tostring(err)] or self.saved[err.file] then self.say(err) end
   end
   self.saved = {}
+  e:admit() -- other triggers, other limits
   e:task(function()
     local ok, err = e:sync_schedules()
     if not ok and not e.failed then self.say(err) end
