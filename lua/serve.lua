@@ -149,13 +149,12 @@ local function announce(self)
   local history = supervise.history()
   local text, err = write_papers(self)
   if not text and (history.restarts == 0 or not rest.passes(err)) then return nil, err end
+  supervise.ready()
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
-    supervise.ready()
   else
     if err then say(err) end
-    supervise.ready()
     note(("the engine is back (process %d)"):format(file.getpid()))
     if history.run ~= 0 then
       note(("it died while it executed run number %d (%d in a row)"):format(history.run, history.deaths))
