@@ -55,10 +55,11 @@ end
 --- A command whose work the script does itself: `body` runs unless its result is
 --- recorded. The result handed back is the journal's copy, the first time too. A body
 --- throws dice of its own: how often must not matter to those who come after it, since
---- a replay does not run it again.
-local function worked(kind, name, args, body)
+--- a replay does not run it again. `blamed`: the function whose line tells where this
+--- is, when no line of the script called.
+local function worked(kind, name, args, body, blamed)
   local dice = random(0)
-  local seq, recorded = begin(kind, name, args, true)
+  local seq, recorded = begin(kind, name, args, blamed or true)
   if not recorded then
     randomseed(dice, 1)
     local ok, value, err = pcall(body)
@@ -324,7 +325,7 @@ local function compensate(failure)
   for i = #undos, 1, -1 do
     local entry = undos[i]
     undos[i] = nil
-    local failed, value = worked("undo", entry.name, nil, function() return entry.undo(entry.value) end)
+    local failed, value = worked("undo", entry.name, nil, function() return entry.undo(entry.value) end, entry.undo)
     if failed then
       failure.stuck_undo = { name = entry.name, message = value.message }
       return failure

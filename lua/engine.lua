@@ -78,11 +78,11 @@ local function new(options)
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
     active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
-    clock = options.clock or clock.now_ms }, engine)
+    clock = options.clock or clock.now_ms, chance = options.chance or clock.random }, engine)
 end
 
 --- Open the home for work: takes the store, loads config, agents and skills, and
---- takes up every run that was going on. Options: home, clock (function -> ms),
+--- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
@@ -646,10 +646,13 @@ end
 
 --- A replay took another way than its record: the run stops as it is, holding nothing.
 function engine:diverge(run, difference)
+  local sides = require("engine.replay").sides(self, run.id, run.handle:tail(), difference)
+  if self.active[run.id] ~= run then return end
   local tx = self.store:tx()
   local value = { code = "diverged", message = ("at step %d: recorded %s, now %s (%s differs)"):format(difference.at,
     difference.recorded or "nothing", difference.new or "nothing", difference.why),
-    file = difference.file, line = difference.line, at = difference.at }
+    file = sides.new.file or difference.file, line = sides.new.line or difference.line, at = difference.at,
+    recorded = sides.recorded, new = sides.new }
   self:close_run(run, tx, { id = run.id, state = "diverged", error_codec = value })
 end
 

@@ -1,6 +1,8 @@
 /* bind_journal.c -- looking at the records of a run from Lua. */
 #include "bind_journal.h"
 
+#include <stdio.h>
+
 #include "bind_store.h"
 #include "store_driver.h"
 
@@ -15,6 +17,20 @@ struct journal_op {
 	int64_t run, tail;
 	lua_Integer n;
 };
+
+/* In hex; only commands have one. */
+static void push_hash(lua_State *L, const struct journal_row *row)
+{
+	char hex[2 * JOURNAL_HASH + 1];
+	int i;
+
+	if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_INTENT)
+		return;
+	for (i = 0; i < JOURNAL_HASH; i++)
+		snprintf(hex + 2 * i, 3, "%02x", row->hash[i]);
+	lua_pushstring(L, hex);
+	lua_setfield(L, -2, "hash");
+}
 
 static void push_row(lua_State *L, const struct journal_row *row)
 {
@@ -34,6 +50,7 @@ static void push_row(lua_State *L, const struct journal_row *row)
 		lua_pushstring(L, row->name);
 		lua_setfield(L, -2, "name");
 	}
+	push_hash(L, row);
 	lua_pushinteger(L, row->fuel);
 	lua_setfield(L, -2, "fuel");
 	lua_pushinteger(L, row->cost);

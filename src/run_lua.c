@@ -74,7 +74,8 @@ static void leave_body(lua_State *L, const struct command *c)
 
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
- * its result is recorded. */
+ * its result is recorded. `body` is true, or the script's function that no line of
+ * the script calls: a difference is then blamed on its line. */
 static int l_begin(lua_State *L)
 {
 	struct fiber *f = fiber_of(L);
@@ -91,6 +92,8 @@ static int l_begin(lua_State *L)
 	if (strlen(name) > 200)
 		return luaL_error(L, "name of a %s is longer than 200 bytes",
 				  kind);
+	if (r->find != 0 && lua_isfunction(L, 4))
+		run_keep_line_of(r, L, 4);
 	lua_settop(L, 3);
 	buf_reset(args);
 	rc = bind_encode(L, 3, args, &e);
@@ -485,6 +488,8 @@ int run_start(struct run *r, const struct run_boot *b, struct err *e)
 	lua_pushlightuserdata(f->co, r);
 	f->args = 1;
 	r->fibers = r->fibers_first = f;
+	if (r->find != 0)
+		run_keep_lines(r, f->co);
 	sandbox_set_slice(r->sb, SLICE);
 	sandbox_begin(r->sb);
 	run_fiber_ready(r, f);

@@ -1,4 +1,8 @@
 --- Replaying a run from its journal alone: nothing is performed, nothing is written.
+--
+-- Where a replay differs, both sides are played once more, up to the difference, by a
+-- run that keeps lines (src/run_find.c): so both have a file and a line, although the
+-- journal has none.
 local bundle = require "engine.bundle"
 local errors = require "errors"
 local file = require "file"
@@ -7,6 +11,8 @@ local loop = require "loop"
 local prelude = require "prelude"
 
 local replay = {}
+
+local to_the_end = math.maxinteger
 
 local function command_at(records, seq)
   for _, record in ipairs(records) do
@@ -21,16 +27,80 @@ local function end_of(records)
   return last and last.kind == "end" and last.value or nil
 end
 
---- Another source for the agent, as `--with FILE` gives it.
-local function swap_source(setup, path)
+--- Another source for the agent, as `--with FILE` gives it. It runs under the name of
+--- the recorded one, which is a part of error messages.
+local function swap_source(path)
   local text, message, code = file.read(path)
   if not text then return nil, errors.new("K1009", { name = path, detail = message, code = code }) end
   return { file = path, text = text }
 end
 
-local function sources(self, setup, handle, other)
-  bundle.sources(self, setup, handle)
-  if other then assert(handle:source("agent", other.file, other.text)) end
+--- Play the records up to `tail` once. how: other (a source), find (run.h), path, gc_pause.
+-- Returns { ended | idle | diverged = what the hook said, line, file, steps, setup }.
+local function play(self, id, tail, how)
+  local handle = assert(self.runner:run { id = id, replay_only = true, find = how.find })
+  local setup, message, code = handle:load(tail)
+  if not setup then
+    handle:release()
+    return nil, errors.from(message, code)
+  end
+  local played = { setup = setup }
+  local ok
+  ok, message = pcall(function()
+    bundle.sources(self, setup, handle)
+    if how.other then assert(handle:source("agent", setup.sources.agent.file, how.other.text)) end
+    local caps = bundle.caps(setup)
+    caps.check_fuel = caps.check_fuel and (how.path or not how.other) and not how.find
+    caps.gc_pause = how.gc_pause
+    self.replaying = self.replaying or {}
+    loop.await(function(wake)
+      self.replaying[handle] = {
+        ended = function(failed, value) wake() played.ended = { failed = failed, value = value } end,
+        idle = function() wake() played.idle = true end,
+        diverged = function(difference) wake() played.diverged = difference end,
+      }
+      assert(handle:start(setup, prelude.code, caps))
+    end)
+  end)
+  self.replaying[handle] = nil
+  if ok then
+    played.steps = handle:steps()
+    played.line, played.file = handle:found()
+  end
+  handle:release()
+  if not ok then error(message, 0) end
+  if how.other and played.file == setup.sources.agent.file then played.file = how.other.file end
+  return played
+end
+
+--- Where a side is at command `seq`, or, without one, at its end: { file, line }.
+local function place(self, id, tail, other, seq)
+  local played = play(self, id, tail, { other = other, find = seq or to_the_end })
+  if not played or seq and not (played.diverged and played.diverged.why == "found") then return {} end
+  return { file = played.file, line = played.line }
+end
+
+--- Give both sides of a difference their places. A side that makes no command there has
+--- the place after which it makes none.
+local function locate(self, id, tail, other, result)
+  local ends = result.why == "output"
+  local was = place(self, id, tail, nil, not ends and result.recorded and result.at)
+  local now = place(self, id, tail, other, not ends and result.new and result.at)
+  result.recorded, result.new = result.recorded or {}, result.new or {}
+  result.recorded.file, result.recorded.line = was.file, was.line
+  result.new.file, result.new.line = now.file, now.line
+end
+
+--- Both sides of what the diverged hook told: { recorded, new = {name, args, file, line} }.
+-- Nothing here may fail a run that stops anyway: what cannot be found is left out.
+function replay.sides(self, id, tail, difference, other)
+  local row = { id = id, state = "waiting", tail = tail }
+  local result = { at = difference.at, why = difference.why,
+    recorded = command_at(self:journal(row) or {}, difference.at) or difference.recorded and { name = difference.recorded },
+    new = difference.new and { name = difference.new, args = not json.absent(difference.args) and difference.args or nil } }
+  local ok, message = pcall(locate, self, id, tail, other, result)
+  if not ok then self:complain("where run " .. id .. " diverged: " .. tostring(message)) end
+  return result
 end
 
 local function compare_end(result, records, failed, value)
@@ -39,55 +109,38 @@ local function compare_end(result, records, failed, value)
   local got = { failed = failed, value = value }
   if json.pack(recorded) == json.pack(got) then return end
   result.equal, result.at, result.why = false, records[#records].seq, "output"
-  result.recorded, result.new = recorded.value, value
+  result.recorded, result.new = { name = "end", value = recorded.value }, { name = "end", value = value }
 end
 
---- Play run `id` against its journal. Returns { run, equal, at, recorded, new, file,
---- line, why, steps }, or nil, err.
+--- Play run `id` against its journal. Options: with (a file: that source in the agent's
+--- place), path (compare the instructions too, with that source), gc_pause (see sandbox.h).
+-- Returns { run, equal, at, why, recorded, new = {name, args, file, line}, file, line,
+-- steps }, or nil, err. file and line are the new side's.
 function replay.check(self, id, options)
   local row, err = self:run_row(id)
   if not row then return nil, err end
-  local records
+  local records, other, played
   records, err = self:journal(row)
   if not records then return nil, err end
-  local result, over = { run = row.run, equal = true }, false
-
-  local handle = assert(self.runner:run { id = row.id, replay_only = true })
-  local setup, message, code = handle:load(#records > 0 and records[#records].lsn or row.tail)
-  if not setup then
-    handle:release()
-    return nil, errors.from(message, code)
-  end
-  local other
   if options.with then
-    other, err = swap_source(setup, options.with)
+    other, err = swap_source(options.with)
     if not other then return nil, err end
   end
-  sources(self, setup, handle, other)
-
-  self.replaying = self.replaying or {}
-  self.replaying[handle] = {
-    ended = function(failed, value)
-      compare_end(result, records, bundle.outcome(setup, failed, value))
-      over = true
-    end,
-    idle = function() over = true end,
-    diverged = function(d)
-      result.equal, result.at, result.why = false, d.at, d.why
-      result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
-      result.new = d.new and { name = d.new, args = not json.absent(d.args) and d.args or nil }
-      -- a command made by a tail call has no line of its own left
-      result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
-      over = true
-    end,
-  }
-  local caps = bundle.caps(setup)
-  caps.check_fuel = caps.check_fuel and not other
-  assert(handle:start(setup, prelude.code, caps))
-  while not over do loop.turn(true) end
-  result.steps = handle:steps()
-  self.replaying[handle] = nil
-  handle:release()
+  local tail = #records > 0 and records[#records].lsn or row.tail
+  played, err = play(self, row.id, tail, { other = other, path = options.path, gc_pause = options.gc_pause })
+  if not played then return nil, err end
+  local result = { run = row.run, equal = true, steps = played.steps }
+  if played.ended then
+    compare_end(result, records, bundle.outcome(played.setup, played.ended.failed, played.ended.value))
+    if not result.equal then locate(self, row.id, tail, other, result) end
+  elseif played.diverged then
+    result.equal, result.at, result.why = false, played.diverged.at, played.diverged.why
+    local sides = replay.sides(self, row.id, tail, played.diverged, other)
+    result.recorded, result.new = sides.recorded, sides.new
+  end
+  if not result.equal then
+    result.file, result.line = result.new.file or (other or played.setup.sources.agent).file, result.new.line
+  end
   return result
 end
 
