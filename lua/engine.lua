@@ -641,6 +641,7 @@ function hooks_of(self)
       if self.options.on_log and run then self.options.on_log(run, level, text) end
     end,
     store_failed = function(_, message, code) self:fail_store(message, code) end,
+    now = self.options.clock, -- a step's time, when it is not the real one
   }
 end
 

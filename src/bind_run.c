@@ -2,12 +2,13 @@
  *
  *   runner = open(path, hooks)       hooks: a table of functions, each called
  *                                    with the run first: perform, cancel, ended,
- *                                    idle, diverged, log, store_failed
- *   runner:store() :submit(tx, fn) :run{ id, replay_only, find } :close()
+ *                                    idle, diverged, log, store_failed; and
+ *                                    now() -> ms, for who has another clock
+ *   runner:store() :submit(tx, fn) :run{ id, replay_only, find, lines_from } :close()
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
  *   run:finish(tx, seq, failed, value, effect, cost, now)
- *   run:release() :id() :tail() :steps() :cost() :now() :found() -> line, file
+ *   run:release() :id() :tail() :steps() :cost() :now() :made() :found() -> line, file
  *   journal(store, run_id, tail) -> list of records                          */
 #include "bind_run.h"
 
@@ -18,6 +19,7 @@
 #include "bind_loop.h"
 #include "bind_play.h"
 #include "bind_store.h"
+#include "clock.h"
 #include "run.h"
 #include "supervise.h"
 
@@ -175,6 +177,22 @@ static void on_store_failed(void *arg, struct run *r, const struct err *e)
 	bind_loop_call(h->T, 3);
 }
 
+/* The clock that was handed in; a clock that fails is no clock. */
+static int64_t on_now(void *arg)
+{
+	struct held_runner *h = arg;
+	lua_State *T = h->T;
+	int64_t ms;
+
+	lua_rawgetp(T, LUA_REGISTRYINDEX, &hooks_key);
+	lua_rawgetp(T, -1, h);
+	lua_getfield(T, -1, "now");
+	ms = lua_pcall(T, 0, 1, 0) == LUA_OK && lua_isinteger(T, -1)
+		? lua_tointeger(T, -1) : clock_now_ms();
+	lua_pop(T, 3);
+	return ms;
+}
+
 /* ---- the runner -------------------------------------------------------------------- */
 
 static void take_turns(void *arg)
@@ -214,7 +232,8 @@ static int l_open(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
-				   on_diverged, on_log, on_store_failed, NULL };
+				   on_diverged, on_log, on_store_failed, NULL,
+				   NULL };
 	struct store_options opt = { .read_only = lua_toboolean(L, 3),
 				     .wake = wake_from_store };
 	struct held_runner *h;
@@ -228,6 +247,9 @@ static int l_open(lua_State *L)
 	h->loop = loop;
 	h->T = bind_loop_thread(L);
 	hooks.arg = opt.wake_arg = h;
+	if (lua_getfield(L, 2, "now") == LUA_TFUNCTION)
+		hooks.now = on_now;
+	lua_pop(L, 1);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
 	lua_pushvalue(L, 2);
 	lua_rawsetp(L, -2, h);
@@ -413,7 +435,8 @@ static bool field_true(lua_State *L, int t, const char *name)
 	return yes;
 }
 
-/* run{ id, replay_only, find }: find as run.h says, math.maxinteger for the end */
+/* run{ id, replay_only, find, lines_from }: as run.h says; find may be
+ * math.maxinteger for the end */
 static int l_run(lua_State *L)
 {
 	struct held_runner *h = check_runner(L, 1);
@@ -427,6 +450,7 @@ static int l_run(lua_State *L)
 	o.replay_only = field_true(L, 2, "replay_only");
 	find = bind_integer(L, 2, "find", 0);
 	o.find = find > INT32_MAX ? INT32_MAX : (int32_t)find;
+	o.lines_from = (int32_t)bind_integer(L, 2, "lines_from", 0);
 	held = lua_newuserdatauv(L, sizeof(*held), 2);
 	held->r = NULL;
 	held->h = h;
@@ -497,9 +521,11 @@ void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 	caps->wall_ms = bind_integer(L, t, "wall", 60000);
 	caps->seed = (uint64_t)bind_integer(L, t, "seed", 1);
 	caps->gc_pause = (int)bind_integer(L, t, "gc_pause", 0);
+	caps->slice = (int)bind_integer(L, t, "slice", 0);
 }
 
-/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel, gc_pause }) */
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel,
+ *   gc_pause, slice }) */
 static int l_start(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
@@ -620,6 +646,12 @@ static int l_found(lua_State *L)
 	return 2;
 }
 
+static int l_made(lua_State *L)
+{
+	lua_pushinteger(L, run_made(check_run(L, 1)));
+	return 1;
+}
+
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -639,6 +671,7 @@ int bind_open_run(lua_State *L)
 		{ "finish", l_finish }, { "release", l_release },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now }, { "found", l_found },
+		{ "made", l_made },
 		{ "__gc", l_release }, { NULL, NULL }
 	};
 

@@ -23,6 +23,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 	r->id = o->id;
 	r->replay_only = o->replay_only || o->find != 0;
 	r->find = o->find;
+	r->lines_from = o->lines_from;
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
 	buf_init(&r->scratch, VALUE_BYTES);
@@ -758,7 +759,8 @@ static void perform_step(struct run *r, struct command *c)
 		run_no_memory(r, "a step");
 		return;
 	} else if (finish(r, t, c, c->failed, EFFECT_PURE, 0,
-			  r->rn->now_ms(), data, len, &e) == 0) {
+			  r->rn->hooks.now(r->rn->hooks.arg), data, len,
+			  &e) == 0) {
 		return;
 	} else {
 		txn_free(t);

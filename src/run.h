@@ -65,6 +65,8 @@ struct run_hooks {
 		    const char *text, size_t len);
 	/* The store refused a commit: nothing further can become true. */
 	void (*store_failed)(void *arg, struct run *r, const struct err *e);
+	/* The time of a step's record, ms since 1970; NULL: the real one. */
+	int64_t (*now)(void *arg);
 	void *arg;
 };
 
@@ -93,8 +95,10 @@ size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us);
 struct run_options {
 	int64_t id;
 	bool replay_only;	/* perform nothing; stop where the record ends */
-	int32_t find;		/* 0, or: replay only, keep lines, and stop at this
-				 * command (INT32_MAX: go on to the end)         */
+	int32_t find;		/* 0, or: replay only, and stop at this command
+				 * (INT32_MAX: go on to the end)                  */
+	int32_t lines_from;	/* 0, or: keep lines once this command is made;
+				 * -1: from the start                             */
 };
 
 int run_open(struct run **out, struct runner *rn, const struct run_options *o,
@@ -142,9 +146,10 @@ int64_t run_cost(const struct run *r);		/* pico-USD                   */
 int64_t run_now(const struct run *r);		/* its clock, ms              */
 int run_records(const struct run *r);
 
-/* With options.find: the last line of the script that was executed, or that
- * defines the undo that is begun; 0 when there is none. *file is the run's. */
+/* With options.lines_from: the last line of the script that was executed, or that
+ * defines the undo that was begun; 0 when there is none. *file is the run's. */
 int run_found(const struct run *r, const char **file);
+int run_made(const struct run *r);		/* commands, so far           */
 const struct journal_row *run_record(const struct run *r, int i);
 
 #endif

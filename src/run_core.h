@@ -64,7 +64,7 @@ struct run {
 	int64_t id;
 	struct sandbox *sb;
 	bool replay_only, check_fuel;
-	int32_t find;			/* run_options */
+	int32_t find, lines_from;	/* run_options */
 	int found_line;
 	char found_file[256];
 
@@ -94,7 +94,7 @@ struct runner {
 	struct run *runs;
 	struct run *turn, **turn_end;
 	size_t turns;			/* how many wait for one */
-	int64_t (*now_ms)(void), (*mono_us)(void);
+	int64_t (*mono_us)(void);
 	_Atomic int64_t *mark;	/* runner_mark    */
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
@@ -102,7 +102,7 @@ struct runner {
 
 /* run_find.c: the line of the script that the run is at, and keeping it */
 int run_line(const struct run *r, const char **file);
-void run_keep_lines(struct run *r, lua_State *co);
+void run_keep_lines(struct run *r);
 void run_keep_line_of(struct run *r, lua_State *L, int idx);
 
 /* run_record.c, for run.c */

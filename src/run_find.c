@@ -2,10 +2,10 @@
  *
  * A journal keeps no lines: they would cost bytes in every record and change with
  * every edit. Where a replay differs, the recorded side is played again, from the
- * source that it is pinned to, and watched by a hook that keeps the last line
- * executed. So a line costs nothing until somebody asks; it is also there for a
- * command made by a tail call, whose frame is gone, and for the end of a script.
- * Hooks take no fuel and change no path. */
+ * source that it is pinned to, and its frames tell the line. So a line costs nothing
+ * until somebody asks. For a command made by a tail call, whose frame is gone, and for
+ * the end of a script, a hook keeps the last line executed. It takes no fuel but stack,
+ * so a script that overflows it takes another path: hence it is set as late as can be. */
 #include <string.h>
 
 #include "run_core.h"
@@ -45,12 +45,16 @@ static int watch(lua_State *L)
 	return 0;
 }
 
-void run_keep_lines(struct run *r, lua_State *co)
+void run_keep_lines(struct run *r)
 {
+	struct fiber *f;
 	struct err e;
 
-	if (sandbox_push(r->sb, sandbox_state(r->sb), watch, r, 0, &e) == 0)
-		lua_sethook(co, on_line, LUA_MASKLINE, 0);
+	if (sandbox_push(r->sb, sandbox_state(r->sb), watch, r, 0, &e) != 0)
+		return;
+	for (f = r->fibers; f != NULL; f = f->next)
+		if (!f->over)
+			lua_sethook(f->co, on_line, LUA_MASKLINE, 0);
 }
 
 void run_keep_line_of(struct run *r, lua_State *L, int idx)
@@ -68,7 +72,7 @@ int run_line(const struct run *r, const char **file)
 	lua_Debug ar;
 	int level;
 
-	if (r->find != 0)
+	if (r->found_line > 0)
 		return run_found(r, file);
 	if (r->current == NULL || r->sb == NULL)
 		return 0;
@@ -86,4 +90,9 @@ int run_found(const struct run *r, const char **file)
 {
 	*file = r->found_line > 0 ? r->found_file : NULL;
 	return r->found_line;
+}
+
+int run_made(const struct run *r)
+{
+	return r->seq;
 }

@@ -5,6 +5,12 @@
 #include "clock.h"
 #include "run_core.h"
 
+static int64_t real_now(void *arg)
+{
+	(void)arg;
+	return clock_now_ms();
+}
+
 int runner_open(struct runner **out, struct store *s,
 		const struct run_hooks *hooks, struct err *e)
 {
@@ -15,7 +21,8 @@ int runner_open(struct runner **out, struct store *s,
 	rn->store = s;
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
-	rn->now_ms = clock_now_ms;
+	if (rn->hooks.now == NULL)
+		rn->hooks.now = real_now;
 	rn->mono_us = clock_mono_us;
 	*out = rn;
 	return 0;

@@ -33,8 +33,10 @@ struct sandbox_caps {		/* 0 means no cap                             */
 	size_t memory_bytes;
 	int64_t wall_ms;
 	uint64_t seed;		/* of hashes, math.random and lua_draw        */
-	int gc_pause;		/* collect at this % of what was left; 0: 200.
-				 * No result depends on it: make determinism  */
+	int gc_pause;		/* collect at this % of what was left; 0: 200 */
+	int slice;		/* fuel between preemptions of a run; 0: usual.
+				 * No result depends on these two, and make
+				 * determinism turns them to show it          */
 };
 
 enum sandbox_death {

@@ -1,7 +1,7 @@
 --- Replaying a run from its journal alone: nothing is performed, nothing is written.
 --
--- Where a replay differs, both sides are played once more, up to the difference, by a
--- run that keeps lines (src/run_find.c): so both have a file and a line, although the
+-- Where a replay differs, both sides are played once more, up to the difference, and
+-- asked where they are (src/run_find.c): so both have a file and a line, although the
 -- journal has none.
 local bundle = require "engine.bundle"
 local errors = require "errors"
@@ -35,10 +35,12 @@ local function swap_source(path)
   return { file = path, text = text }
 end
 
---- Play the records up to `tail` once. how: other (a source), find (run.h), path, gc_pause.
--- Returns { ended | idle | diverged = what the hook said, line, file, steps, setup }.
+--- Play the records up to `tail` once. how: other (a source), find, lines_from (run.h),
+-- path, gc_pause, slice. Returns { ended | idle | diverged = what the hook said, line, file,
+-- made = its commands, steps, setup }.
 local function play(self, id, tail, how)
-  local handle = assert(self.runner:run { id = id, replay_only = true, find = how.find })
+  local handle = assert(self.runner:run { id = id, replay_only = true, find = how.find,
+    lines_from = how.lines_from })
   local setup, message, code = handle:load(tail)
   if not setup then
     handle:release()
@@ -51,7 +53,7 @@ local function play(self, id, tail, how)
     if how.other then assert(handle:source("agent", setup.sources.agent.file, how.other.text)) end
     local caps = bundle.caps(setup)
     caps.check_fuel = caps.check_fuel and (how.path or not how.other) and not how.find
-    caps.gc_pause = how.gc_pause
+    caps.gc_pause, caps.slice = how.gc_pause, how.slice
     self.replaying = self.replaying or {}
     loop.await(function(wake)
       self.replaying[handle] = {
@@ -64,20 +66,38 @@ local function play(self, id, tail, how)
   end)
   self.replaying[handle] = nil
   if ok then
-    played.steps = handle:steps()
+    played.steps, played.made = handle:steps(), handle:made()
     played.line, played.file = handle:found()
   end
   handle:release()
   if not ok then error(message, 0) end
+  if played.diverged and not played.line then played.line, played.file = played.diverged.line, played.diverged.file end
   if how.other and played.file == setup.sources.agent.file then played.file = how.other.file end
   return played
 end
 
---- Where a side is at command `seq`, or, without one, at its end: { file, line }.
+--- Where a side makes command `seq`: from its frames, else from its last line, else from
+--- the command before.
+local function place_of_command(self, id, tail, other, seq)
+  local function find(at, lines_from)
+    local played = play(self, id, tail, { other = other, find = at, lines_from = lines_from })
+    return played and played.diverged and played.diverged.why == "found" and played.line and played or nil
+  end
+  return find(seq) or find(seq, seq > 1 and seq - 1 or -1) or seq > 1 and find(seq - 1) or {}
+end
+
+--- Where a side ends, or waits: its last line.
+local function place_of_end(self, id, tail, other)
+  local played = play(self, id, tail, { other = other, find = to_the_end })
+  if not played then return {} end
+  local last = play(self, id, tail, { other = other, find = to_the_end, lines_from = played.made > 0 and played.made or -1 })
+  if last and last.line and last.made == played.made then return last end
+  return played.made > 0 and place_of_command(self, id, tail, other, played.made) or {}
+end
+
 local function place(self, id, tail, other, seq)
-  local played = play(self, id, tail, { other = other, find = seq or to_the_end })
-  if not played or seq and not (played.diverged and played.diverged.why == "found") then return {} end
-  return { file = played.file, line = played.line }
+  local found = (seq and place_of_command or place_of_end)(self, id, tail, other, seq)
+  return { file = found.file, line = found.line }
 end
 
 --- Give both sides of a difference their places. A side that makes no command there has
@@ -113,7 +133,8 @@ local function compare_end(result, records, failed, value)
 end
 
 --- Play run `id` against its journal. Options: with (a file: that source in the agent's
---- place), path (compare the instructions too, with that source), gc_pause (see sandbox.h).
+--- place), path (compare the instructions too, with that source), gc_pause and slice (see
+--- sandbox.h).
 -- Returns { run, equal, at, why, recorded, new = {name, args, file, line}, file, line,
 -- steps }, or nil, err. file and line are the new side's.
 function replay.check(self, id, options)
@@ -127,7 +148,8 @@ function replay.check(self, id, options)
     if not other then return nil, err end
   end
   local tail = #records > 0 and records[#records].lsn or row.tail
-  played, err = play(self, row.id, tail, { other = other, path = options.path, gc_pause = options.gc_pause })
+  played, err = play(self, row.id, tail, { other = other, path = options.path, gc_pause = options.gc_pause,
+    slice = options.slice })
   if not played then return nil, err end
   local result = { run = row.run, equal = true, steps = played.steps }
   if played.ended then
