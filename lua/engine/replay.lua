@@ -57,9 +57,18 @@ local function play(self, id, tail, how)
     self.replaying = self.replaying or {}
     loop.await(function(wake)
       self.replaying[handle] = {
-        ended = function(failed, value) wake() played.ended = { failed = failed, value = value } end,
-        idle = function() wake() played.idle = true end,
-        diverged = function(difference) wake() played.diverged = difference end,
+        ended = function(failed, value)
+          played.ended = { failed = failed, value = value }
+          wake() -- a task goes on at once
+        end,
+        idle = function()
+          played.idle = true
+          wake()
+        end,
+        diverged = function(difference)
+          played.diverged = difference
+          wake()
+        end,
       }
       assert(handle:start(setup, prelude.code, caps))
     end)

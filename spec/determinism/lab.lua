@@ -21,7 +21,7 @@ function lab.open(folder, how)
       return (draws * 0x9e3779b97f4a7c15) ~ 0x5bd1e995
     end }
   local e = assert((how.look and engine.look or engine.open)(options))
-  return e, function(to) now = math.max(now, to) end, function(to) draws = to end
+  return e, function(to) now = math.max(now, to) end, function(to) draws = to << 12 end
 end
 
 --- A home with these scripts as agents. extra: more agents, name -> source.
