@@ -5,12 +5,6 @@
 #include "clock.h"
 #include "run_core.h"
 
-static int64_t real_now(void *arg)
-{
-	(void)arg;
-	return clock_now_ms();
-}
-
 int runner_open(struct runner **out, struct store *s,
 		const struct run_hooks *hooks, struct err *e)
 {
@@ -21,11 +15,15 @@ int runner_open(struct runner **out, struct store *s,
 	rn->store = s;
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
-	if (rn->hooks.now == NULL)
-		rn->hooks.now = real_now;
 	rn->mono_us = clock_mono_us;
 	*out = rn;
 	return 0;
+}
+
+int64_t runner_now(const struct runner *rn)
+{
+	return rn->hooks.now != NULL ? rn->hooks.now(rn->hooks.arg)
+				     : clock_now_ms();
 }
 
 void runner_stop(struct runner *rn)

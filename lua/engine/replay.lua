@@ -35,100 +35,115 @@ local function swap_source(path)
   return { file = path, text = text }
 end
 
---- Play the records up to `tail` once. how: other (a source), find, lines_from (run.h),
--- path, gc_pause, slice. Returns { ended | idle | diverged = what the hook said, line, file,
--- made = its commands, steps, setup }.
-local function play(self, id, tail, how)
+--- What a side of the comparison runs: `what.other` in the agent's place, or, with
+--- `what.move` (what a new run would be pinned to), other sources altogether.
+local function sources(self, setup, handle, what)
+  if what.move then bundle.switched(setup, what.move) end
+  bundle.sources(self, setup, handle)
+  if what.other then assert(handle:source("agent", setup.sources.agent.file, what.other.text)) end
+end
+
+local function caps_of(setup, what, how)
+  local caps, same = bundle.caps(setup), not what.other and not what.move
+  caps.check_fuel = caps.check_fuel and (how.path or same) and not how.find
+  caps.gc_pause, caps.slice = how.gc_pause, how.slice
+  return caps
+end
+
+--- Start, and wait until `played` holds what came of it.
+local function wait_for(self, handle, setup, caps, played)
+  self.replaying = self.replaying or {}
+  loop.await(function(wake) -- a task goes on within wake()
+    self.replaying[handle] = {
+      ended = function(failed, value)
+        played.ended = { failed = failed, value = value }
+        wake()
+      end,
+      idle = function()
+        local label, seq = handle:left()
+        if label then played.diverged = { at = seq, why = "missing", recorded = label } end
+        wake()
+      end,
+      diverged = function(difference)
+        played.diverged = difference
+        wake()
+      end,
+    }
+    assert(handle:start(setup, prelude.code, caps))
+  end)
+end
+
+--- Play the records up to `tail` once. what: see sources(). how: find, lines_from (run.h),
+-- path, gc_pause, slice (sandbox.h).
+-- Returns { ended | diverged = what the hook said, line, file, made = its commands, steps,
+-- setup }; neither where it waits as recorded.
+local function play(self, id, tail, what, how)
   local handle = assert(self.runner:run { id = id, replay_only = true, find = how.find,
     lines_from = how.lines_from })
-  local setup, message, code = handle:load(tail)
+  local setup, switch, code = handle:load(tail)
   if not setup then
     handle:release()
-    return nil, errors.from(message, code)
+    return nil, errors.from(switch, code)
   end
+  bundle.switched(setup, switch)
   local played = { setup = setup }
-  local ok
-  ok, message = pcall(function()
-    bundle.sources(self, setup, handle)
-    if how.other then assert(handle:source("agent", setup.sources.agent.file, how.other.text)) end
-    local caps = bundle.caps(setup)
-    caps.check_fuel = caps.check_fuel and (how.path or not how.other) and not how.find
-    caps.gc_pause, caps.slice = how.gc_pause, how.slice
-    self.replaying = self.replaying or {}
-    loop.await(function(wake)
-      self.replaying[handle] = {
-        ended = function(failed, value)
-          played.ended = { failed = failed, value = value }
-          wake() -- a task goes on at once
-        end,
-        idle = function()
-          played.idle = true
-          wake()
-        end,
-        diverged = function(difference)
-          played.diverged = difference
-          wake()
-        end,
-      }
-      assert(handle:start(setup, prelude.code, caps))
-    end)
-  end)
-  self.replaying[handle] = nil
-  if ok then
+  local ok, message = pcall(function()
+    sources(self, setup, handle, what)
+    wait_for(self, handle, setup, caps_of(setup, what, how), played)
     played.steps, played.made = handle:steps(), handle:made()
     played.line, played.file = handle:found()
-  end
+  end)
+  if self.replaying then self.replaying[handle] = nil end
   handle:release()
   if not ok then error(message, 0) end
-  if played.diverged and not played.line then played.line, played.file = played.diverged.line, played.diverged.file end
-  if how.other and played.file == setup.sources.agent.file then played.file = how.other.file end
+  local d = played.diverged
+  if d and not played.line then played.line, played.file = d.line, d.file end
+  if what.other and played.file == setup.sources.agent.file then played.file = what.other.file end
   return played
 end
 
 --- Where a side makes command `seq`: from its frames, else from its last line, else from
 --- the command before.
-local function place_of_command(self, id, tail, other, seq)
+local function place_of_command(self, id, tail, what, seq)
   local function find(at, lines_from)
-    local played = play(self, id, tail, { other = other, find = at, lines_from = lines_from })
+    local played = play(self, id, tail, what, { find = at, lines_from = lines_from })
     return played and played.diverged and played.diverged.why == "found" and played.line and played or nil
   end
   return find(seq) or find(seq, seq > 1 and seq - 1 or -1) or seq > 1 and find(seq - 1) or {}
 end
 
 --- Where a side ends, or waits: its last line.
-local function place_of_end(self, id, tail, other)
-  local played = play(self, id, tail, { other = other, find = to_the_end })
+local function place_of_end(self, id, tail, what)
+  local played = play(self, id, tail, what, { find = to_the_end })
   if not played then return {} end
-  local last = play(self, id, tail, { other = other, find = to_the_end, lines_from = played.made > 0 and played.made or -1 })
+  local last = play(self, id, tail, what, { find = to_the_end, lines_from = played.made > 0 and played.made or -1 })
   if last and last.line and last.made == played.made then return last end
-  return played.made > 0 and place_of_command(self, id, tail, other, played.made) or {}
-end
-
-local function place(self, id, tail, other, seq)
-  local found = (seq and place_of_command or place_of_end)(self, id, tail, other, seq)
-  return { file = found.file, line = found.line }
+  return played.made > 0 and place_of_command(self, id, tail, what, played.made) or {}
 end
 
 --- Give both sides of a difference their places. A side that makes no command there has
 --- the place after which it makes none.
-local function locate(self, id, tail, other, result)
-  local ends = result.why == "output"
-  local was = place(self, id, tail, nil, not ends and result.recorded and result.at)
-  local now = place(self, id, tail, other, not ends and result.new and result.at)
-  result.recorded, result.new = result.recorded or {}, result.new or {}
-  result.recorded.file, result.recorded.line = was.file, was.line
-  result.new.file, result.new.line = now.file, now.line
+local function locate(self, id, tail, what, result)
+  local function place(side, source)
+    local at = result.why ~= "output" and side and result.at
+    local found = (at and place_of_command or place_of_end)(self, id, tail, source, at)
+    side = side or {}
+    side.file, side.line = found.file, found.line
+    return side
+  end
+  result.recorded, result.new = place(result.recorded, {}), place(result.new, what)
 end
 
 --- Both sides of what the diverged hook told: { recorded, new = {name, args, file, line} }.
 -- Nothing here may fail a run that stops anyway: what cannot be found is left out.
-function replay.sides(self, id, tail, difference, other)
-  local row = { id = id, state = "waiting", tail = tail }
+function replay.sides(self, id, tail, difference, what)
+  local records = self:journal { id = id, state = "waiting", tail = tail } or {}
   local result = { at = difference.at, why = difference.why,
-    recorded = command_at(self:journal(row) or {}, difference.at) or difference.recorded and { name = difference.recorded },
+    recorded = command_at(records, difference.at) or difference.recorded and { name = difference.recorded } or nil,
     new = difference.new and { name = difference.new, args = not json.absent(difference.args) and difference.args or nil } }
-  local ok, message = pcall(locate, self, id, tail, other, result)
+  local ok, message = pcall(locate, self, id, tail, what or {}, result)
   if not ok then self:complain("where run " .. id .. " diverged: " .. tostring(message)) end
+  result.recorded, result.new = result.recorded or {}, result.new or {}
   return result
 end
 
@@ -141,36 +156,48 @@ local function compare_end(result, records, failed, value)
   result.recorded, result.new = { name = "end", value = recorded.value }, { name = "end", value = value }
 end
 
+local function sides_of(self, row, options)
+  local what, err = {}, nil
+  if options.move then
+    what.move, err = bundle.shared(self, self.library.agents[row.agent])
+    if not what.move then return nil, err end
+  end
+  if options.with then
+    what.other, err = swap_source(options.with)
+    if not what.other then return nil, err end
+  end
+  return what
+end
+
 --- Play run `id` against its journal. Options: with (a file: that source in the agent's
---- place), path (compare the instructions too, with that source), gc_pause and slice (see
---- sandbox.h).
+--- place), path (compare the instructions too, with that source), move (what new runs of
+--- the agent are pinned to), gc_pause and slice (see sandbox.h).
 -- Returns { run, equal, at, why, recorded, new = {name, args, file, line}, file, line,
 -- steps }, or nil, err. file and line are the new side's.
 function replay.check(self, id, options)
-  local row, err = self:run_row(id)
+  local row, records, what, played, err
+  row, err = self:run_row(id)
   if not row then return nil, err end
-  local records, other, played
   records, err = self:journal(row)
   if not records then return nil, err end
-  if options.with then
-    other, err = swap_source(options.with)
-    if not other then return nil, err end
-  end
+  what, err = sides_of(self, row, options)
+  if not what then return nil, err end
   local tail = #records > 0 and records[#records].lsn or row.tail
-  played, err = play(self, row.id, tail, { other = other, path = options.path, gc_pause = options.gc_pause,
-    slice = options.slice })
+  played, err = play(self, row.id, tail, what, options)
   if not played then return nil, err end
-  local result = { run = row.run, equal = true, steps = played.steps }
+  local result, difference = { run = row.run, equal = true, steps = played.steps }, played.diverged
+  -- a run that is not over may go on where its record ends
+  if options.move and difference and difference.why == "extra" then difference = nil end
   if played.ended then
     compare_end(result, records, bundle.outcome(played.setup, played.ended.failed, played.ended.value))
-    if not result.equal then locate(self, row.id, tail, other, result) end
-  elseif played.diverged then
-    result.equal, result.at, result.why = false, played.diverged.at, played.diverged.why
-    local sides = replay.sides(self, row.id, tail, played.diverged, other)
+    if not result.equal then locate(self, row.id, tail, what, result) end
+  elseif difference then
+    local sides = replay.sides(self, row.id, tail, difference, what)
+    result.equal, result.at, result.why = false, difference.at, difference.why
     result.recorded, result.new = sides.recorded, sides.new
   end
   if not result.equal then
-    result.file, result.line = result.new.file or (other or played.setup.sources.agent).file, result.new.line
+    result.file, result.line = result.new.file or (what.other or played.setup.sources.agent).file, result.new.line
   end
   return result
 end

@@ -75,9 +75,10 @@ end
 function lab.facts(e, row)
   local out, n = {}, 0
   for _, record in ipairs(assert(e:journal(row))) do
-    if record.hash then
+    if record.kind == "step" or record.kind == "intent" then
       n = n + 1
-      out[n] = ("%d %s %s %d"):format(record.seq, record.name, record.hash, record.fuel)
+      out[n] = ("%d %s %s %d"):format(record.seq, record.name, record.hash:gsub(".", function(c) return ("%02x"):format(c:byte()) end),
+        record.fuel)
     end
   end
   table.sort(out, function(a, b) return math.tointeger(a:match("^%d+")) < math.tointeger(b:match("^%d+")) end)
