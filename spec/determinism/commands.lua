@@ -130,9 +130,37 @@ function commands.approve(r, n, s)
 mix(v.outcome) mix(v.value) mix(v.by) mix(v.applied)]=]):format(s.name, n, r(0, 99), r(1, 9), r.pick { "reject", "skip", "later" })
 end
 
+--- Its body runs again in a replay when it was tried more than once.
+function commands.retry(r, n)
+  return ([=[local tries = 0
+mix(pcall(ctx.step, { name = "y%d", args = { h }, retry = { attempts = %d, initial = "%ds", factor = %d, jitter = 0.%d },
+  run = function() tries = tries + 1 if tries < %d then %s end return { h %% %d, tries } end }))]=]):format(n, r(1, 4), r(1, 20), r(1, 3), r(0, 5), r(1, 5),
+    r.pick { "error('try ' .. tries)", "return nil, { code = 'busy', message = 'try ' .. tries }" }, r(2, 99))
+end
+
+function commands.timeout(r, n, s)
+  s.racing = true
+  return ([=[local v, err = ctx.step{ name = "o%d", args = { h }, timeout = "%ds", run = function() ctx.sleep("%ds") return h %% %d end }
+mix(v) mix(err and err.code)]=]):format(n, r(3, 9), r(1, 12), r(2, 99))
+end
+
+function commands.atomic(r, n, s)
+  return ([=[mix(ctx.atomic(function()
+  mix(ctx.records.put{ type = "t%s", key = "x%d", value = { h = h %% %d } })
+  mix(ctx.memory.remember{ kind = "k%s", key = "x%d", text = "both " .. h })
+  %s
+  return h %% %d
+end)) mix(ctx.records.get{ type = "t%s", key = "x%d" })]=]):format(s.name, n, r(2, 99), s.name, n,
+    r.pick { "", ("ctx.emit('both%s', { h = h })"):format(s.name) }, r(2, 99), s.name, n)
+end
+
+function commands.patch(r, n)
+  return ([=[if ctx.patch("p%d") then mix(ctx.step{ name = "p%d", args = { h, %d }, run = function() @b return h %% 9 @e end }) end]=]):format(n, n, r(0, 9))
+end
+
 --- How often each is taken, of 100 or so.
 commands.weights = { step = 14, steps = 8, branch = 12, failing_step = 5, raising_step = 5, group = 8, undo = 9, tail = 5, all = 5,
   racing_all = 4, any = 4, failing_all = 3, records = 7, memory = 6, emit = 4, wait = 4, child = 4, sleep = 5, skill = 4,
-  adapter = 3, approve = 3 }
+  adapter = 3, approve = 3, retry = 6, timeout = 4, atomic = 4, patch = 3 }
 
 return commands

@@ -24,7 +24,7 @@ end
 --- What stands in the source where a command of this label is made.
 local function sign_of(label)
   local kind, name = label:match("^(%l+):(.*)$")
-  if kind == "step" or kind == "undo" then
+  if kind == "step" or kind == "undo" or kind == "retry" then
     return '"' .. name .. '"'
   end
   return kind == "skill" and "ctx.skill." .. name or (kind == "memory" or kind == "records") and
