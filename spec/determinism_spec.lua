@@ -148,6 +148,16 @@ describe("a divergence", function()
     assert.same({ "path", 4, 4 }, (differ(body .. "ctx.step{ name = 't', run = function() end }", longer, { path = true })))
   end)
 
+  it("has both lines when a run could not be moved to an edit", function()
+    h = home.make { agents = { a = agent "ctx.step{ name = 's', args = 1, run = function() end }\nctx.sleep('1h')" } }
+    h:open()
+    local run = h:run("a")
+    h:write("agents/a.lua", agent "\n\nctx.step{ name = 's', args = 2, run = function() end }\nctx.sleep('1h')")
+    local gate = assert(h:reopen():gate(run.run))
+    assert.is_false(gate.compatible)
+    assert.same({ 1, "arguments", 3, 5 }, { gate.at, gate.why, gate.recorded.line, gate.new.line })
+  end)
+
   it("of a run that goes on shows both sides", function()
     h = home.make { agents = { a = agent "ctx.sleep('1h')\nreturn ctx.step{ name = 's', run = function() end }" } }
     h:open()

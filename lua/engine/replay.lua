@@ -35,9 +35,11 @@ local function swap_source(path)
   return { file = path, text = text }
 end
 
---- What a side of the comparison runs: `what.other` in the agent's place, or, with
+--- What a side of the comparison runs: what the run is pinned to, or what it was begun with
+--- (`what.begun`, before it was moved); `what.other` in the agent's place, or, with
 --- `what.move` (what a new run would be pinned to), other sources altogether.
-local function sources(self, setup, handle, what)
+local function sources(self, setup, switch, handle, what)
+  if not what.begun then bundle.switched(setup, switch) end
   if what.move then bundle.switched(setup, what.move) end
   bundle.sources(self, setup, handle)
   if what.other then assert(handle:source("agent", setup.sources.agent.file, what.other.text)) end
@@ -85,10 +87,9 @@ local function play(self, id, tail, what, how)
     handle:release()
     return nil, errors.from(switch, code)
   end
-  bundle.switched(setup, switch)
   local played = { setup = setup }
   local ok, message = pcall(function()
-    sources(self, setup, handle, what)
+    sources(self, setup, switch, handle, what)
     wait_for(self, handle, setup, caps_of(setup, what, how), played)
     played.steps, played.made = handle:steps(), handle:made()
     played.line, played.file = handle:found()
@@ -131,7 +132,8 @@ local function locate(self, id, tail, what, result)
     side.file, side.line = found.file, found.line
     return side
   end
-  result.recorded, result.new = place(result.recorded, {}), place(result.new, what)
+  result.recorded, result.new = place(result.recorded, { begun = true }), place(result.new, what)
+  if not result.recorded.line then result.recorded = place(result.recorded, {}) end
 end
 
 --- Both sides of what the diverged hook told: { recorded, new = {name, args, file, line} }.
