@@ -17,12 +17,13 @@
 #define WORK 3		/* the elements                          */
 #define LEFT 4		/* the left one of two runs being merged */
 
+#define BLOCK 8		/* sorted on the stack, before merging   */
+
 /* Is the value at a less than that at b? (Absolute indices.) */
 static int less(lua_State *L, int a, int b)
 {
 	int yes;
 
-	lua_charge(L, 3);
 	if (lua_isnil(L, ORDER))
 		return lua_compare(L, a, b, LUA_OPLT);
 	lua_pushvalue(L, ORDER);
@@ -41,13 +42,14 @@ static void merge(lua_State *L, lua_Integer lo, lua_Integer mid, lua_Integer hi)
 	lua_Integer n = mid - lo + 1, i = 1, j = mid + 1, to = lo, k;
 	int base = lua_gettop(L), left = base + 1, right = base + 2;
 
+	lua_charge(L, 4);
 	lua_rawgeti(L, WORK, mid);
 	lua_rawgeti(L, WORK, j);
 	if (!less(L, right, left)) {	/* in order already */
 		lua_settop(L, base);
 		return;
 	}
-	lua_charge(L, n);
+	lua_charge(L, 4 * (hi - lo + 1));
 	for (k = 1; k <= n; k++) {
 		lua_rawgeti(L, WORK, lo + k - 1);
 		lua_rawseti(L, LEFT, k);
@@ -74,6 +76,33 @@ static void merge(lua_State *L, lua_Integer lo, lua_Integer mid, lua_Integer hi)
 	lua_settop(L, base);
 }
 
+/* Bring LIST[lo..hi], a few elements, to WORK in order: each goes behind the last one
+ * that it is not less than, found by halves. */
+static void sort_block(lua_State *L, lua_Integer lo, lua_Integer hi)
+{
+	int base = lua_gettop(L), n = 0, at, end, mid;
+	lua_Integer i;
+
+	lua_charge(L, 6 * (hi - lo + 1));
+	for (i = lo; i <= hi; i++, n++) {
+		lua_geti(L, LIST, i);
+		at = base + 1;
+		end = base + 1 + n;
+		if (n > 0 && !less(L, end, end - 1))
+			at = end;	/* in order already */
+		while (at < end) {
+			mid = at + (end - at) / 2;
+			if (less(L, base + 1 + n, mid))
+				end = mid;
+			else
+				at = mid + 1;
+		}
+		lua_insert(L, at);
+	}
+	for (; n > 0; n--)
+		lua_rawseti(L, WORK, lo + n - 1);
+}
+
 static void check_list(lua_State *L)
 {
 	if (lua_type(L, LIST) == LUA_TTABLE)
@@ -98,16 +127,13 @@ int sandbox_sort(lua_State *L)
 	if (!lua_isnoneornil(L, ORDER))
 		luaL_checktype(L, ORDER, LUA_TFUNCTION);
 	lua_settop(L, 2);
-	luaL_checkstack(L, 10, NULL);
+	luaL_checkstack(L, BLOCK + 10, NULL);
 	lua_charge(L, n);		/* before it takes the memory */
 	lua_createtable(L, (int)n, 0);
 	lua_createtable(L, (int)(n / 2 + 1), 0);
-	for (i = 1; i <= n; i++) {
-		lua_charge(L, 1);
-		lua_geti(L, LIST, i);
-		lua_rawseti(L, WORK, i);
-	}
-	for (width = 1; width < n; width *= 2)
+	for (i = 1; i <= n; i += BLOCK)
+		sort_block(L, i, i + BLOCK - 1 < n ? i + BLOCK - 1 : n);
+	for (width = BLOCK; width < n; width *= 2)
 		for (i = 1; i + width <= n; i += 2 * width)
 			merge(L, i, i + width - 1, i + 2 * width - 1 < n
 			      ? i + 2 * width - 1 : n);
