@@ -253,6 +253,7 @@ function operations:abandon(cmd, message)
   local run, tx = cmd.run, cmd.tx
   local value = { code = "abandoned", message = message }
   run:mark_running(self, tx)
+  run.last = run.handle:tail()
   assert(run.handle:append(tx, "end", { failed = true, value = value }, self.clock()))
   self:close_run(run, tx, { id = run.id, state = "failed", error_codec = value })
   return cmd.parked_mark
