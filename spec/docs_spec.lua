@@ -137,17 +137,11 @@ describe("the documents", function()
     assert.truthy(play "docs/guide.md" > 12)
   end)
 
-<<<<<<< HEAD
-  it("have a page on determinism that does what it shows", function()
-    assert.equal(1, play "docs/determinism.md")
-  end)
-=======
   for _, name in ipairs(documents()) do
     if name ~= "docs/guide.md" and read(name):find("\n```sh\n") then
       it("have files and commands that do what they show: " .. name, function() play(name) end)
     end
   end
->>>>>>> main
 
   it("compare as they say: any text for dots, any lines for a line of dots", function()
     assert.is_true((fits({ "a ... c", "...", "z" }, { "a b c", "x", "y", "z" })))
