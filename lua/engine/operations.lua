@@ -227,7 +227,7 @@ function operations:time_out(id)
   if not row or row.ended then return end
   local run = self.active[id]
   if run and (run.cancelling or run.cancel_wanted) then return end
-  self:task(function() self:cancel(row.run, { by = "timeout", code = "timeout", message = "the run took longer than it may" }) end)
+  self:task(function() self:cancel(row.run, { by = "timeout", code = "deadline", message = "the run took longer than it may" }) end)
 end
 
 --- The sandbox died of a cap, and steps were done that can be undone: the journal says so,
