@@ -151,13 +151,24 @@ function matrix:scenario(name, dice)
   end
   local first = self.options.stride > 1 and dice(self.options.stride) or 1
   for i = first, #kills, self.options.stride do self:cell(name, scenario, want, { kills[i] }) end
-  for _ = 1, self.options.deep do
-    local kill = kills[dice(#kills)]
-    local after = {}
+  local seen = {}
+  for _, pass in ipairs(passes) do seen[pass[1]] = true end
+  -- first around an effect, where the way back has most to find out; then anywhere
+  local around = {}
+  for _, place in ipairs { "after_effect", "after_intent" } do
+    if seen[place] then around[#around + 1] = { place, 1 } end
+  end
+  for i = 1, self.options.deep do
+    local kill = around[i] or kills[dice(#kills)]
+    local after, news = {}, {}
     for _, pass in ipairs((self:passes_after(name, scenario, kill))) do
-      for n = 1, pass[2] do after[#after + 1] = { pass[1], n } end
+      for n = 1, pass[2] do
+        after[#after + 1] = { pass[1], n }
+        if not seen[pass[1]] then news[#news + 1] = after[#after] end
+      end
     end
-    for _ = 1, math.min(3, #after) do self:cell(name, scenario, want, { kill, after[dice(#after)] }) end
+    for k = 1, #news do self:cell(name, scenario, want, { kill, news[k] }) end -- places of the way back alone
+    for _ = 1, math.min(2, #after) do self:cell(name, scenario, want, { kill, after[dice(#after)] }) end
   end
 end
 
