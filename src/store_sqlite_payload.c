@@ -51,7 +51,25 @@ COUNTED("approvals", "proposal")
 COUNTED("approvals", "value")
 COUNTED("events", "payload");
 
+#define REF(table, column) \
+	" UNION ALL SELECT substr(" column ", 2) FROM " table " WHERE " \
+	IS_REF(column) " AND length(" column ") = 33"
+
 static const struct sqlite_verb verbs[] = {
+	/* Payloads whose count is not that of the references there are, and
+	 * references to none: no rows, ever. */
+	{ "payload.check", "WITH RECURSIVE part(refs, at) AS (SELECT refs, 1 FROM"
+	  " segments WHERE length(refs) > 0 UNION ALL SELECT refs, at + 32 FROM"
+	  " part WHERE at + 32 < length(refs)), there(hash) AS (SELECT"
+	  " substr(refs, at, 32) FROM part" REF("journal", "args")
+	  REF("journal", "data") REF("runs", "input") REF("runs", "output")
+	  REF("runs", "error") REF("approvals", "proposal")
+	  REF("approvals", "value") REF("events", "payload") "), counted AS"
+	  " (SELECT hash, count(*) AS n FROM there GROUP BY hash) SELECT"
+	  " hex(p.hash) AS hash, p.refs, coalesce(c.n, 0) AS there FROM payloads"
+	  " p LEFT JOIN counted c ON c.hash = p.hash WHERE p.refs != coalesce("
+	  "c.n, 0) UNION ALL SELECT hex(c.hash), -1, c.n FROM counted c WHERE"
+	  " c.hash NOT IN (SELECT hash FROM payloads)", false },
 	{ "payload.sweep", "DELETE FROM payloads WHERE id IN (SELECT id FROM"
 	  " payloads WHERE refs = 0 LIMIT :limit)", false },
 	{ "payload.loose", "SELECT count(*) AS n, coalesce(sum(length(body)),"

@@ -192,7 +192,8 @@ static const struct sqlite_verb verbs[] = {
 	  false },
 	{ "event.newest", "SELECT max(id) AS id FROM events", false },
 	{ "event.by_key", "SELECT id, type, key, state FROM events WHERE"
-	  " type = :type AND key = :key", false },
+	  " type = :type AND key IN (:key, 'sha256:' || keel_sha256(:key))",
+	  false },
 	{ "event.done", "UPDATE events SET state = 'done' WHERE id = :id AND"
 	  " state = 'new'", true },
 
