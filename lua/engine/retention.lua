@@ -229,7 +229,8 @@ function retention:tidy(whole)
 end
 
 --- Go on tidying by itself, until the engine closes: once for each served engine.
-function retention:keep_tidy()
+-- `rest` is the pause, in ms, after a pass that left nothing to do.
+function retention:keep_tidy(rest)
   local pass, turn
   local function again(ms)
     self.tidying = loop.timer(ms, function()
@@ -246,9 +247,9 @@ function retention:keep_tidy()
     local more = slice(pass)
     if not more then pass = nil end
     if self.closing or self.failed then return end
-    again(not more and rest_ms or busy and busy_pause_ms or idle_pause_ms)
+    again(not more and (rest or rest_ms) or busy and busy_pause_ms or idle_pause_ms)
   end
-  again(rest_ms)
+  again(rest or rest_ms)
 end
 
 --- What the store holds: bytes by table, payloads, packed journals.
