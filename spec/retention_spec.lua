@@ -28,7 +28,7 @@ describe("the settings of retention", function()
 
   it("are refused with their line when they are none", function()
     for text, number in pairs { ['{ run = "1d" }'] = "K2101", ['{ runs = "soon" }'] = "K2105", ["{ keep_last = -1 }"] = "K2105",
-      ['{ agents = { a = { events = "1d" } } }'] = "K2101", ['{ max_bytes = true }'] = "K2103" } do
+      ['{ agents = { a = { events = "1d" } } }'] = "K2101", ["{ max_bytes = true }"] = "K2105" } do
       local config, err = of(text)
       assert.is_nil(config, text)
       assert.equal(number, err.number, text)
