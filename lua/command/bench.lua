@@ -1,6 +1,6 @@
 local errors = require "errors"
 
-local benches = { steps = "bench.steps" }
+local benches = { steps = "bench.steps", retention = "bench.retention" }
 
 local function one(text)
   return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
@@ -26,7 +26,7 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps" } },
+  arguments = { { "what", "steps|retention" } },
   flags = {
     { "runs", "R", "so many runs at once (1)", kind = "count" },
     { "steps", "S", "so many steps in each (1000)", kind = "count" },
@@ -35,8 +35,10 @@ return {
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
     .. " raw_steps_per_s is bare SQLite on the same disk: the same rows in commits of the same"
     .. " size as the engine's own were on average (raw_group); raw_full_steps_per_s the same with"
-    .. " R rows a commit, the best that grouping can do.",
-  examples = { "keel bench steps --runs 1000 --steps 100 --json" },
+    .. " R rows a commit, the best that grouping can do."
+    .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
+    .. " under max_bytes: the size, and what it does to the steps.",
+  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench retention --runs 2000 --steps 10 --json" },
   run = function(args, context)
     local name = benches[args.what]
     if not name then

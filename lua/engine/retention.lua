@@ -16,13 +16,17 @@ local retention = {}
 local small = { runs = 2, records = 64, bytes = 16384, rows = 50 }
 local large = { runs = 16, records = 2000, bytes = 262144, rows = 1000 }
 
+--- One when the store is larger than it may be, and something always goes on.
+local pressed = { runs = 6, records = 64, bytes = 32768, rows = 100 }
+
 --- What packs itself without being told.
 local pack_after_ms, pack_waiting_after_ms = 10 * 60000, 86400000
 
 --- The newest runs of an agent that a full store does not take, when nothing is said.
 local kept_when_full = 50
 
---- Between two slices: when idle, when busy, when there was nothing to do.
+--- Between two slices: when idle or pressed, when busy, when there was nothing to do;
+--- a pass that takes longer than the last begins anew, for time goes on.
 local idle_pause_ms, busy_pause_ms, rest_ms = 5, 200, 60000
 
 -- ---- rules -------------------------------------------------------------------------
@@ -65,10 +69,16 @@ local function used_bytes(self)
   return size.bytes - size.free
 end
 
+--- Whether the store is too large, or nearly: a tenth is kept free for what comes
+--- while room is made.
+local function is_full(self)
+  local most = self.settings.retention.max_bytes
+  return most ~= nil and used_bytes(self) > most - most // 10
+end
+
 --- Up to `limit` of the runs that were over first, when the store is too large.
 local function oldest_runs(self, limit)
-  local most = self.settings.retention.max_bytes
-  if not most or used_bytes(self) <= most then return {} end
+  if not is_full(self) then return {} end
   local list = {}
   for _, agent in ipairs(agents(self)) do
     local rule = rule_of(self, agent)
@@ -100,10 +110,21 @@ local function drop(pass, rows, why)
     archive.drop(tx, { run = row.id, now = pass.now, who = "retention", why = why,
       whole = row.state == "quarantined" }, size.records, size.bytes)
   end
+  tx:add("payload.sweep", { limit = size.rows })
   if not commit(self, tx) then return false end
   pass.report.runs = pass.report.runs + #rows
   pass.dropped = true
   return true
+end
+
+--- Payloads that nothing refers to any more.
+local function sweep(pass)
+  local loose = pass.engine:rows("payload.loose", {})[1]
+  if loose.n == 0 then return false end
+  local tx = pass.engine.store:tx()
+  tx:add("payload.sweep", { limit = pass.size.rows })
+  pass.report.payloads = pass.report.payloads + math.min(loose.n, pass.size.rows)
+  return commit(pass.engine, tx)
 end
 
 local stages = {
@@ -119,7 +140,13 @@ local stages = {
     return #rows > 0 and commit(pass.engine, tx)
   end,
   function(pass) return drop(pass, old_runs(pass.engine, pass.now, pass.size.runs), "retention: age") end,
-  function(pass) return drop(pass, oldest_runs(pass.engine, pass.size.runs), "retention: max_bytes") end,
+  -- what dropped runs referred to still counts until it is swept
+  function(pass)
+    if not pass.engine.settings.retention.max_bytes then return false end
+    local loose = pass.engine:rows("payload.loose", {})[1].n
+    return loose > pass.size.rows and sweep(pass)
+      or drop(pass, oldest_runs(pass.engine, pass.size.runs), "retention: max_bytes")
+  end,
   function(pass)
     local ms = pass.engine.settings.retention.events_ms
     local rows = ms and pass.engine:rows("retention.events", { before = pass.now - ms, limit = pass.size.rows }) or {}
@@ -152,14 +179,7 @@ local stages = {
     pass.report.slices = pass.report.slices + 1
     return commit(self, tx)
   end,
-  function(pass)
-    local loose = pass.engine:rows("payload.loose", {})[1]
-    if loose.n == 0 then return false end
-    local tx = pass.engine.store:tx()
-    tx:add("payload.sweep", { limit = pass.size.rows })
-    pass.report.payloads = pass.report.payloads + math.min(loose.n, pass.size.rows)
-    return commit(pass.engine, tx)
-  end,
+  sweep,
   function(pass)
     if not pass.dropped then return false end
     pass.dropped = false
@@ -242,8 +262,14 @@ function retention:keep_tidy(rest)
   function turn()
     if self.closing or self.failed then return end
     local busy = self.submitted > 0 or next(self.active) ~= nil
+    if pass and self.clock() - pass.now > rest_ms then pass = nil end
     pass = pass or new_pass(self, small, self.settings.retention.pack_ms or pack_after_ms)
-    pass.size = busy and small or large
+    local full = busy and is_full(self)
+    pass.size = full and pressed or busy and small or large
+    if full then
+      pass.stage = math.min(pass.stage, 3)
+      busy = false
+    end
     local more = slice(pass)
     if not more then pass = nil end
     if self.closing or self.failed then return end
