@@ -17,7 +17,7 @@ local small = { runs = 2, records = 64, bytes = 16384, rows = 50 }
 local large = { runs = 16, records = 2000, bytes = 262144, rows = 1000 }
 
 --- One when the store is larger than it may be, and something always goes on.
-local pressed = { runs = 6, records = 64, bytes = 32768, rows = 100 }
+local pressed = { runs = 4, records = 64, bytes = 32768, rows = 80 }
 
 --- What packs itself without being told.
 local pack_after_ms, pack_waiting_after_ms = 10 * 60000, 86400000
@@ -27,7 +27,7 @@ local kept_when_full = 50
 
 --- Between two slices: when idle or pressed, when busy, when there was nothing to do;
 --- a pass that takes longer than the last begins anew, for time goes on.
-local idle_pause_ms, busy_pause_ms, rest_ms = 5, 200, 60000
+local idle_pause_ms, busy_pause_ms, rest_ms = 2, 200, 60000
 
 -- ---- rules -------------------------------------------------------------------------
 
