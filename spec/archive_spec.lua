@@ -19,6 +19,16 @@ local asks = agent [[
   ctx.step{ name = "after", run = function() return ("a"):rep(3000) end }
   return verdict.outcome ]]
 
+--- Records as one text, so that they can be compared.
+local function told(records)
+  for _, record in ipairs(records) do
+    if record.hash and #record.hash == 16 then
+      record.hash = record.hash:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+    end
+  end
+  return (assert(json.encode(records)))
+end
+
 describe("the archive", function()
   local h
   after_each(function()
@@ -62,13 +72,13 @@ describe("the archive", function()
   it("reads the same records from the journal, from segments, and from between", function()
     local e = with { a = long }
     local run = h:run("a", { steps = 40 }).run
-    local before = json.encode(e:journal(e:run_row(run)))
+    local before = told(e:journal(e:run_row(run)))
     assert.equal(1, journal_rows(e))
     local slices = 0
     repeat
       pack(e, run, 5)
       slices = slices + 1
-      assert.equal(before, json.encode(e:journal(e:run_row(run))))
+      assert.equal(before, told(e:journal(e:run_row(run))))
       assert.is_true(e:replay(run).equal)
       exact(e)
     until #e:rows("archive.next", { ended_by = h.now, limit = 10 }) == 0
@@ -76,9 +86,9 @@ describe("the archive", function()
     assert.equal(0, journal_rows(e))
     assert.equal(42, e:store_stats().packed.records)
     pack(e, run, 5)
-    assert.equal(before, json.encode(e:journal(e:run_row(run))))
+    assert.equal(before, told(e:journal(e:run_row(run))))
     h:reopen()
-    assert.equal(before, json.encode(h.engine:journal(h.engine:run_row(run))))
+    assert.equal(before, told(h.engine:journal(h.engine:run_row(run))))
   end)
 
   it("makes a packed run smaller", function()
@@ -99,8 +109,8 @@ describe("the archive", function()
     for _, at in ipairs { 1, 20, 30, 38 } do
       local part = assert(require("core.run").journal(e.store, e:run_row(run).id, records[at].lsn))
       assert.equal(at, #part)
-      assert.equal(json.encode(records[at]), json.encode(part[1]))
-      assert.equal(json.encode(records[1]), json.encode(part[at]))
+      assert.equal(told { records[at] }, told { part[1] })
+      assert.equal(told { records[1] }, told { part[at] })
     end
   end)
 
@@ -204,7 +214,7 @@ describe("the archive, killed", function()
     local e <close> = assert(require("engine").look { home = path })
     local list, sums = {}, { payloads = e.store:read("payload.check", {}), integrity = e.store:read("check.integrity", {}) }
     for _, run in ipairs(e:list { limit = 100 }) do
-      list[#list + 1] = json.encode { run, e:journal(e:run_row(run.run)) }
+      list[#list + 1] = assert(json.encode(run)) .. told(e:journal(e:run_row(run.run)))
     end
     sums.runs, sums.gone = list, e:tombstones()
     return sums

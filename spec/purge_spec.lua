@@ -154,11 +154,11 @@ describe("purge", function()
 
   it("does not touch a run in flight, and says what to do", function()
     local e, run = told { open = true }
-    local before = json.encode(e:log(run))
+    local before = assert(json.encode(e:log(run)))
     for _, options in ipairs { { runs = { run } }, { text = marker }, { event = 1 } } do
       local plan, err = e:purge_plan(options)
       assert.is_nil(plan)
-      assert.equal("K1042", err.number)
+      assert.equal("K1062", err.number)
       assert.match("waiting", err.message)
     end
     assert.equal(before, json.encode(e:log(run)))
@@ -170,7 +170,7 @@ describe("purge", function()
     local child = e:list { agent = "child" }[1]
     assert.equal("done", child.state)
     local _, err = e:purge_plan { runs = { child.run } }
-    assert.equal("K1042", err.number)
+    assert.equal("K1062", err.number)
   end)
 
   it("leaves a tombstone, an audit row without words, and the money", function()
@@ -232,7 +232,7 @@ describe("purge", function()
     local function call(...) return keel { "--home", h.path, "purge", ... } end
     local first = call(run, "--memory")
     assert.equal(2, first.code)
-    assert.match("K1041.-1 run, 1 event, 2 memory items, 1 record would go", first.err)
+    assert.match("K1061.-1 run, 1 event, 2 memory items, 1 record would go", first.err)
     local plan = call(run, "--dry-run", "--json")
     assert.equal(0, plan.code)
     assert.equal(run, json.decode(plan.out).runs[1].run)

@@ -87,7 +87,7 @@ return {
     plan, err = e:purge_plan { runs = runs, event = args.event, text = args.text, memory = args.memory }
     if not plan then return nil, err end
     if not args.dry_run and not args.yes then
-      return nil, errors.new("K1041", { detail = sizes(require "view", #plan.runs, #plan.events, #plan.memory,
+      return nil, errors.new("K1061", { detail = sizes(require "view", #plan.runs, #plan.events, #plan.memory,
         #plan.records) .. " would go" })
     end
     if args.dry_run then

@@ -17,7 +17,7 @@ local everything = 1 << 40
 -- ---- planning ----------------------------------------------------------------------
 
 local function in_flight(kind, name, state)
-  return nil, errors.new("K1042", { kind = kind, name = name, state = state,
+  return nil, errors.new("K1062", { kind = kind, name = name, state = state,
     next = kind == "event" and "keel runs" or nil })
 end
 
@@ -111,7 +111,7 @@ end
 --- in both cases), memory (also what these runs put into memory and records).
 -- Returns { runs, events, memory, records, also (runs that hold the same input),
 -- kept = { memory, records } (what these runs put there, which stays), left (what must
--- be deleted by its owner) }, or nil, err: K1042 when one of the runs is in flight.
+-- be deleted by its owner) }, or nil, err: K1062 when one of the runs is in flight.
 function purge:purge_plan(options)
   local plan = { runs = json.array {}, events = json.array {}, memory = json.array {}, records = json.array {},
     left = json.array {}, kept = { memory = 0, records = 0 }, also = {}, seen = {}, text = options.text }

@@ -173,7 +173,8 @@ static void on_store_failed(void *arg, struct run *r, const struct err *e)
 static int to_its_end(struct world *w, int64_t tail, struct err *e)
 {
 	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
-				   on_diverged, on_log, on_store_failed, w };
+				   on_diverged, on_log, NULL, on_store_failed,
+				   w };
 	struct run_options o = { .id = 1 };
 	struct run_boot b = { .caps = { 1000000, 4 << 20, 0, 7 },
 			      .prelude = prelude,
@@ -200,7 +201,7 @@ static int to_its_end(struct world *w, int64_t tail, struct err *e)
 	} else if (rc == 0 && (t = txn_new()) == NULL) {
 		rc = err_set(e, ERR_NOMEM, "no memory for a transaction");
 	} else if (rc == 0) {
-		rc = run_append(r, t, JOURNAL_START, 0, 0, EFFECT_PURE, 0, 5,
+		rc = run_append(r, t, JOURNAL_START, NULL, 0, EFFECT_PURE, 0, 5,
 				setup.data, setup.len, NULL, e);
 		if (rc == 0)
 			rc = store_commit(w->store, t, e);

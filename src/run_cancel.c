@@ -1,0 +1,133 @@
+/* run_cancel.c -- giving a script up in the middle, at a place that the journal knows.
+ *
+ * A cancellation is a NOTE of the run. From the first rest (every fiber waits) behind
+ * it no fiber goes on, but for those inside of a step's body, until the body is over:
+ * what a step did is undone by its result, which only its end gives. Results that are
+ * on their way still arrive. Then every fiber is given up. When a body could last for
+ * ever a second, hard note stops that too. Playing the journal again comes to the same
+ * rest with the same commands begun, so it is given up at the same place. */
+#include <string.h>
+
+#include "codec.h"
+#include "run_core.h"
+
+bool run_is_cancel(const struct journal_row *row)
+{
+	return row->kind == JOURNAL_NOTE && row->name != NULL &&
+	       strcmp(row->name, RUN_NOTE_CANCEL) == 0;
+}
+
+static bool says(const void *why, size_t len, const char *what)
+{
+	struct codec_reader at;
+	struct codec_item it;
+
+	return codec_member(why, len, what, &at) == 0 &&
+	       codec_next(&at, &it) == 0 && it.type == CODEC_TRUE;
+}
+
+/* The first reason is the one that counts; a harder one hurries it. */
+void run_note_cancel(struct run *r, const void *why, size_t len, int64_t t_ms)
+{
+	if (r->cancel == CANCEL_DONE)
+		return;
+	if (r->cancel == CANCEL_NOT) {
+		buf_reset(&r->cancel_why);
+		if (buf_add(&r->cancel_why, why, len) != 0) {
+			run_no_memory(r, "a cancellation");
+			return;
+		}
+		r->cancel_ms = t_ms;
+		r->cancel = CANCEL_SOFT;
+	}
+	if (says(why, len, "hard"))
+		r->cancel = CANCEL_HARD;
+}
+
+/* After the result at the cursor's left: did the sandbox die behind it? Then what
+ * follows it is not run again. */
+void run_note_death(struct run *r)
+{
+	const struct journal_row *row;
+	int i;
+
+	for (i = r->cursor; i < r->records; i++) {
+		row = &r->record[i];
+		if (row->kind == JOURNAL_STEP || row->kind == JOURNAL_RESULT)
+			return;
+		if (!run_is_cancel(row) || !says(row->data, row->len, "dead"))
+			continue;
+		run_note_cancel(r, row->data, row->len, row->t_ms);
+		r->cancel = CANCEL_DEAD;
+		r->cursor = i + 1;
+		return;
+	}
+}
+
+/* Whether a fiber may not be resumed any more. */
+bool run_frozen(const struct run *r, const struct fiber *f)
+{
+	return r->cancel >= CANCEL_HARD ? r->cancel != CANCEL_DONE :
+	       r->cancel == CANCEL_SOFT && f->bodies == 0;
+}
+
+/* What the script did itself will be recorded, or is. */
+static bool will_arrive(const struct run *r, const struct command *c)
+{
+	return c != NULL && c->worked &&
+	       (c->outcome.len > 0 || c->finished ||
+		run_recorded(r, c->seq) != NULL);
+}
+
+static bool must_wait(struct run *r)
+{
+	const struct fiber *f;
+
+	for (f = r->fibers; f != NULL; f = f->next) {
+		if (f->over)
+			continue;
+		if (!run_frozen(r, f))
+			return true;
+		if (f->waiting != 0 &&
+		    will_arrive(r, run_command_of(r, f->waiting)))
+			return true;
+	}
+	return false;
+}
+
+bool run_apply_cancel(struct run *r)
+{
+	struct fiber *f;
+	struct err e;
+
+	if (r->cancel == CANCEL_DONE ||
+	    (r->cancel != CANCEL_DEAD && must_wait(r)))
+		return false;
+	r->cancel = CANCEL_DONE;
+	for (f = r->fibers; f != NULL; f = f->next)
+		run_cancel_fiber(r, f);
+	r->now_ms = r->cancel_ms;
+	sandbox_begin(r->sb);
+	r->fuel_mark = sandbox_script_instructions(r->sb);
+	if (run_cancel_main(r, &e) != 0)
+		run_end_dead(r, &e);
+	return true;
+}
+
+enum run_cancelled run_cancelled(const struct run *r)
+{
+	return r->cancel == CANCEL_DONE ? RUN_CANCEL_DONE :
+	       r->cancel == CANCEL_NOT ? RUN_CANCEL_NOT : RUN_CANCEL_ASKED;
+}
+
+int run_undos(const struct run *r)
+{
+	return r->undos;
+}
+
+void run_hold(struct run *r, bool held)
+{
+	r->held = held;
+	if (!held)
+		runner_ready(r->rn, r);
+}
