@@ -137,6 +137,10 @@ describe("the documents", function()
     assert.truthy(play "docs/guide.md" > 12)
   end)
 
+  it("have a page on storage whose commands do what it shows", function()
+    assert.truthy(play "docs/storage.md" >= 3)
+  end)
+
   it("compare as they say: any text for dots, any lines for a line of dots", function()
     assert.is_true((fits({ "a ... c", "...", "z" }, { "a b c", "x", "y", "z" })))
     assert.is_true((fits({ "...", "z" }, { "z" })))

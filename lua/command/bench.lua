@@ -19,8 +19,9 @@ local function with_scratch(folder, fn)
   local path = file.join(folder, digest.make_id("bench", clock.now_ms(), clock.random()))
   local ok, message, code = file.mkdir(path)
   if not ok then return nil, errors.from(message, code) end
-  local figures, err = fn(path)
+  local ran, figures, err = xpcall(fn, debug.traceback, path)
   os.execute("rm -rf '" .. path:gsub("'", "'\\''") .. "'")
+  if not ran then error(figures, 0) end
   return figures, err
 end
 

@@ -205,8 +205,9 @@ function purge:purge(plan, options)
   tx:add("memory.settle", {})
   ok, err = commit(self, tx)
   if not ok then return nil, err end
-  ok, err = self:tidy(true)
-  if not ok and err.code ~= "conflict" then return nil, err end
+  local held
+  ok, err, held = self:tidy(true)
+  if not ok and not held then return nil, err end
   return { runs = runs, events = #plan.events, memory = #plan.memory, records = #plan.records, audit = audit,
     bytes_before = before, bytes_after = self:rows("store.size", {})[1].bytes, log_emptied = ok == true,
     also = plan.also, kept = plan.kept, left = plan.left }

@@ -240,12 +240,16 @@ function retention:gc(options)
 end
 
 --- Empty the log, and, `whole`, write the file anew without what was deleted. Steps
---- wait meanwhile. Returns true, or nil, err (a reader may hold on to the log).
+--- wait meanwhile. Returns true; or nil, err, held: `held` when only the log could not be
+--- emptied, since another process was reading it.
 function retention:tidy(whole)
   local tx = archive.tidy(self.store:tx(), whole)
   local ok, message, code = loop.await(function(wake) self.runner:submit(tx, wake) end)
-  if not ok then return nil, errors.from(message, code, { name = "var/keel.db" }) end
-  return true
+  if ok then return true end
+  if code == "conflict" then
+    return nil, errors.new("K9001", { message = message, next = "keel gc --vacuum" }), true
+  end
+  return nil, errors.from(message, code, { name = "var/keel.db" })
 end
 
 --- Go on tidying by itself, until the engine closes: once for each served engine.
@@ -283,7 +287,8 @@ function retention:store_stats()
   local payloads, packed = self:rows("payload.sums", {})[1], self:rows("archive.sums", {})[1]
   local size, loose = self:rows("store.size", {})[1], self:rows("payload.loose", {})[1]
   local tables = json.array {}
-  for i, row in ipairs(self:rows("store.tables", {})) do
+  -- a SQLite that was built without dbstat cannot say
+  for i, row in ipairs(self.store:read("store.tables", {}) or {}) do
     tables[i] = { name = row.name, bytes = row.bytes, unused = row.unused }
   end
   local function ratio(a, b) return b > 0 and a / b or json.null end
