@@ -58,9 +58,12 @@ local function add_around(self, plan, row, with_memory)
   end
   local memory, records = self:rows("purge.memory_of", { id = row.id }), self:rows("purge.records_of", { id = row.id })
   if not with_memory then
-    local live = 0
-    for _, item in ipairs(memory) do live = live + (item.gone and 0 or 1) end
-    plan.kept.memory, plan.kept.records = plan.kept.memory + live, plan.kept.records + #records
+    for _, item in ipairs(memory) do
+      if not item.gone and not plan.seen["memory" .. item.row] then plan.kept.memory = plan.kept.memory + 1 end
+    end
+    for _, item in ipairs(records) do
+      if not plan.seen["record" .. item.type .. "\0" .. item.key] then plan.kept.records = plan.kept.records + 1 end
+    end
     return true
   end
   for _, item in ipairs(memory) do add_memory(plan, item) end
