@@ -159,6 +159,7 @@ local retention = kept_for {
   tombstones = { shape.duration, as = "tombstones_ms" },
   max_bytes = shape.bytes,
   pack = { shape.duration, as = "pack_ms" },
+  every = { shape.duration, as = "every_ms" },
   agents = { shape.map(kept_for()), default = {} },
 }
 

@@ -280,6 +280,40 @@ describe("the archive, killed", function()
     end)
   end)
 
+  it("keeps every run equal while a served engine, killed at any moment, packs and drops", function()
+    local config = 'return { zone = "UTC", retention = { pack = "0s", every = "2ms", agents = { b = { runs = "0s" } } } }'
+    local h = home.make { config = config, agents = {
+      a = long:gsub("return agent { version = 1, ", '%0on = { event = "go", key = "n" }, '),
+      b = long:gsub("return agent { version = 1, ", '%0on = { event = "go", key = "n" }, ') } }
+    homes[#homes + 1] = h.path
+    local e = h:open()
+    for n = 1, 40 do
+      local tx = e.store:tx()
+      tx:add("event.put", { type = "go", payload_codec = { n = n, steps = 12 }, now = h.now, trust = "owner" })
+      assert(e:commit(tx))
+    end
+    e:close()
+    math.randomseed(20261125)
+    for i = 1, 5 do
+      lab.serve_for(h.path, 0.1 + math.random() * 0.3, i % 2 == 0 and "engine" or "both")
+      local state = look(h.path)
+      assert.same({}, state.payloads)
+      assert.same({ { result = "ok" } }, state.integrity)
+    end
+    assert.equal(0, lab.keel(h.path, "emit nothing.else 1 --json").code)
+    local state = look(h.path)
+    local there = {}
+    for _, text in ipairs(state.runs) do
+      local agent = text:match '"agent":"(%l)"'
+      assert.match('"state":"done"', text)
+      there[agent] = (there[agent] or 0) + 1
+    end
+    assert.equal(40, there.a)
+    assert.equal(40, (there.b or 0) + #state.gone)
+    assert.is_true(#state.gone > 0)
+    assert.same({}, lab.replays(h.path))
+  end)
+
   it("has the run whole or nothing of it, wherever a purge is killed", function()
     if not lab.shim() then return pending(select(2, lab.shim())) end
     under("purge --text 'output output' --yes --json", "kill", 4, nil, function(before, after, where, finished)

@@ -207,12 +207,12 @@ describe("retention", function()
   end)
 
   it("goes on by itself in slices while runs are at work", function()
-    local e = with('{ runs = "1d", pack = "0s" }', { ok = ok, slow = agent [[
+    local e = with('{ runs = "1d", pack = "0s", every = "1ms" }', { ok = ok, slow = agent [[
       for i = 1, 300 do ctx.step{ name = "s", run = function() return { i = i } end } end return "done" ]] })
     for _ = 1, 10 do h:run "ok" end
     h.now = h.now + 2 * day
     h:run "slow"
-    e:keep_tidy(1)
+    e:keep_tidy()
     server.eventually(function() return #e:tombstones() == 10 and e:rows("archive.waiting", {})[1].n == 0 end, "tidying")
     assert.equal("slow", left(e))
     assert.equal("done", h:run("slow").state)

@@ -42,14 +42,14 @@ end
 local function play(folder, count, per_run, max_bytes)
   for _, name in ipairs { "agents", "skills", "var" } do assert(file.mkdir(file.join(folder, name))) end
   assert(file.write(file.join(folder, "config.lua"), max_bytes
-    and ('return { zone = "UTC", retention = { max_bytes = %d, keep_last = 0, pack = "0s" } }\n'):format(max_bytes)
+    and ('return { zone = "UTC", retention = { max_bytes = %d, keep_last = 0, pack = "0s", every = "20ms" } }\n'):format(max_bytes)
     or 'return { zone = "UTC" }\n'))
   assert(file.write(file.join(folder, "agents", "bench.lua"), agent))
   local e, err = engine.open { home = folder }
   if not e then return nil, err end
   e.runner:measure(count * per_run)
   local started, failed, used_most, files_most = 0, nil, 0, 0
-  if max_bytes then e:keep_tidy(20) end
+  if max_bytes then e:keep_tidy() end
   local watch = loop.timer(20, function()
     local used, files = sizes(e, folder)
     used_most, files_most = math.max(used_most, used), math.max(files_most, files)

@@ -253,8 +253,8 @@ function retention:tidy(whole)
 end
 
 --- Go on tidying by itself, until the engine closes: once for each served engine.
--- `rest` is the pause, in ms, after a pass that left nothing to do.
-function retention:keep_tidy(rest)
+function retention:keep_tidy()
+  local rest = math.max(1, self.settings.retention.every_ms or rest_ms)
   local pass, turn
   local function again(ms)
     self.tidying = loop.timer(ms, function()
@@ -277,9 +277,9 @@ function retention:keep_tidy(rest)
     local more = slice(pass)
     if not more then pass = nil end
     if self.closing or self.failed then return end
-    again(not more and (rest or rest_ms) or busy and busy_pause_ms or idle_pause_ms)
+    again(not more and rest or busy and busy_pause_ms or idle_pause_ms)
   end
-  again(rest or rest_ms)
+  again(rest)
 end
 
 --- What the store holds: bytes by table, payloads, packed journals.
