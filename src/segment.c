@@ -152,6 +152,24 @@ int segment_unpack(const void *p, size_t n, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* ---- marks ---------------------------------------------------------------- */
+
+void segment_mark(struct buf *out, int64_t distance)
+{
+	put_number(out, (uint64_t)distance);
+}
+
+bool segment_marked(const void *p, size_t n, int64_t last, int64_t lsn)
+{
+	struct segment_reader r = { p, (const unsigned char *)p + n };
+	uint64_t distance;
+
+	while (last > lsn && r.p < r.end && take_number(&r, &distance) == 0 &&
+	       distance > 0 && distance <= (uint64_t)last)
+		last -= (int64_t)distance;
+	return last == lsn;
+}
+
 /* ---- records -------------------------------------------------------------- */
 
 static void put_bytes(struct buf *b, const void *p, size_t n)

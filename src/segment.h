@@ -15,6 +15,8 @@
 #ifndef KEEL_SEGMENT_H
 #define KEEL_SEGMENT_H
 
+#include <stdbool.h>
+
 #include "buf.h"
 #include "journal_row.h"
 
@@ -28,6 +30,12 @@ int segment_unpack(const void *p, size_t n, struct buf *out, struct err *e);
 
 /* Append one record. A failure stays in out->failed. */
 void segment_add(struct buf *out, const struct journal_row *row);
+
+/* Which log numbers a segment holds, without unpacking it: the distances from one to
+ * the next lower, LEB128, newest first. Append one; and ask whether lsn is among those
+ * that begin at `last`. */
+void segment_mark(struct buf *out, int64_t distance);
+bool segment_marked(const void *p, size_t n, int64_t last, int64_t lsn);
 
 struct segment_reader {
 	const unsigned char *p, *end;

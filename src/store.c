@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "clock.h"
+#include "digest.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
@@ -333,6 +333,7 @@ static void *writer_main(void *arg)
 			s->opt.wake(s->opt.wake_arg);
 	}
 	pthread_mutex_unlock(&s->lock);
+	digest_thread_ends();
 	return NULL;
 }
 

@@ -3,7 +3,7 @@
  * segments: some records of one run, packed (segment.h), under the log number of
  * the newest of them. `first` is the number of the oldest; refs are the hashes of
  * the payloads that the records refer to, one behind the other, each as often as it
- * is referred to.
+ * is referred to; marks tell which log numbers are in it.
  *
  * tombstones.digest is a chain over the records, newest first: SHA-256 of the
  * digest so far and the record in its packed form (references as they are: they
@@ -20,7 +20,7 @@
 static const char schema[] =
 "CREATE TABLE segments(last INTEGER PRIMARY KEY, first INTEGER NOT NULL, run"
 " INTEGER NOT NULL, records INTEGER NOT NULL, raw INTEGER NOT NULL, refs BLOB,"
-" body BLOB NOT NULL);"
+" marks BLOB, body BLOB NOT NULL);"
 "CREATE INDEX segments_run ON segments(run);"
 
 "ALTER TABLE runs ADD COLUMN packed INTEGER;"
@@ -135,7 +135,7 @@ const struct sqlite_part sqlite_archive = { schema, verbs, schema };
 
 struct packing {
 	struct sqlite_db *db;
-	struct buf records, refs, lsns;
+	struct buf records, refs, lsns, marks;
 	int64_t run, last, first, next;	/* next: where to go on, 0: nowhere */
 	int64_t count;
 };
@@ -158,6 +158,8 @@ static int gather_one(struct packing *k, const struct journal_row *row,
 	buf_add(&k->lsns, &row->lsn, sizeof(row->lsn));
 	if (k->count++ == 0)
 		k->last = row->lsn;
+	else
+		segment_mark(&k->marks, k->first - row->lsn);
 	k->first = row->lsn;
 	k->next = row->prev;
 	return 0;
@@ -183,7 +185,8 @@ static int gather(struct packing *k, const struct archive_slice *slice,
 		if (st != NULL)
 			sqlite3_reset(st);
 	}
-	if (rc == 0 && (k->records.failed || k->refs.failed || k->lsns.failed))
+	if (rc == 0 && (k->records.failed || k->refs.failed || k->lsns.failed ||
+			k->marks.failed))
 		rc = err_set(e, ERR_NOMEM, "no memory to pack a journal");
 	return rc;
 }
@@ -213,8 +216,8 @@ static int delete_rows(struct sqlite_db *db, const struct buf *lsns,
 static int put_segment(struct packing *k, struct err *e)
 {
 	sqlite3_stmt *st = sqlite_kept(k->db, SEGMENT_PUT,
-		"INSERT INTO segments(last, first, run, records, raw, refs, body)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", e);
+		"INSERT INTO segments(last, first, run, records, raw, refs,"
+		" marks, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", e);
 	struct buf body;
 	int rc;
 
@@ -230,7 +233,9 @@ static int put_segment(struct packing *k, struct err *e)
 		sqlite3_bind_int64(st, 5, (sqlite3_int64)k->records.len);
 		sqlite3_bind_blob64(st, 6, k->refs.data, k->refs.len,
 				    SQLITE_STATIC);
-		sqlite3_bind_blob64(st, 7, body.data, body.len, SQLITE_STATIC);
+		sqlite3_bind_blob64(st, 7, k->marks.data, k->marks.len,
+				    SQLITE_STATIC);
+		sqlite3_bind_blob64(st, 8, body.data, body.len, SQLITE_STATIC);
 		if (sqlite3_step(st) != SQLITE_DONE)
 			rc = sqlite_err(k->db, e, "packing a journal");
 		sqlite3_reset(st);
@@ -302,6 +307,7 @@ static void packing_init(struct packing *k, struct db *base, int64_t run)
 	buf_init(&k->records, SEGMENT_BYTES);
 	buf_init(&k->refs, SEGMENT_BYTES);
 	buf_init(&k->lsns, SEGMENT_BYTES);
+	buf_init(&k->marks, SEGMENT_BYTES);
 }
 
 static void packing_release(struct packing *k)
@@ -309,6 +315,7 @@ static void packing_release(struct packing *k)
 	buf_release(&k->records);
 	buf_release(&k->refs);
 	buf_release(&k->lsns);
+	buf_release(&k->marks);
 }
 
 int store_archive_pack(struct db *base, int64_t run,
@@ -425,6 +432,7 @@ static int drop_records(struct dropping *d, const struct archive_slice *slice,
 	buf_reset(&d->k.records);
 	buf_reset(&d->k.refs);
 	buf_reset(&d->k.lsns);
+	buf_reset(&d->k.marks);
 	d->k.count = 0;
 	if ((rc = gather(&d->k, slice, e)) != 0)
 		return rc;

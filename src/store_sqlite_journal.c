@@ -157,7 +157,8 @@ static int in_segment(struct walk *w, int64_t lsn, struct journal_row *row,
 				     "damaged near record %lld", (long long)lsn);
 }
 
-/* Look into every segment that `st` finds: 1, 0 or an error. */
+/* Look into the segment that holds the record, of those that `st` finds: 1, 0 or an
+ * error. */
 static int look_into(struct walk *w, sqlite3_stmt *st, int64_t lsn,
 		     struct journal_row *row, struct err *e)
 {
@@ -167,6 +168,10 @@ static int look_into(struct walk *w, sqlite3_stmt *st, int64_t lsn,
 		return ERR_IO;
 	sqlite3_bind_int64(st, 1, lsn);
 	while (rc == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		if (!segment_marked(sqlite3_column_blob(st, 2),
+				    (size_t)sqlite3_column_bytes(st, 2),
+				    sqlite3_column_int64(st, 3), lsn))
+			continue;
 		rc = open_segment(w, st, e);
 		if (rc == 0)
 			rc = in_segment(w, lsn, row, e);
@@ -181,14 +186,14 @@ static int from_segments(struct walk *w, int64_t lsn, struct journal_row *row,
 			 struct err *e)
 {
 	int rc = look_into(w, sqlite_kept(w->db, SEGMENT_AT,
-		"SELECT run, body FROM segments WHERE last = ?1", e),
+		"SELECT run, body, marks, last FROM segments WHERE last = ?1", e),
 		lsn, row, e);
 
 	/* a walk that begins in the middle of a run; ranges of runs overlap */
 	if (rc == 0)
 		rc = look_into(w, sqlite_kept(w->db, SEGMENT_IN,
-			"SELECT run, body FROM segments WHERE last > ?1 AND"
-			" first <= ?1 ORDER BY last", e), lsn, row, e);
+			"SELECT run, body, marks, last FROM segments WHERE last"
+			" > ?1 AND first <= ?1 ORDER BY last", e), lsn, row, e);
 	return rc;
 }
 

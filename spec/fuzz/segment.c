@@ -44,6 +44,8 @@ static void records(const uint8_t *p, size_t n)
 	int rc;
 
 	buf_init(&out, 16 << 20);
+	(void)segment_marked(p, n, INT64_MAX, 1);
+	(void)segment_marked(p, n, 100, 5);
 	while ((rc = segment_next(&r, &row)) == 1) {
 		expect(r.p <= r.end);
 		expect(row.lsn > 0 && row.prev >= 0 && row.prev < row.lsn);
