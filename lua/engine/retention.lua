@@ -12,9 +12,10 @@ local loop = require "loop"
 
 local retention = {}
 
---- A slice beside running steps, and one when nobody waits.
+--- A slice beside running steps, and one when nobody waits: so many runs, and of each so
+--- many records or bytes of them.
 local small = { runs = 2, records = 64, bytes = 16384, rows = 50 }
-local large = { runs = 16, records = 2000, bytes = 262144, rows = 1000 }
+local large = { runs = 8, records = 2000, bytes = 65536, rows = 1000 }
 
 --- One when the store is larger than it may be, and something always goes on.
 local pressed = { runs = 4, records = 64, bytes = 32768, rows = 80 }
@@ -175,7 +176,7 @@ local stages = {
     end
     if #rows == 0 then return false end
     local tx = self.store:tx()
-    for _, row in ipairs(rows) do archive.pack(tx, row.id, size.records, size.bytes // #rows + 1) end
+    for _, row in ipairs(rows) do archive.pack(tx, row.id, size.records, size.bytes) end
     pass.report.slices = pass.report.slices + 1
     return commit(self, tx)
   end,
