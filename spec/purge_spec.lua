@@ -124,12 +124,46 @@ describe("purge", function()
 
   it("takes an event with the runs that it began", function()
     local e, run = told()
-    local event = e:rows("event.by_key", { type = "word.said", key = "none" })
-    assert.same({}, event)
-    local id = e:rows("event.newest", {})[1].id
+    local id = e:event_list { type = "word.said" }[1].id
     purged(e, { event = id, memory = true })
     assert.same({}, found(marker))
     assert.equal("K1904", select(2, e:describe(run)).number)
+    local event = assert(e:event(id))
+    assert.equal("purged", event.state)
+    assert.is_nil(event.payload)
+    assert.match("^sha256:", event.deliveries[1].key)
+  end)
+
+  it("takes the event that a run was given while it waited, and keeps what is on its way", function()
+    h = home.make { agents = {
+      waits = agent [[ local got = ctx.wait{ event = "word.told" } return { got = got.payload } ]],
+      later = agent("return 1", 'on = { event = "word.told", throttle = "1/h" }, ') } }
+    local e = h:open()
+    local run = h:run "waits"
+    h:run("later", {})
+    for n = 1, 2 do
+      assert(e:emit("word.told", { word = (marker .. n .. " "):rep(200) }))
+      assert(e:drain())
+    end
+    assert.equal("done", e:describe(run.run).state)
+    -- the second one waits for its hour, so its words are needed still
+    local _, err = e:purge_plan { text = marker }
+    assert.equal("K1062", err.number)
+    assert.match("not delivered yet", err.message)
+    h.now = h.now + 3600000
+    e:fire()
+    e:pump()
+    assert(e:drain())
+    h.now = h.now + 3600000
+    e:fire()
+    e:pump()
+    assert(e:drain())
+    local done = purged(e, { runs = { run.run } })
+    assert.equal(1, done.events)
+    assert.equal(1, #done.also)
+    purged(e, { text = marker })
+    assert.same({}, found(marker))
+    whole(e)
   end)
 
   it("keeps what the run wrote into memory and records, unless told, and says so", function()
@@ -149,13 +183,13 @@ describe("purge", function()
     assert(e:drain())
     local one, two = e:list { agent = "one" }[1].run, e:list { agent = "two" }[1].run
     assert.same({ two }, assert(e:purge_plan { runs = { one } }).also)
-    assert.equal(2, #assert(e:purge_plan { event = 1 }).runs)
+    assert.equal(2, #assert(e:purge_plan { event = e:event_list {}[1].id }).runs)
   end)
 
   it("does not touch a run in flight, and says what to do", function()
     local e, run = told { open = true }
     local before = assert(json.encode(e:log(run)))
-    for _, options in ipairs { { runs = { run } }, { text = marker }, { event = 1 } } do
+    for _, options in ipairs { { runs = { run } }, { text = marker }, { event = e:event_list {}[1].id } } do
       local plan, err = e:purge_plan(options)
       assert.is_nil(plan)
       assert.equal("K1062", err.number)

@@ -39,8 +39,8 @@ struct sqlite_part {
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
-	sqlite_ledger, sqlite_steps, sqlite_payloads, sqlite_archive,
-	sqlite_purge;
+	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_payloads,
+	sqlite_archive, sqlite_purge;
 
 /* Statements of C code that is more than a verb, kept prepared by a connection. */
 enum sqlite_statement {
@@ -92,6 +92,13 @@ sqlite3_stmt *sqlite_kept(struct sqlite_db *db, enum sqlite_statement which,
 int sqlite_run(struct sqlite_db *db, const char *sql, const char *what,
 	       struct err *e);
 int64_t sqlite_number(struct sqlite_db *db, const char *sql);
+
+/* Whether an event `e` is on its way still: an agent or a run may need its payload. */
+#define SQLITE_EVENT_OPEN \
+	"(e.state = 'new' OR EXISTS (SELECT 1 FROM deliveries d LEFT JOIN" \
+	" deliveries c ON c.id = d.carrier WHERE d.event = e.id AND" \
+	" coalesce(c.state, d.state) IN ('waiting', 'blocked', 'queued'," \
+	" 'dead')) OR EXISTS (SELECT 1 FROM waits w WHERE w.event = e.id))"
 
 /* ---- payloads (store_sqlite_payload.c) ----------------------------------- */
 

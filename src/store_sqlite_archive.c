@@ -81,11 +81,12 @@ static const struct sqlite_verb verbs[] = {
 	  " (SELECT count(*) FROM (SELECT 1 FROM runs n WHERE n.agent = r.agent"
 	  " AND n.ended IS NOT NULL AND (n.ended, n.id) > (r.ended, r.id) LIMIT"
 	  " :keep)) >= :keep) ORDER BY r.ended, r.id LIMIT :limit", false },
-	{ "retention.events", "SELECT id FROM events WHERE state = 'done' AND"
-	  " time <= :before AND payload IS NOT NULL ORDER BY id LIMIT :limit",
-	  false },
-	{ "retention.drop_events", "UPDATE events SET payload = NULL WHERE id IN"
-	  " (SELECT value FROM json_each(:ids_json)) AND state = 'done'", false },
+	{ "retention.events", "SELECT e.id FROM events e WHERE e.state = 'done'"
+	  " AND e.time <= :before AND e.payload IS NOT NULL AND NOT "
+	  SQLITE_EVENT_OPEN " ORDER BY e.id LIMIT :limit", false },
+	{ "retention.drop_events", "UPDATE events AS e SET payload = NULL WHERE"
+	  " e.id IN (SELECT value FROM json_each(:ids_json)) AND NOT "
+	  SQLITE_EVENT_OPEN, false },
 	{ "retention.drop_tombstones", "DELETE FROM tombstones WHERE id IN"
 	  " (SELECT id FROM tombstones WHERE gone <= :before AND rest = 0 LIMIT"
 	  " :limit)", false },

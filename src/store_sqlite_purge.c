@@ -19,13 +19,22 @@
 	" UNION SELECT r.id FROM ledger l JOIN runs r ON r.run = l.run WHERE " \
 	HAS("l.error")
 
+#define EVENT "SELECT e.id, coalesce(e.event, 'evt_' || e.id) AS event, e.type," \
+	" e.state, e.time, " SQLITE_EVENT_OPEN " AS \"open#bool\" FROM events e"
+
+/* Whether run r was begun by an event like e, by what its key says. */
+#define KEY_OF(r, e) r ".key IS NOT NULL AND substr(" r ".key, 1, length(" e \
+	".type) + 1) = " e ".type || '/'"
+
 static const struct sqlite_verb verbs[] = {
 	/* Who holds the words. */
 	{ "purge.runs", "SELECT r.id, r.run, r.agent, r.state, r.key, r.ended FROM"
 	  " (" RUNS_WITH ") w JOIN runs r ON r.id = w.id ORDER BY r.id", false },
-	{ "purge.events", "SELECT id, type, state, time FROM events WHERE"
-	  " payload IS NOT NULL AND (" HAS("payload") " OR " HAS("key") ")"
-	  " ORDER BY id", false },
+	{ "purge.events", EVENT " WHERE (e.payload IS NOT NULL AND ("
+	  HAS("e.payload") " OR " HAS("e.key") ")) OR EXISTS (SELECT 1 FROM"
+	  " deliveries d WHERE d.event = e.id AND (" HAS("d.key") " OR "
+	  HAS("d.fair") " OR " HAS("d.in_order") " OR " HAS("d.grp") " OR "
+	  HAS("d.error") ")) ORDER BY e.id", false },
 	{ "purge.memory", "SELECT id AS row, kind, gone FROM memory WHERE "
 	  HAS("text") " OR " HAS("value") " OR " HAS("tags") " OR "
 	  HAS("source") " OR " HAS("key") " OR " HAS("name") " OR "
@@ -44,30 +53,34 @@ static const struct sqlite_verb verbs[] = {
 	  " checkpoints WHERE " HAS("result") " OR " HAS("error") " ORDER BY"
 	  " name", false },
 
-	/* What there is of a run beside itself: the event that began it is the
-	 * one of its key's type with its very input. */
-	{ "purge.events_of", "SELECT e.id, e.type, e.state, e.time FROM runs r"
-	  " JOIN events e ON e.payload IS r.input WHERE r.id = :id AND r.key IS"
-	  " NOT NULL AND substr(r.key, 1, length(e.type) + 1) = e.type || '/'"
+	/* What there is of a run beside itself: the events that it was begun
+	 * by or given. In stores of format 1 nothing says which those are:
+	 * there it is one of the key's type with the run's very input. */
+	{ "purge.events_of", EVENT " WHERE e.id IN (SELECT d.event FROM deliveries"
+	  " d WHERE d.run = :id UNION SELECT o.id FROM runs r JOIN events o ON"
+	  " o.payload IS r.input WHERE r.id = :id AND " KEY_OF("r", "o") ")"
 	  " ORDER BY e.id", false },
 	{ "purge.runs_of", "SELECT r.id, r.run, r.agent, r.state, r.key, r.ended"
-	  " FROM events e JOIN runs r ON r.input IS e.payload WHERE e.id = :id"
-	  " AND r.key IS NOT NULL AND substr(r.key, 1, length(e.type) + 1) ="
-	  " e.type || '/' ORDER BY r.id", false },
+	  " FROM runs r WHERE r.id IN (SELECT d.run FROM deliveries d WHERE"
+	  " d.event = :id UNION SELECT o.id FROM events e JOIN runs o ON o.input"
+	  " IS e.payload WHERE e.id = :id AND " KEY_OF("o", "e") ") ORDER BY"
+	  " r.id", false },
 	{ "purge.memory_of", "SELECT id AS row, kind, gone FROM memory WHERE run"
 	  " = :id ORDER BY id", false },
 	{ "purge.records_of", "SELECT type, key FROM records WHERE run = :id"
 	  " UNION SELECT type, key FROM record_history WHERE run = :id ORDER BY"
 	  " type, key", false },
-	{ "purge.event", "SELECT id, type, state, time, payload IS NOT NULL AS"
-	  " \"held#bool\" FROM events WHERE id = :id", false },
+	{ "purge.event", EVENT " WHERE e.id = :number", false },
 
 	/* Taking out. Tombstones keep what says nothing: ids, kinds, times, the
 	 * hash of a text, the digest of a key (so that an event that was had is
 	 * still known when it comes again). */
 	{ "purge.drop_event", "UPDATE events SET payload = NULL, state ="
-	  " 'purged', key = 'sha256:' || keel_sha256(key) WHERE id = :id AND"
-	  " state != 'new'", true },
+	  " 'purged', key = CASE WHEN state = 'purged' THEN key ELSE 'sha256:' ||"
+	  " keel_sha256(key) END WHERE id = :id AND state != 'new'", true },
+	{ "purge.scrub_deliveries", "UPDATE deliveries SET key = 'sha256:' ||"
+	  " keel_sha256(key), fair = NULL, in_order = NULL, grp = NULL, error ="
+	  " NULL WHERE event = :id AND key NOT LIKE 'sha256:%'", false },
 	{ "purge.bump_memory", "UPDATE memory_space SET stamp = stamp + 1 WHERE"
 	  " id = (SELECT ns FROM memory WHERE id = :row)", false },
 	{ "purge.drop_memory", "UPDATE memory SET gone = coalesce(gone, :now),"

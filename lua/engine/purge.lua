@@ -18,7 +18,7 @@ local everything = 1 << 40
 
 local function in_flight(kind, name, state)
   return nil, errors.new("K1062", { kind = kind, name = name, state = state,
-    next = kind == "event" and "keel runs" or nil })
+    next = kind == "event" and "keel events" or nil })
 end
 
 local function add(list, seen, row, key)
@@ -38,8 +38,8 @@ local function add_run(self, plan, row)
 end
 
 local function add_event(plan, row)
-  if row.state == "new" then return in_flight("event", tostring(row.id), row.state) end
-  add(plan.events, plan.seen, { id = row.id, type = row.type }, "event" .. row.id)
+  if row.open then return in_flight("event", row.event, row.state == "new" and "new" or "not delivered yet") end
+  add(plan.events, plan.seen, { number = row.id, id = row.event, type = row.type }, "event" .. row.id)
   return true
 end
 
@@ -97,12 +97,12 @@ local function add_named(self, plan, options)
     if not ok then return nil, err end
   end
   if options.event then
-    local id = math.tointeger(tonumber(options.event))
-    local row = id and self:rows("purge.event", { id = id })[1]
-    if not row then return nil, errors.new("K1007", { kind = "event", name = tostring(options.event) }) end
-    local ok, err = add_event(plan, row)
+    local event, err = self:event(options.event)
+    if not event then return nil, err end
+    local ok
+    ok, err = add_event(plan, self:rows("purge.event", { number = event.number })[1])
     if not ok then return nil, err end
-    for _, run in ipairs(self:rows("purge.runs_of", { id = id })) do
+    for _, run in ipairs(self:rows("purge.runs_of", { id = event.number })) do
       ok, err = add_run(self, plan, run)
       if not ok then return nil, err end
     end
@@ -158,7 +158,10 @@ local function take_out(self, tx, plan, who, note, now)
     archive.drop(tx, { run = row.id, now = now, who = who, why = "purge", note = note, whole = true }, everything,
       everything)
   end
-  for _, row in ipairs(plan.events) do tx:add("purge.drop_event", { id = row.id }) end
+  for _, row in ipairs(plan.events) do
+    tx:add("purge.drop_event", { id = row.number })
+    tx:add("purge.scrub_deliveries", { id = row.number })
+  end
   for _, row in ipairs(plan.memory) do
     tx:add("purge.bump_memory", { row = row.row })
     tx:add("purge.drop_memory", { row = row.row, now = now })

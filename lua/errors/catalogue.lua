@@ -98,6 +98,14 @@ define(2, {
     "What a run in flight holds is what it goes on with: its payloads would be"
     .. " missed at its next step. Cancel it first, or wait for its end.",
     "keel cancel {name}" },
+  { "K1030", "bad_signature",
+    "the request to /events/{name} is not signed as it should be[: {detail}]",
+    "A request from outside shows X-Keel-Timestamp (seconds) and X-Keel-Signature:"
+    .. " sha256= and the HMAC-SHA256 of `timestamp.body` in hex, made with the secret"
+    .. " of the webhook and at most 5 minutes old.", "keel help serve" },
+  { "K1031", "no_webhook", "there is no webhook for events of type '{name}'",
+    "Requests from outside are taken for the types in http.webhooks of config.lua"
+    .. " that have a secret; others need the token of var/token.", "keel help serve" },
 })
 
 define(1, {
