@@ -17,8 +17,8 @@
 
 static const struct sqlite_part *const parts[] = {
 	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger,
-	&sqlite_steps, &sqlite_bus, &sqlite_payloads, &sqlite_archive,
-	&sqlite_purge
+	&sqlite_steps, &sqlite_bus, &sqlite_schedules, &sqlite_payloads,
+	&sqlite_archive, &sqlite_purge
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

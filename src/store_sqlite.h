@@ -39,13 +39,13 @@ struct sqlite_part {
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
-	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_payloads,
-	sqlite_archive, sqlite_purge;
+	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_schedules,
+	sqlite_payloads, sqlite_archive, sqlite_purge;
 
 /* Statements of C code that is more than a verb, kept prepared by a connection. */
 enum sqlite_statement {
 	JOURNAL_APPEND, JOURNAL_ROW, JOURNAL_DELETE, SEGMENT_AT, SEGMENT_IN,
-	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_KEEP, PAYLOAD_COUNT,
+	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_COUNT,
 	PAYLOAD_PACK, SQLITE_STATEMENTS
 };
 
