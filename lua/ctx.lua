@@ -59,11 +59,12 @@ end
 --- A command whose work the script does itself: `body` runs unless its result is
 --- recorded. The result handed back is the journal's copy, the first time too. A body
 --- throws dice of its own: how often must not matter to those who come after it, since
---- a replay does not run it again.
-local function worked(kind, name, args, body, begun)
+--- a replay does not run it again. `blamed`: the function whose line tells where this
+--- is, when no line of the script called.
+local function worked(kind, name, args, body, begun, blamed)
   check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. kind, 2)
   local dice = random(0)
-  local seq, recorded = begin(kind, name, args, true)
+  local seq, recorded = begin(kind, name, args, blamed or true)
   if begun then begun(seq) end
   if not recorded then
     randomseed(dice, 1)
@@ -449,7 +450,7 @@ local function undo(entry)
   if entry.broken then return true, { message = "the step was given up in the middle: look what became of it" } end
   local at = {}
   return worked("undo", entry.name, nil, again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
-    function(seq) at.seq = seq end)
+    function(seq) at.seq = seq end, entry.undo)
 end
 
 --- A failure undoes what was done, newest first; each undo is a step of its own. One that
