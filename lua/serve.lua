@@ -91,6 +91,13 @@ local function write_papers(self)
   return text
 end
 
+--- What a served engine does beside what it is asked.
+local function begin_service(e)
+  require("serve.guest").welcome(e)
+  e:keep_tidy()
+  return true
+end
+
 local function open_folders(self)
   local err
   self.folders, err = require("serve.folders").open(self.engine, say, note)
@@ -105,7 +112,7 @@ local function wait_for_store(self, failed, err, code)
     swap = function(e) self.engine = e end,
     open = function()
       local e, refusal = open_engine(self)
-      if e then require("serve.guest").welcome(e) end
+      if e then begin_service(e) end
       return e, refusal
     end,
     note = note,
@@ -123,7 +130,7 @@ end
 local function first_engine(self)
   local err
   self.engine, err = open_engine(self)
-  if self.engine then return require("serve.guest").welcome(self.engine) or true end
+  if self.engine then return begin_service(self.engine) end
   if supervise.history().restarts == 0 or not rest.passes(err) then return nil, err end
   self.engine = rest.onlooker(self.home, err)
   return self.engine ~= nil, err

@@ -175,11 +175,16 @@ end
 --- place), path (compare the instructions too, with that source), move (what new runs of
 --- the agent are pinned to), gc_pause and slice (see sandbox.h).
 -- Returns { run, equal, at, why, recorded, new = {name, args, file, line}, file, line,
--- steps }, or nil, err. file and line are the new side's.
+-- steps }, or nil, err. file and line are the new side's. Of a run that was purged it is
+-- { run, equal = false, purged = { at, by, why, note, records, digest } }.
 function replay.check(self, id, options)
   local row, records, what, played, err
   row, err = self:run_row(id)
-  if not row then return nil, err end
+  if not row then
+    local left = err.tombstone
+    if left then return { run = left.run, equal = false, purged = left.purged } end
+    return nil, err
+  end
   records, err = self:journal(row)
   if not records then return nil, err end
   what, err = sides_of(self, row, options)
