@@ -109,6 +109,11 @@ function play.on(home, scenario, books, realm)
     for _, row in ipairs(e:rows("run.open", {})) do assert(e:cancel(row.run, {})) end
   end
   settle(e, scenario, books, realm)
+  if scenario.tidy then
+    assert(e:gc {})
+    crash.point "collected"
+    assert(e:tidy(true))
+  end
   if scenario.collect then
     loop.sleep(10)
     crash.point "collect"
