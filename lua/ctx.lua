@@ -65,11 +65,12 @@ end
 --- A command whose work the script does itself: `body` runs unless its result is
 --- recorded. The result handed back is the journal's copy, the first time too. A body
 --- throws dice of its own: how often must not matter to those who come after it, since
---- a replay does not run it again.
-local function worked(kind, name, args, body, begun)
+--- a replay does not run it again. `blamed`: the function whose line tells where this
+--- is, when no line of the script called.
+local function worked(kind, name, args, body, begun, blamed)
   not_gathering(kind, 2)
   local dice = random(0)
-  local seq, recorded = begin(kind, name, args, true)
+  local seq, recorded = begin(kind, name, args, blamed or true)
   if begun then begun(seq) end
   if not recorded then
     randomseed(dice, 1)
@@ -474,7 +475,7 @@ local function undo(entry)
   local at = {}
   local failed, value = worked("undo", entry.name, nil,
     again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
-    function(seq) at.seq, ending.seq = seq, seq end)
+    function(seq) at.seq, ending.seq = seq, seq end, entry.undo)
   ending.entry, ending.seq = nil, nil
   return failed, value
 end

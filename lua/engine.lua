@@ -13,6 +13,7 @@ local bundle = require "engine.bundle"
 local bus = require "engine.bus"
 local clock = require "core.clock"
 local commands = require "engine.commands"
+local crash = require "core.crash"
 local errors = require "errors"
 local events = require "engine.events"
 local file = require "file"
@@ -24,12 +25,14 @@ local operations = require "engine.operations"
 local prelude = require "prelude"
 local questions = require "engine.questions"
 local runs = require "core.run"
+local schedules = require "engine.schedules"
 local schema = require "schema"
 local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { bus, commands, events, operations, questions } do
+for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.retention",
+  require "engine.purge" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -82,12 +85,13 @@ local function new(options)
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
     active = {}, settling = {}, submitted = 0, tasks = 0, set_aside = {}, places = {}, at_work = {}, bus_queue = {}, starting = {}, sources = {}, compiled = {},
-    clock = options.clock or clock.now_ms }, engine)
+    clock = options.clock or clock.now_ms, chance = options.chance or clock.random }, engine)
 end
 
 --- Open the home for work: takes the store, loads config, agents and skills, and
---- takes up every run that was going on. Options: home, clock (function -> ms),
+--- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
+-- `schedules = true` fires what is due by the clock, too.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
   local self, err = new(options)
@@ -122,6 +126,7 @@ function engine:close()
   if not self.runner then return end
   self.closing = true
   if self.timer then self.timer:stop() end
+  if self.tidying then self.tidying:stop() end
   self:set_bus_timer(nil)
   self.runner:close()
   self.runner = nil
@@ -184,6 +189,7 @@ end
 
 local function run_by_key(self, name, key)
   local there = self:rows("run.by_key", { agent = name, key = key })[1]
+    or self:rows("tombstone.by_key", { agent = name, key = key })[1]
   return there and { id = there.id, run = there.run, agent = name, state = there.state, old = true }
 end
 
@@ -214,6 +220,7 @@ local function start_new(self, agent, input, options)
   local tx = self.store:tx()
   for _, source in pairs(setup.sources) do
     tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+    tx:add("code.set", { code = setup.code, hash = source.hash })
   end
   local tail
   tail, message, code = run.handle:append(tx, "start", setup, now)
@@ -353,14 +360,19 @@ function engine:recover()
     for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
   for _, row in ipairs(open) do
-    if row.state == "running" then self:restore(row.id, math.max(tails[row.id] or 0, row.tail)) end
+    if row.state == "running" then
+      self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
+      crash.point "recovering"
+    end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
   self:wake_resumed()
+  crash.point "recovered"
   self:try_faults_again()
   self:pump()
+  self:open_schedules()
   self:set_timer()
 end
 
@@ -372,8 +384,8 @@ local longest_look_ms = 60000
 function engine:set_timer(after)
   if self.closing then return end
   if self.timer then self.timer:stop() end
-  self.timer = nil
-  self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
+  self.timer, self.timers_after = nil, after
+  self.next_due = self:next_slot((self:rows("timer.next", { after = after or -1 })[1] or {}).due)
   if not self.next_due then return end
   local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
   self.timer = loop.timer(ms, function() self:fire() end)
@@ -386,8 +398,10 @@ function engine:fire()
   local now = self.clock()
   local due = self:rows("timer.due", { now = now })
   for _, row in ipairs(due) do
+    crash.point "timer"
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
+  self:fire_due_slots(now)
   self:set_timer(#due < 1000 and now or nil)
 end
 
@@ -448,7 +462,9 @@ end
 
 --- The run is forgotten, and stands as `tx` says.
 function engine:leave(id, tx, resting)
+  crash.point "leave"
   local ok, _, _, waiting, woken = self:commit_away(id, tx, resting)
+  crash.point "left"
   local run = woken and self:wake(id)
   if not run then return ok, ok and wake_all(waiting) end
   run.resting = run.resting or {}
@@ -462,6 +478,7 @@ function engine:conclude(id, parent, tx, resting)
     if not self:leave(id, tx, resting) then return end
     if parent then self:wake(parent) end
     self:over(id)
+    self:slots_over()
   end)
 end
 
@@ -623,15 +640,19 @@ function hooks_of(self)
     end,
     now = self.options.clock,
     store_failed = function(_, message, code) self:fail_store(message, code) end,
+    now = self.options.clock, -- a step's time, when it is not the real one
   }
 end
 
 --- A replay took another way than its record: the run stops as it is, holding nothing.
 function engine:diverge(run, difference)
+  local sides = require("engine.replay").sides(self, run.id, run.handle:tail(), difference)
+  if self.active[run.id] ~= run then return end
   local tx = self.store:tx()
   local value = { code = "diverged", message = ("at step %d: recorded %s, now %s (%s differs)"):format(difference.at,
     difference.recorded or "nothing", difference.new or "nothing", difference.why),
-    file = difference.file, line = difference.line, at = difference.at }
+    file = sides.new.file or difference.file, line = sides.new.line or difference.line, at = difference.at,
+    recorded = sides.recorded, new = sides.new }
   self:close_run(run, tx, { id = run.id, state = "diverged", error_codec = value })
 end
 

@@ -168,6 +168,18 @@ function view.head(t, run)
     t:style("dim", view.effort(run)))
 end
 
+--- What is left of a run that was purged.
+function view.tombstone(t, left)
+  local purged = left.purged
+  return ("%s  %s@%s  %s  %s\n%s%s\n"):format(t:style("strong", terminal.escape(left.run)),
+    terminal.escape(left.agent), tostring(left.version), t:style("warn", "purged"),
+    t:style("dim", ("was %s, %s, ended %s"):format(terminal.escape((left.state:gsub("_", " "))),
+      view.count(left.steps, "step"), tostring(left.ended or "?"))),
+    terminal.escape(("purged at %s by %s (%s)%s"):format(purged.at, purged.by, purged.why,
+      purged.note and ": " .. purged.note or "")),
+    purged.digest and ("\n%s of what was there: %s"):format(view.count(purged.records, "record"), purged.digest) or "")
+end
+
 --- Milliseconds of a time that may be RFC 3339 or milliseconds already.
 function view.ms(time)
   if type(time) == "string" then return (require("rfc3339").parse(time)) end
@@ -335,6 +347,20 @@ function view.next(context, ...)
     out[i] = (i == 1 and "next  " or "      ") .. context.command(text) .. "\n"
   end
   return table.concat(out)
+end
+
+local function side(t, title, value)
+  local json_value = {}
+  for _, key in ipairs { "name", "args", "value" } do json_value[key] = value[key] end
+  local what = next(json_value) and "" or "  no further call"
+  local where = value.file and value.line and ("  %s:%s"):format(terminal.escape(value.file), tostring(value.line)) or ""
+  return ("  %s%s%s\n%s"):format(t:style("dim", title), where, what,
+    what == "" and view.value(json_value, t.width, 4) or "")
+end
+
+--- Both sides of a difference: { recorded, new = {name, args, file, line} }.
+function view.sides(t, difference)
+  return side(t, "recorded", difference.recorded or {}) .. side(t, "now", difference.new or {})
 end
 
 return view

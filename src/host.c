@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind_archive.h"
 #include "bind_bench.h"
 #include "bind_core.h"
+#include "bind_cron.h"
 #include "bind_program.h"
 #include "bind_file.h"
 #include "bind_budget.h"
@@ -72,7 +74,9 @@ static const luaL_Reg halves[] = {
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
+	{ "core.crash", bind_open_crash },
 	{ "core.file", bind_open_file },
+	{ "core.archive", bind_open_archive },
 	{ "core.bench", bind_open_bench },
 	{ "core.store", bind_open_store },
 	{ "core.run", bind_open_run },
@@ -88,6 +92,7 @@ static const luaL_Reg halves[] = {
 	{ "core.vec", bind_open_vec },
 	{ "core.program", bind_open_program },
 	{ "core.sandbox", bind_open_sandbox },
+	{ "core.cron", bind_open_cron },
 	{ NULL, NULL }
 };
 

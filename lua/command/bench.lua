@@ -1,6 +1,6 @@
 local errors = require "errors"
 
-local benches = { steps = "bench.steps", bus = "bench.bus" }
+local benches = { steps = "bench.steps", bus = "bench.bus", retention = "bench.retention" }
 
 local function one(text)
   return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
@@ -19,14 +19,15 @@ local function with_scratch(folder, fn)
   local path = file.join(folder, digest.make_id("bench", clock.now_ms(), clock.random()))
   local ok, message, code = file.mkdir(path)
   if not ok then return nil, errors.from(message, code) end
-  local figures, err = fn(path)
+  local ran, figures, err = xpcall(fn, debug.traceback, path)
   os.execute("rm -rf '" .. path:gsub("'", "'\\''") .. "'")
+  if not ran then error(figures, 0) end
   return figures, err
 end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|bus" } },
+  arguments = { { "what", "steps|bus|retention" } },
   flags = {
     { "runs", "R", "so many runs at once (1)", kind = "count" },
     { "steps", "S", "so many steps in each (1000)", kind = "count" },
@@ -40,8 +41,10 @@ return {
     .. " R rows a commit, the best that grouping can do. bus: E events fanned out to one agent that"
     .. " takes those of a key one at a time, and a thousand of them admitted; look_us is the look at"
     .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
-    .. " for a type that an event fits.",
-  examples = { "keel bench steps --runs 1000 --steps 100 --json" },
+    .. " for a type that an event fits."
+    .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
+    .. " under max_bytes: the size, and what it does to the steps.",
+  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench retention --runs 700 --steps 10 --json" },
   run = function(args, context)
     local name = benches[args.what]
     if not name then

@@ -1,16 +1,14 @@
-local function side(view, t, title, value)
-  if value == nil or value == require("json").null then
-    return ("  %s  nothing\n"):format(t:style("dim", title))
-  end
-  return ("  %s\n%s"):format(t:style("dim", title), view.value(value, t.width, 4))
-end
-
 local function tell(context, result)
   local view, terminal = require "view", require "terminal"
   local t = context.terminal
   if result.equal then
     context.out(("%s  %s  %s\n"):format(t:style("strong", terminal.escape(result.run)),
       t:style("good", "replays the same"), t:style("dim", view.count(result.steps or 0, "step"))))
+    return
+  end
+  if result.purged then
+    context.out(("%s  %s  %s\n"):format(t:style("strong", terminal.escape(result.run)), t:style("warn", "purged"),
+      t:style("dim", terminal.escape(("%s, by %s, %s"):format(result.purged.why, result.purged.by, result.purged.at)))))
     return
   end
   local where = result.file and (" at %s%s"):format(terminal.escape(result.file),
@@ -20,8 +18,7 @@ local function tell(context, result)
   if result.why then
     context.out(("  %s\n"):format(terminal.escape("what differs: " .. tostring(result.why))))
   end
-  context.out(side(view, t, "recorded", result.recorded))
-  context.out(side(view, t, "now", result.new))
+  context.out(view.sides(t, result))
 end
 
 local function ids_of(args, e)
@@ -32,7 +29,15 @@ local function ids_of(args, e)
   for _, run in ipairs(list) do
     if run.state ~= "running" and run.state ~= "queued" then ids[#ids + 1] = run.run end
   end
+  for _, left in ipairs(e:tombstones()) do ids[#ids + 1] = left.run end
   return ids
+end
+
+--- What one run's result means for the exit code: a purged one among all is no failure.
+local function code_of(result, args)
+  if result.equal then return 0 end
+  if result.purged then return args.all and 0 or 1 end
+  return args.with and 1 or 7
 end
 
 return {
@@ -40,12 +45,14 @@ return {
   arguments = { { "run", "RUN", optional = true } },
   flags = {
     { "with", "FILE", "with this source of the agent instead of the recorded one" },
+    { "path", nil, "compare the instructions between calls, too, with that source" },
     { "all", nil, "every run of the store" },
     { "offline", nil, "nothing is sent in any case; accepted for clarity" },
   },
   notes = "Nothing is performed, sent or written. Exit code 0 when the run makes the same"
     .. " calls with the same arguments and ends the same; 7 when it does not; 1 when another"
-    .. " source, given by --with, does something else.",
+    .. " source, given by --with, does something else, or the run was purged (--all reports"
+    .. " purged runs and passes over them).",
   examples = { "keel replay RUN", "keel replay RUN --with agents/support_triage.lua" },
   run = function(args, context)
     if not args.run and not args.all then
@@ -59,10 +66,10 @@ return {
     local results, code = require("json").array {}, 0
     for i, id in ipairs(ids) do
       local result
-      result, err = e:replay(id, { with = args.with })
+      result, err = e:replay(id, { with = args.with, path = args.path })
       if not result then return nil, err end
       results[i] = result
-      if not result.equal then code = args.with and 1 or 7 end
+      code = math.max(code, code_of(result, args))
       if not context.json then tell(context, result) end
     end
     if context.json then context.print_json(args.all and results or results[1]) end

@@ -9,6 +9,10 @@ return {
     e, err = context.look()
     if not e then return nil, err end
     run, err = e:describe(args.run)
+    if not run and err.tombstone then
+      if context.json then context.print_json(err.tombstone) else context.out(view.tombstone(context.terminal, err.tombstone)) end
+      return 0
+    end
     if not run then return nil, err end
     log, err = e:log(run.run)
     if not log then return nil, err end
@@ -33,6 +37,7 @@ return {
     if problem then
       problem.next = "keel replay " .. run.run
       context.out("\n" .. view.problem(context, problem) .. "\n")
+      if run.error.new then context.out(view.sides(t, run.error)) end
     end
     local question = (run.state == "waiting" or run.state == "needs_reconciliation") and outcome.question(e, run)
     if question then context.out("\n" .. view.question(context, question)) end

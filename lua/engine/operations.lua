@@ -151,6 +151,7 @@ function operations:resume(target, options)
   count = count + self:wake_resumed()
   self:set_timer()
   self:pump()
+  self:fire_slots()
   return { scope = scope, runs = count }
 end
 
@@ -382,13 +383,11 @@ end
 --- The runs of an agent (of all) that are not over and stand on another code than its
 --- present one, as gate() tells of each.
 function operations:gate_all(agent)
-  local list = json.array {}
+  local list, present = json.array {}, {}
   for _, row in ipairs(self:rows("run.open", {})) do
-    local now = self.library.agents[row.agent]
-    if now and (agent == nil or row.agent == agent) then
-      local told = self:gate(row.run)
-      if told and not told.current then list[#list + 1] = told end
-    end
+    local now = (agent == nil or row.agent == agent) and self.library.agents[row.agent]
+    if now and present[row.agent] == nil then present[row.agent] = bundle.code_of(self, now) or false end
+    if now and row.code ~= present[row.agent] then list[#list + 1] = self:gate(row.run) end
   end
   return list
 end
@@ -407,7 +406,10 @@ function operations:move(id, options)
   local setup = bundle.shared(self, agent)
   local moved
   moved, err = write_parked(self, row, function(handle, tx)
-    for _, source in pairs(setup.sources) do tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] }) end
+    for _, source in pairs(setup.sources) do
+      tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+      tx:add("code.set", { code = setup.code, hash = source.hash })
+    end
     assert(handle:append(tx, "note", setup, self.clock(), 0, nil, nil, "switch"))
     tx:add("run.move", { id = row.id, version = agent.manifest.version, code = setup.code, tail = handle:tail(), now = self.clock() })
     audit(self, tx, "move", row.run, options, { from = told.from, to = told.to, code = setup.code, note = options.note })
