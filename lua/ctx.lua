@@ -45,11 +45,13 @@ local function present(value)
   return value
 end
 
---- The writes that a ctx.atomic gathers, by the fiber that is inside of it.
-local gathering = {}
+--- The writes that a ctx.atomic gathers, by the fiber that is inside of it; and how many are.
+local gathering, gatherers = {}, 0
 
---- Inside of ctx.atomic nothing is done but reading and writing.
+--- Inside of ctx.atomic nothing is done but reading and writing. Where there is none the fiber
+--- is not looked up: that would give it a number, and runs that are recorded count on theirs.
 local function not_gathering(what, level)
+  if gatherers == 0 then return end
   check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. what, level + 1)
 end
 
@@ -68,7 +70,7 @@ end
 --- a replay does not run it again. `blamed`: the function whose line tells where this
 --- is, when no line of the script called.
 local function worked(kind, name, args, body, begun, blamed)
-  not_gathering(kind, 2)
+  check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. kind, 2)
   local dice = random(0)
   local seq, recorded = begin(kind, name, args, blamed or true)
   if begun then begun(seq) end
@@ -196,9 +198,9 @@ function ctx.atomic(fn)
   check(type(fn) == "function", "ctx.atomic takes a function")
   local me, ops = running(), {}
   check(not gathering[me], "ctx.atomic cannot stand inside another one")
-  gathering[me] = ops
+  gathering[me], gatherers = ops, gatherers + 1
   local ok, value = pcall(fn)
-  gathering[me] = nil
+  gathering[me], gatherers = nil, gatherers - 1
   if not ok then error(value, 0) end
   if #ops == 0 then return value end
   local _, err = command("atomic", "", { ops = ops })
@@ -282,6 +284,7 @@ function use_skill(name, args)
     if value.raise then error("skill " .. name .. ": " .. value.message, 3) end
     return nil, value
   end
+  check(not gathering[running()], "ctx.atomic takes reads and writes only, no skill", 2)
   return command("skill", name, args)
 end
 

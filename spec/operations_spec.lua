@@ -44,6 +44,7 @@ describe("the owner", function()
       local e = with { a = sleeper }
       local run = h:run("a")
       assert.equal("run:" .. run.run, e:pause({ run = run.run }, {}))
+      assert.equal("paused", e:describe(run.run).waiting_for) -- though nothing woke it yet
       after(3600001)
       local told = e:describe(run.run)
       assert.same({ "waiting", "paused" }, { told.state, told.waiting_for })

@@ -104,7 +104,8 @@ describe("a run that is paused", function()
     local say = ("%s at %d restart %s: %s %s"):format(scope, at, tostring(restart), json.encode(told), json.encode(e:log(run.run)))
     assert.equal("done", told.state, say)
     assert.same({ a = true, b = 2, c = 3, d = "approved", e = 5 }, told.output, say)
-    assert.equal(1, #w.arrived, say)
+    -- a restart may come between the intent and the sending, and "happened" is taken at its word
+    assert.is_true(#w.arrived == 1 or restart and #w.arrived == 0, say)
     assert.same({}, faults)
     for _, one in ipairs(e:list {}) do assert.is_true(e:replay(one.run).equal, say) end
     h:remove()

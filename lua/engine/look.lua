@@ -34,9 +34,11 @@ end
 local function time(ms) return ms and rfc3339.format(ms) or nil end
 
 --- A run as the command line shows it (contracts: `keel run`).
-local function described(row)
+local function described(self, row)
+  -- one that sleeps is only written to when it would be woken
+  local held = row.state == "waiting" and self:paused(row.agent, row.run)
   return { run = row.run, agent = row.agent, version = row.version, state = row.state,
-    waiting_for = row.waiting_for, output = row.output, error = row.error, steps = row.steps,
+    waiting_for = held and "paused" or row.waiting_for, output = row.output, error = row.error, steps = row.steps,
     cost_picousd = tostring(row.cost), ms = row.active_ms, key = row.key,
     created = time(row.created), ended = time(row.ended) }
 end
@@ -90,7 +92,7 @@ end
 function look:describe(id)
   local row, err = self:run_row(id)
   if not row then return nil, err end
-  return described(row)
+  return described(self, row)
 end
 
 --- Runs, newest first. Filters: agent, state, since (ms), text, limit (default 50).
@@ -100,7 +102,7 @@ function look:list(filter)
     since = filter.since, text = filter.text, limit = filter.limit or 50 })
   if not rows then return nil, errors.from(message, code) end
   local list = json.array {}
-  for i, row in ipairs(rows) do list[i] = described(row) end
+  for i, row in ipairs(rows) do list[i] = described(self, row) end
   return list
 end
 
