@@ -2,10 +2,12 @@
 
 #include <lauxlib.h>
 #include <lfuel.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "bind.h"
 #include "clock.h"
 
@@ -20,7 +22,10 @@ struct sandbox {
 	lua_State *L;
 	struct lua_Fuel *fuel;
 	struct sandbox_caps caps;
+	struct arena arena;
 	size_t used, peak;
+	size_t page_cap;	/* what pieces of many sizes may waste counts too */
+	bool closing;
 	int64_t end;		/* the total at which the cap is reached      */
 	int64_t deadline_us;
 	int64_t slice;
@@ -33,6 +38,16 @@ struct sandbox {
 
 /* ---- memory ------------------------------------------------------------ */
 
+/* A script that frees a few pieces of each page and asks for other sizes would
+ * hold more than it uses: pages count against half as much again as the cap. The
+ * same script meets either end at the same place in every process. */
+static bool over_cap(const struct sandbox *s, size_t more)
+{
+	return s->caps.memory_bytes != 0 &&
+	       (more > s->caps.memory_bytes - s->used ||
+		s->arena.pages > s->page_cap);
+}
+
 static void *allocate(void *ud, void *p, size_t from, size_t to)
 {
 	struct sandbox *s = ud;
@@ -41,14 +56,16 @@ static void *allocate(void *ud, void *p, size_t from, size_t to)
 	if (p == NULL)
 		from = 0;	/* then it tells the kind of object */
 	if (to == 0) {
-		free(p);
+		/* at the end the pages go as a whole */
+		if (from > 0 && (from > ARENA_SMALL || !s->closing))
+			arena_give(&s->arena, p, from);
 		s->used -= from;
 		return NULL;
 	}
-	if (to > from && s->caps.memory_bytes != 0 &&
-	    to - from > s->caps.memory_bytes - s->used)
+	if (to > from && over_cap(s, to - from))
 		return NULL;
-	q = realloc(p, to);
+	q = from == 0 ? arena_take(&s->arena, to)
+		      : arena_resize(&s->arena, p, from, to);
 	if (q == NULL)
 		return NULL;
 	s->used += to - from;
@@ -154,8 +171,10 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	if (s == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a run");
 	s->caps = *caps;
+	s->page_cap = caps->memory_bytes / ARENA_PAGE * 3 / 2 + 64;
 	s->L = lua_newrun(allocate, s, caps->seed);
 	if (s->L == NULL) {
+		arena_release(&s->arena);
 		free(s);
 		return err_set(e, ERR_NOMEM, "no memory for a run's state");
 	}
@@ -184,7 +203,9 @@ void sandbox_close(struct sandbox *s)
 	if (s == NULL)
 		return;
 	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
+	s->closing = true;
 	lua_close(s->L);
+	arena_release(&s->arena);
 	free(s);
 }
 

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "clock.h"
-#include "clock.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
 #define SOON_US 60
+#define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
+#define WINDOW_FULL 256		/* ... and one that waits for no more          */
 #define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
 #define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
@@ -27,12 +28,16 @@ struct store {
 	pthread_mutex_t lock;	/* guards all below, and nothing of the data    */
 	pthread_cond_t work, asked, known;
 	struct txn *queue, **queue_end;
+	int queued;		/* how many; those behind a full group may be
+				 * missing from it                           */
+	bool holding;		/* the writer waits for a fuller group       */
 	struct txn *told, **told_end;		/* outcomes to deliver */
 	struct txn *due, **due_end;		/* those being delivered, of
 						 * the polling thread alone  */
 	bool stop, want_checkpoint, mover_runs;
 	bool closed;		/* nobody commits (any more) */
 	bool alone;		/* the last commit was one transaction       */
+	atomic_int coming;	/* store_expect() */
 	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
 	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, mover_thread;
@@ -243,6 +248,7 @@ static struct txn *take_group(struct store *s)
 	s->queue = t->next;
 	if (s->queue == NULL)
 		s->queue_end = &s->queue;
+	s->queued -= n;
 	atomic_store(&s->waiting, s->queue != NULL);
 	t->next = NULL;
 	return group;
@@ -296,6 +302,28 @@ static void wait_for_work(struct store *s)
 	pthread_mutex_lock(&s->lock);
 }
 
+/* Whether a commit now would be a small one beside those that follow at once. The
+ * half is taken and not the whole, so that one half is on its way to the disk
+ * while the other is made. */
+static bool too_few(const struct store *s)
+{
+	return s->queued < WINDOW_FULL && !s->stop &&
+	       s->queued < atomic_load_explicit(&s->coming,
+						memory_order_relaxed);
+}
+
+static void hold_for_more(struct store *s)
+{
+	struct timespec until;
+
+	clock_deadline(WINDOW_MS, &until);
+	s->holding = true;
+	while (too_few(s))
+		if (pthread_cond_timedwait(&s->work, &s->lock, &until) != 0)
+			break;
+	s->holding = false;
+}
+
 static void start_mover(struct store *s);
 
 static void *writer_main(void *arg)
@@ -310,6 +338,8 @@ static void *writer_main(void *arg)
 			wait_for_work(s);
 			continue;
 		}
+		if (too_few(s))
+			hold_for_more(s);
 		group = take_group(s);
 		s->alone = group->next == NULL;
 		pthread_mutex_unlock(&s->lock);
@@ -488,7 +518,7 @@ void store_counts(struct store *s, int64_t *commits, int64_t *txns)
 
 void store_submit(struct store *s, struct txn *t)
 {
-	bool idle;
+	bool wake;
 
 	t->next = NULL;
 	pthread_mutex_lock(&s->lock);
@@ -503,15 +533,31 @@ void store_submit(struct store *s, struct txn *t)
 			s->opt.wake(s->opt.wake_arg);
 		return;
 	}
-	idle = s->queue == NULL;
+	wake = s->queue == NULL;
 	*s->queue_end = t;
 	s->queue_end = &t->next;
+	s->queued++;
+	if (s->holding)
+		wake = !too_few(s);
 	atomic_store_explicit(&s->waiting, true, memory_order_release);
 	pthread_mutex_unlock(&s->lock);
-	if (idle)
+	if (wake)
 		pthread_cond_signal(&s->work);
 }
 
+void store_expect(struct store *s, int n)
+{
+	bool wake;
+
+	atomic_store_explicit(&s->coming, n, memory_order_relaxed);
+	if (n > 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	wake = s->holding;
+	pthread_mutex_unlock(&s->lock);
+	if (wake)
+		pthread_cond_signal(&s->work);
+}
 
 /* Take a told transaction out of the list, when it is there. */
 static bool untell(struct store *s, struct txn *t)

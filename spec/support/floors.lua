@@ -11,7 +11,7 @@ floors.floors = {
     "err", "buf", "clock", "ids", "codec", "cron", "embed", "names", "score", "token", "vec", "words",
   },
   { -- doors: one file for each thing outside
-    "digest", "json", "file", "watch", "loop", "fetch", "http",
+    "arena", "digest", "json", "file", "watch", "loop", "fetch", "http",
     "socket", "supervise", "journal_row", "store", "store_*",
   },
   { -- the engine: what the product promises
