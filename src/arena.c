@@ -1,4 +1,4 @@
-/* arena.c -- blocks of 64 KiB from the kernel, cut into pages, cut into pieces.
+/* arena.c -- blocks of 32 KiB from the kernel, cut into pages, cut into pieces.
  *
  * A block begins with the headers of its pages, so that the header of a piece is
  * found by its address, and the headers of one run lie together. Blocks come from
@@ -13,10 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define BLOCK ((size_t)64 << 10)
+#define BLOCK ((size_t)32 << 10)
 #define REGION ((size_t)2 << 20)
 #define PAGES (BLOCK / ARENA_PAGE)
-#define KEEP 64			/* free blocks whose memory is kept at hand */
+#define HEAD 2			/* pages that hold the headers */
+#define KEEP 128		/* free blocks whose memory is kept at hand */
 #define PLAIN_REGIONS 4		/* that do not ask for huge pages           */
 
 struct piece {
@@ -35,6 +36,9 @@ struct arena_block {
 	struct arena_block *next;
 	struct arena_page page[PAGES];
 };
+
+_Static_assert(sizeof(struct arena_block) <= (size_t)HEAD * ARENA_PAGE,
+	       "the headers of a block need more pages");
 
 static struct {
 	pthread_mutex_t lock;
@@ -97,7 +101,7 @@ static void give_block(struct arena_block *b)
 		b->next = pool.warm;
 		pool.warm = b;
 	} else {
-		madvise((char *)b + ARENA_PAGE, BLOCK - ARENA_PAGE, MADV_DONTNEED);
+		madvise((char *)b + 4096, BLOCK - 4096, MADV_DONTNEED);
 		pool.held--;
 		b->next = pool.cold;
 		pool.cold = b;
@@ -130,9 +134,7 @@ static char *page_start(const struct arena_page *g)
 	uintptr_t block = (uintptr_t)g & ~(uintptr_t)(BLOCK - 1);
 	size_t i = (size_t)(g - ((struct arena_block *)block)->page);
 
-	/* the headers lie in the first page of their block */
-	return (char *)block + (i > 0 ? i * ARENA_PAGE
-		: (sizeof(struct arena_block) + 15) / 16 * 16);
+	return (char *)block + i * ARENA_PAGE;
 }
 
 static void link_page(struct arena_page **list, struct arena_page *g)
@@ -158,7 +160,7 @@ static unsigned int class_of(size_t n)
 
 	if (n <= 256)
 		return (unsigned int)((n + ARENA_STEP - 1) / ARENA_STEP) - 1;
-	top = 63u - (unsigned int)__builtin_clzll(n - 1);	/* 8 or 9 */
+	top = 63u - (unsigned int)__builtin_clzll(n - 1);	/* 8 */
 	return 16 + (top - 8) * 4 + (unsigned int)((n - 1) >> (top - 2) & 3);
 }
 
@@ -181,7 +183,7 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 			return NULL;
 		b->next = a->blocks;
 		a->blocks = b;
-		for (i = PAGES; i-- > 0; )
+		for (i = PAGES; i-- > HEAD; )
 			link_page(&a->empty, &b->page[i]);
 		g = a->empty;
 	}
@@ -191,8 +193,7 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	g->used = 0;
 	g->freed = NULL;
 	g->fresh = page_start(g);
-	g->end = (char *)(((uintptr_t)g->fresh & ~(uintptr_t)(ARENA_PAGE - 1)) +
-			  ARENA_PAGE);
+	g->end = g->fresh + ARENA_PAGE;
 	a->pages++;
 	link_page(&a->open[class], g);
 	return g;

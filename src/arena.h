@@ -17,12 +17,12 @@
 #ifdef __SANITIZE_ADDRESS__
 #define ARENA_SMALL ((size_t)0)
 #else
-#define ARENA_SMALL ((size_t)1024)
+#define ARENA_SMALL ((size_t)512)
 #endif
 
 #define ARENA_STEP 16			/* size classes below 256 bytes ...   */
-#define ARENA_CLASSES 28		/* ... and four a doubling above      */
-#define ARENA_PAGE 4096
+#define ARENA_CLASSES 20		/* ... and four a doubling above      */
+#define ARENA_PAGE 1024
 
 struct arena_page;
 struct arena_block;

@@ -203,6 +203,7 @@ void sandbox_close(struct sandbox *s)
 	if (s == NULL)
 		return;
 	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
+	if (getenv("DBG")) fprintf(stderr, "used %zu peak %zu pages %zu\n", s->used, s->peak, s->arena.pages);
 	s->closing = true;
 	lua_close(s->L);
 	arena_release(&s->arena);
