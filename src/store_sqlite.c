@@ -305,7 +305,11 @@ static int sqlite_begin(struct db *base, struct err *e)
 
 static int sqlite_commit(struct db *base, struct err *e)
 {
-	return run_sql(sqlite_of(base), "COMMIT", "committing", e);
+	int rc = run_sql(sqlite_of(base), "COMMIT", "committing", e);
+
+	if (rc == 0)
+		sqlite_log_room(sqlite_of(base));
+	return rc;
 }
 
 static void sqlite_rollback(struct db *base)

@@ -40,6 +40,7 @@ struct sqlite_db {
 	int64_t epoch;
 	int lock_fd;
 	int64_t wal_pages;
+	int64_t log_bytes;		/* of the log's file, as far as known  */
 	struct sqlite_memory *memory;	/* statements of memory */
 };
 
@@ -61,6 +62,9 @@ int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e);
 
 /* Whether what SQLite just took for a broken disk is one without room for us. */
 bool sqlite_no_room(struct sqlite_db *db);
+
+/* After a commit: make the log's file longer when it is about to be full. */
+void sqlite_log_room(struct sqlite_db *db);
 
 /* A statement for code that is more than a verb: prepared once a connection and
  * reset when handed out again. `*slot` belongs to the connection. */

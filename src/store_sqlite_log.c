@@ -1,0 +1,52 @@
+/* store_sqlite_log.c -- room in the log ahead of the commits.
+ *
+ * A commit that makes the log file longer must sync the file's inode too, which
+ * takes as long again as syncing what was written. A log that has been moved into
+ * the store is written over from its beginning and does not grow; this gives one
+ * that grows the same pace: it is made longer with zeros, a piece at a time, by
+ * the writer between two commits, more the longer it is. To SQLite the zeros are
+ * the end of the log (a frame of theirs has no valid checksum), as is what an
+ * older round has left there. */
+#include <string.h>
+
+#include "store_sqlite.h"
+
+#define FRAME (4096 + 24)	/* a page in the log                           */
+#define FEW_PAGES 12		/* who commits a little and ends needs no room */
+#define LEAST ((sqlite3_int64)64 << 10)
+#define MOST ((sqlite3_int64)1 << 20)
+
+static sqlite3_file *log_file(struct sqlite_db *db)
+{
+	sqlite3_file *f = NULL;
+
+	if (sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+				 &f) != SQLITE_OK || f == NULL ||
+	    f->pMethods == NULL)
+		return NULL;
+	return f;
+}
+
+/* What cannot be made longer will say so in the commit that needs it. */
+void sqlite_log_room(struct sqlite_db *db)
+{
+	static const char zeros[64 << 10];
+	sqlite3_int64 used = (db->wal_pages + 1) * FRAME, size = 0, to;
+	sqlite3_file *f;
+
+	if (db->wal_pages < FEW_PAGES || used + LEAST / 4 < db->log_bytes)
+		return;
+	f = log_file(db);
+	if (f == NULL || f->pMethods->xFileSize(f, &size) != SQLITE_OK)
+		return;
+	to = used + (used < LEAST ? LEAST : used > MOST ? MOST : used);
+	while (size < to) {
+		sqlite3_int64 n = (sqlite3_int64)sizeof(zeros) -
+				  size % (sqlite3_int64)sizeof(zeros);
+
+		if (f->pMethods->xWrite(f, zeros, (int)n, size) != SQLITE_OK)
+			break;
+		size += n;
+	}
+	db->log_bytes = size > to ? size : to;	/* not again for each commit */
+}
