@@ -5,7 +5,8 @@
  *                                    idle, diverged, log, store_failed
  *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
- *   run:append(tx, kind, value, now, seq, effect, cost) -> lsn
+ *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
+ *   run:cancel(tx, why, now) :cancelled() :undos() :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now()
  *   journal(store, run_id, tail) -> list of records                          */
@@ -16,164 +17,18 @@
 
 #include "bind_journal.h"
 #include "bind_loop.h"
+#include "bind_hooks.h"
 #include "bind_play.h"
 #include "bind_store.h"
-#include "run.h"
 #include "supervise.h"
 
 #define RUNNER "keel.runner"
 #define RUN "keel.run"
 
-struct held_runner {
-	struct runner *rn;
-	struct store *s;
-	struct loop *loop;
-	struct loop_wake wake;
-	struct loop_soon soon;
-	lua_State *T;		/* the thread on which hooks enter Lua */
-	bool closing;		/* nobody is told anything any more    */
-};
-
 struct held_run {
 	struct run *r;
 	struct held_runner *h;
 };
-
-static const char runs_key;	/* registry: struct run * -> userdata */
-static const char hooks_key;	/* registry: held_runner -> hooks     */
-
-
-/* ---- entering Lua --------------------------------------------------------------- */
-
-/* Push hooks[name] and the run; false (nothing pushed) when there is none. */
-static bool push_hook(struct held_runner *h, const char *name, struct run *r)
-{
-	lua_State *T = h->T;
-
-	luaL_checkstack(T, 12, NULL);
-	lua_rawgetp(T, LUA_REGISTRYINDEX, &hooks_key);
-	lua_rawgetp(T, -1, h);
-	lua_remove(T, -2);
-	if (lua_getfield(T, -1, name) != LUA_TFUNCTION) {
-		lua_pop(T, 2);
-		return false;
-	}
-	lua_remove(T, -2);
-	lua_rawgetp(T, LUA_REGISTRYINDEX, &runs_key);
-	lua_rawgetp(T, -1, r);
-	lua_remove(T, -2);
-	return true;
-}
-
-static void push_value(lua_State *T, const void *p, size_t n)
-{
-	if (p == NULL || bind_decode(T, p, n) != 0)
-		lua_pushnil(T);
-}
-
-static void on_perform(void *arg, struct run *r, const struct run_command *c)
-{
-	struct held_runner *h = arg;
-	lua_State *T = h->T;
-
-	if (!push_hook(h, "perform", r))
-		return;
-	lua_pushinteger(T, c->seq);
-	lua_pushstring(T, c->kind);
-	lua_pushstring(T, c->name);
-	push_value(T, c->args, c->args_len);
-	lua_createtable(T, 0, 4);
-	lua_pushboolean(T, c->intended);
-	lua_setfield(T, -2, "intended");
-	lua_pushboolean(T, c->worked);
-	lua_setfield(T, -2, "worked");
-	lua_pushboolean(T, c->failed);
-	lua_setfield(T, -2, "failed");
-	if (c->worked) {
-		push_value(T, c->outcome, c->outcome_len);
-		lua_setfield(T, -2, "outcome");
-	}
-	bind_loop_call(T, 6);
-}
-
-static void on_cancel(void *arg, struct run *r, int32_t seq)
-{
-	struct held_runner *h = arg;
-
-	if (!push_hook(h, "cancel", r))
-		return;
-	lua_pushinteger(h->T, seq);
-	bind_loop_call(h->T, 2);
-}
-
-static void on_ended(void *arg, struct run *r, bool failed, const void *value,
-		     size_t len)
-{
-	struct held_runner *h = arg;
-
-	if (!push_hook(h, "ended", r))
-		return;
-	lua_pushboolean(h->T, failed);
-	push_value(h->T, value, len);
-	bind_loop_call(h->T, 3);
-}
-
-static void on_idle(void *arg, struct run *r)
-{
-	if (push_hook(arg, "idle", r))
-		bind_loop_call(((struct held_runner *)arg)->T, 1);
-}
-
-static void on_diverged(void *arg, struct run *r,
-			const struct run_difference *d)
-{
-	struct held_runner *h = arg;
-	lua_State *T = h->T;
-
-	if (!push_hook(h, "diverged", r))
-		return;
-	lua_createtable(T, 0, 6);
-	lua_pushinteger(T, d->seq);
-	lua_setfield(T, -2, "at");
-	lua_pushstring(T, d->why);
-	lua_setfield(T, -2, "why");
-	lua_pushstring(T, d->recorded);
-	lua_setfield(T, -2, "recorded");
-	lua_pushstring(T, d->got);
-	lua_setfield(T, -2, "new");
-	push_value(T, d->args, d->args_len);
-	lua_setfield(T, -2, "args");
-	lua_pushstring(T, d->file);
-	lua_setfield(T, -2, "file");
-	if (d->line > 0) {
-		lua_pushinteger(T, d->line);
-		lua_setfield(T, -2, "line");
-	}
-	bind_loop_call(T, 2);
-}
-
-static void on_log(void *arg, struct run *r, const char *level,
-		   const char *text, size_t len)
-{
-	struct held_runner *h = arg;
-
-	if (!push_hook(h, "log", r))
-		return;
-	lua_pushstring(h->T, level);
-	lua_pushlstring(h->T, text, len);
-	bind_loop_call(h->T, 3);
-}
-
-static void on_store_failed(void *arg, struct run *r, const struct err *e)
-{
-	struct held_runner *h = arg;
-
-	if (!push_hook(h, "store_failed", r))
-		return;
-	lua_pushstring(h->T, e->msg);
-	lua_pushstring(h->T, err_name(e->code));
-	bind_loop_call(h->T, 3);
-}
 
 /* ---- the runner -------------------------------------------------------------------- */
 
@@ -213,8 +68,7 @@ static struct held_runner *check_runner(lua_State *L, int idx)
 static int l_open(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
-	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
-				   on_diverged, on_log, on_store_failed, NULL };
+	struct run_hooks hooks = bind_hooks;
 	struct store_options opt = { .read_only = lua_toboolean(L, 3),
 				     .wake = wake_from_store };
 	struct held_runner *h;
@@ -228,7 +82,7 @@ static int l_open(lua_State *L)
 	h->loop = loop;
 	h->T = bind_loop_thread(L);
 	hooks.arg = opt.wake_arg = h;
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &bind_hooks_key);
 	lua_pushvalue(L, 2);
 	lua_rawsetp(L, -2, h);
 	lua_pop(L, 1);
@@ -250,7 +104,7 @@ static int l_open(lua_State *L)
 /* Whoever still holds a run of this runner finds it released. */
 static void release_runs(lua_State *L, struct held_runner *h)
 {
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &bind_runs_key);
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
 		struct held_run *held = lua_touserdata(L, -1);
@@ -288,7 +142,7 @@ static int l_runner_close(lua_State *L)
 	loop_soon_stop(h->loop, &h->soon);
 	loop_wake_stop(&h->wake);
 	loop_release(h->loop);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &bind_hooks_key);
 	lua_pushnil(L);
 	lua_rawsetp(L, -2, h);
 	return 0;
@@ -432,7 +286,7 @@ static int l_run(lua_State *L)
 	lua_setiuservalue(L, -2, 1);
 	if (run_open(&held->r, h->rn, &o, &e) != 0)
 		return bind_fail(L, &e);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &bind_runs_key);
 	lua_pushvalue(L, -2);
 	lua_rawsetp(L, -2, held->r);
 	lua_pop(L, 1);
@@ -445,7 +299,7 @@ static int l_release(lua_State *L)
 
 	if (held->r == NULL)
 		return 0;
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &bind_runs_key);
 	lua_pushnil(L);
 	lua_rawsetp(L, -2, held->r);
 	if (held->h->rn != NULL)
@@ -468,12 +322,14 @@ static int l_source(lua_State *L)
 	return 1;
 }
 
-/* load(tail) -> value of the start record | nil, message, code */
+/* load(tail) -> value of the start record, and of the last switch of sources
+ * | nil, message, code */
 static int l_load(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
 	const struct journal_row *first;
 	struct err e;
+	int i;
 
 	if (run_load(r, luaL_checkinteger(L, 2), &e) != 0)
 		return bind_fail(L, &e);
@@ -484,7 +340,12 @@ static int l_load(lua_State *L)
 			(long long)run_id(r));
 		return bind_fail(L, &e);
 	}
-	return 1;
+	for (i = run_records(r) - 1; i > 0; i--)
+		if (run_is_switch(run_record(r, i)))
+			break;
+	bind_push_value(L, i > 0 ? run_record(r, i)->data : NULL,
+		   i > 0 ? run_record(r, i)->len : 0);
+	return 2;
 }
 
 void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
@@ -522,7 +383,7 @@ static int l_start(lua_State *L)
 	return 1;
 }
 
-/* append(tx, kind, value, now, seq, effect, cost) -> lsn */
+/* append(tx, kind, value, now, seq, effect, cost, note) -> lsn */
 static int l_append(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
@@ -537,7 +398,8 @@ static int l_append(lua_State *L)
 	struct err e;
 
 	if (bind_encode(L, 4, b, &e) != 0 ||
-	    run_append(r, t, (enum journal_kind)kind, (int32_t)seq, 0,
+	    run_append(r, t, (enum journal_kind)kind,
+		       luaL_optstring(L, 9, NULL), (int32_t)seq,
 		       (enum effect_class)effect, cost, now, b->data, b->len,
 		       &lsn, &e) != 0)
 		return bind_fail(L, &e);
@@ -571,6 +433,62 @@ static int l_finish(lua_State *L)
 	}
 	lua_pushboolean(L, 1);
 	return 1;
+}
+
+/* cancel(tx, why, now) -> true | nil, message, code. The transaction is handed over. */
+static int l_cancel(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	lua_Integer now = luaL_checkinteger(L, 4);
+	struct buf *b;
+	struct txn *t;
+	struct err e;
+
+	bind_check_txn(L, 2);
+	b = bind_buf(L, CODEC_BYTES);
+	if (bind_encode(L, 3, b, &e) != 0)
+		return bind_fail(L, &e);
+	t = bind_take_txn(L, 2);
+	if (run_cancel(r, t, now, b->data, b->len, &e) != 0) {
+		txn_free(t);
+		return bind_fail(L, &e);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int l_cancelled(lua_State *L)
+{
+	lua_pushboolean(L, run_cancelled(check_run(L, 1)));
+	return 1;
+}
+
+static int l_undos(lua_State *L)
+{
+	lua_pushinteger(L, run_undos(check_run(L, 1)));
+	return 1;
+}
+
+static int l_hold(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	struct held_run *held = lua_touserdata(L, 1);
+
+	run_hold(r, lua_toboolean(L, 2));
+	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
+	return 0;
+}
+
+/* left() -> label, seq of a recorded command that the script has not made */
+static int l_left(lua_State *L)
+{
+	const struct journal_row *row = run_left(check_run(L, 1));
+
+	if (row == NULL)
+		return 0;
+	lua_pushstring(L, row->name);
+	lua_pushinteger(L, row->seq);
+	return 2;
 }
 
 static int l_id(lua_State *L)
@@ -620,6 +538,8 @@ int bind_open_run(lua_State *L)
 		{ "source", l_source }, { "load", l_load },
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
+		{ "cancel", l_cancel }, { "cancelled", l_cancelled },
+		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now },
 		{ "__gc", l_release }, { NULL, NULL }
@@ -636,9 +556,9 @@ int bind_open_run(lua_State *L)
 	lua_pushvalue(L, -1);
 	lua_setfield(L, -2, "__index");
 	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &runs_key);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &bind_runs_key);
 	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &bind_hooks_key);
 	lua_pop(L, 2);
 	bind_module(L, functions);
 	return 1;

@@ -25,6 +25,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
 	buf_init(&r->scratch, VALUE_BYTES);
+	buf_init(&r->cancel_why, VALUE_BYTES);
 	r->next = rn->runs;
 	if (rn->runs != NULL)
 		rn->runs->at = &r->next;
@@ -74,6 +75,7 @@ static void free_run(struct run *r)
 	run_free_records(r);
 	buf_release(&r->setup);
 	buf_release(&r->scratch);
+	buf_release(&r->cancel_why);
 	free(r);
 }
 
@@ -196,7 +198,8 @@ static bool same_command(struct run *r, const struct command *c)
 		why = "name";
 	else if (memcmp(was->hash, c->hash, JOURNAL_HASH) != 0)
 		why = "arguments";
-	else if (r->check_fuel && was->fuel != c->fuel)
+	else if (r->check_fuel && was->lsn >= r->fuel_from &&
+		 was->fuel != c->fuel)
 		why = "path";
 	if (why != NULL)
 		run_diverged(r, why, c->seq, was->name, c->label);
@@ -317,7 +320,7 @@ static void describe(struct append_op *a, const struct command *c,
 }
 
 int run_append(struct run *r, struct txn *t, enum journal_kind kind,
-	       int32_t seq, uint8_t flags, enum effect_class effect,
+	       const char *note, int32_t seq, enum effect_class effect,
 	       int64_t cost, int64_t now_ms, const void *data, size_t len,
 	       int64_t *lsn, struct err *e)
 {
@@ -325,7 +328,7 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 	bool intent = kind == JOURNAL_INTENT && c != NULL;
 	const char *label = intent ? c->label :
 		kind == JOURNAL_START ? "start" :
-		kind == JOURNAL_END ? "end" : NULL;
+		kind == JOURNAL_END ? "end" : note;
 	void *copy = malloc(len ? len : 1);
 	struct append_op *a;
 
@@ -340,7 +343,6 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 		describe(a, c, r->rn->mono_us());
 		c->intended = true;
 	}
-	a->row.flags |= flags;
 	a->row.effect = (uint8_t)effect;
 	a->row.cost = cost;
 	a->row.t_ms = now_ms;
@@ -440,96 +442,43 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
 	return finish(r, t, c, failed, effect, cost, now_ms, copy, len, e);
 }
 
-/* ---- fibers ------------------------------------------------------------------------------ */
-
-void run_fiber_ready(struct run *r, struct fiber *f)
+int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
+	       size_t len, struct err *e)
 {
-	f->next_ready = NULL;
-	*r->ready_end = f;
-	r->ready_end = &f->next_ready;
+	struct delivery *d = calloc(1, sizeof(*d));
+	struct append_op *a = NULL;
+	void *copy = malloc(len ? len : 1);
+
+	if (d != NULL && copy != NULL)
+		a = new_append(r, JOURNAL_NOTE, RUN_NOTE_CANCEL,
+			       memcpy(copy, why, len), len);
+	if (a == NULL) {
+		free(d);
+		free(copy);
+		return err_set(e, ERR_NOMEM, "no memory to cancel a run");
+	}
+	a->row.t_ms = d->t_ms = now_ms;
+	number(r, a, t);
+	d->data = copy;
+	d->len = len;
+	a->delivery = d;
+	t->done = committed;
+	t->arg = r;
+	r->in_flight++;
+	store_submit(r->rn->store, t);
+	return 0;
 }
 
-static struct fiber *take_ready(struct run *r)
-{
-	struct fiber *f = r->ready;
+/* ---- ending ------------------------------------------------------------------------------ */
 
-	if (f == NULL)
-		return NULL;
-	r->ready = f->next_ready;
-	if (r->ready == NULL)
-		r->ready_end = &r->ready;
-	return f;
-}
-
-static void unready(struct run *r, struct fiber *f)
-{
-	struct fiber **at = &r->ready;
-
-	while (*at != NULL && *at != f)
-		at = &(*at)->next_ready;
-	if (*at == NULL)
-		return;
-	*at = f->next_ready;
-	for (r->ready_end = &r->ready; *r->ready_end != NULL; )
-		r->ready_end = &(*r->ready_end)->next_ready;
-}
-
-static bool join_satisfied(const struct fiber *f)
+/* A recorded command that this script never made. */
+const struct journal_row *run_left(const struct run *r)
 {
 	int i;
 
-	if (f->join_any) {
-		for (i = 0; i < f->joins; i++)
-			if (f->join[i]->over)
-				return true;
-		return f->joins == 0;
-	}
-	for (i = 0; i < f->joins; i++)
-		if (!f->join[i]->over)
-			return false;
-	return true;
-}
-
-/* Nobody wants what this fiber still waits for, nor what it began. */
-void run_cancel_fiber(struct run *r, struct fiber *f)
-{
-	struct fiber *child;
-
-	if (f->over)
-		return;
-	f->over = true;
-	unready(r, f);
-	if (f->waiting != 0 && !r->replay_only) {
-		struct command *c = find_command(r, f->waiting);
-
-		if (c != NULL && c->dispatched)
-			r->rn->hooks.cancel(r->rn->hooks.arg, r, f->waiting);
-	}
-	for (child = f->next; child != NULL; child = child->next)
-		if (child->parent == f)
-			run_cancel_fiber(r, child);
-}
-
-static void wake_joiners(struct run *r)
-{
-	struct fiber *f;
-
-	for (f = r->fibers; f != NULL; f = f->next) {
-		if (f->over || !f->joining || !join_satisfied(f))
-			continue;
-		f->joining = false;
-		run_fiber_ready(r, f);
-	}
-}
-
-/* A recorded result whose command this script never made. */
-static const struct journal_row *left_over(const struct run *r)
-{
-	int i;
-
-	for (i = r->cursor; i < r->records; i++)
+	for (i = r->records - 1; i >= 0 && r->command_top > r->seq; i--)
 		if ((r->record[i].kind == JOURNAL_STEP ||
-		     r->record[i].kind == JOURNAL_RESULT) &&
+		     r->record[i].kind == JOURNAL_INTENT) &&
 		    r->record[i].seq > r->seq)
 			return &r->record[i];
 	return NULL;
@@ -537,7 +486,7 @@ static const struct journal_row *left_over(const struct run *r)
 
 static void end_main(struct run *r, struct fiber *f, bool failed)
 {
-	const struct journal_row *left = left_over(r);
+	const struct journal_row *left = run_left(r);
 	struct buf value;
 	struct err e;
 	int rc;
@@ -576,9 +525,9 @@ void run_error_value(struct buf *out, const char *code, const char *message)
 	codec_cstring(out, message);
 }
 
-static void end_dead(struct run *r)
+void run_end_dead(struct run *r, const struct err *e)
 {
-	static const char *const codes[] = { "ok", "instructions", "memory",
+	static const char *const codes[] = { "error", "instructions", "memory",
 					     "wall" };
 	static const char *const texts[] = { "",
 		"the script used up its instructions",
@@ -589,7 +538,9 @@ static void end_dead(struct run *r)
 
 	r->over = true;
 	buf_init(&value, 1024);
-	run_error_value(&value, codes[death], texts[death]);
+	run_error_value(&value, codes[death],
+			death == SANDBOX_ALIVE && e != NULL ? e->msg
+							    : texts[death]);
 	r->rn->hooks.ended(r->rn->hooks.arg, r, true, value.data, value.len);
 	buf_release(&value);
 }
@@ -617,14 +568,14 @@ static enum went resume_fiber(struct run *r, struct fiber *f)
 		lua_pop(f->co, nresults);
 		break;
 	case SANDBOX_DIED:
-		end_dead(r);
+		run_end_dead(r, NULL);
 		break;
 	default:
 		f->over = true;
 		if (f == r->fibers_first)
 			end_main(r, f, rc != LUA_OK);
 		else
-			wake_joiners(r);
+			run_wake_joiners(r);
 	}
 	return WENT_ON;
 }
@@ -693,6 +644,11 @@ static bool deliver_recorded(struct run *r)
 
 	while (r->cursor < r->records) {
 		row = &r->record[r->cursor];
+		if (run_is_cancel(row)) {
+			r->cursor++;
+			run_note_cancel(r, row->data, row->len, row->t_ms);
+			return true;
+		}
 		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {
 			r->cost += row->cost;
 			r->cursor++;
@@ -715,6 +671,7 @@ static bool deliver_recorded(struct run *r)
 		r->cost += row->cost;
 		r->cursor++;
 		hand_over(r, c, d);
+		run_note_death(r);
 		return true;
 	}
 	return false;
@@ -732,10 +689,13 @@ static bool deliver_new(struct run *r)
 		r->inbox_end = &r->inbox;
 	d->next = NULL;
 	c = find_command(r, d->seq);
-	if (c == NULL)
-		free_deliveries(d);
-	else
+	if (c != NULL) {
 		hand_over(r, c, d);
+		return true;
+	}
+	if (d->seq == 0)		/* no command's: a note */
+		run_note_cancel(r, d->data, d->len, d->t_ms);
+	free_deliveries(d);
 	return true;
 }
 
@@ -774,6 +734,14 @@ static void perform_step(struct run *r, struct command *c)
 	r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
 }
 
+/* What has no meaning beside its result. */
+static bool is_step(const struct command *c)
+{
+	return strncmp(c->label, "step:", 5) == 0 ||
+	       strncmp(c->label, "undo:", 5) == 0 ||
+	       strncmp(c->label, "patch:", 6) == 0;
+}
+
 static void perform(struct run *r, struct command *c)
 {
 	char kind[32];
@@ -786,8 +754,7 @@ static void perform(struct run *r, struct command *c)
 	};
 
 	c->dispatched = true;
-	if (c->worked && r->rn->store != NULL && (strncmp(c->label, "step:", 5) == 0 ||
-			  strncmp(c->label, "undo:", 5) == 0)) {
+	if (c->worked && r->rn->store != NULL && is_step(c)) {
 		perform_step(r, c);
 		return;
 	}
@@ -827,8 +794,10 @@ bool run_turn(struct run *r)
 	bool again = false;
 
 	r->turning = true;
-	while (!r->over && !r->released) {
-		f = take_ready(r);
+	while (!r->over && !r->released && !r->held) {
+		if (r->cancel != CANCEL_NOT && run_apply_cancel(r))
+			continue;
+		f = run_take_ready(r);
 		if (f != NULL) {
 			if (resume_fiber(r, f) == WENT_SLICE) {
 				again = true;
@@ -848,7 +817,7 @@ bool run_turn(struct run *r)
 			break;
 	}
 	if (!r->over && !r->released && !again && r->in_flight == 0 &&
-	    r->inbox == NULL)
+	    (r->held || r->inbox == NULL))
 		r->rn->hooks.idle(r->rn->hooks.arg, r);
 	r->turning = false;
 	if (r->released) {
@@ -856,5 +825,5 @@ bool run_turn(struct run *r)
 		return false;
 	}
 	/* a commit may have been heard of while it had its turn */
-	return again || (!r->over && r->inbox != NULL);
+	return again || (!r->over && !r->held && r->inbox != NULL);
 }

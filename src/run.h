@@ -120,9 +120,10 @@ struct run_boot {
 };
 int run_start(struct run *r, const struct run_boot *b, struct err *e);
 
-/* Put a record of this run into t, and say its log number. data is copied. */
+/* Put a record of this run into t, and say its log number. data is copied; note is
+ * the name of a NOTE. */
 int run_append(struct run *r, struct txn *t, enum journal_kind kind,
-	       int32_t seq, uint8_t flags, enum effect_class effect,
+	       const char *note, int32_t seq, enum effect_class effect,
 	       int64_t cost, int64_t now_ms, const void *data, size_t len,
 	       int64_t *lsn, struct err *e);
 
@@ -131,6 +132,29 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
 	       enum effect_class effect, int64_t cost, int64_t now_ms,
 	       const void *data, size_t len, struct err *e);
+
+/* Give up the script: a NOTE, appended to t (which becomes ours) and submitted. Its
+ * place in the journal says when: at the first rest after it at which no step's body
+ * is under way, or at the next rest when why.hard is true. Then every fiber is given
+ * up, and the prelude's function for it (core.on_cancel) runs as the main one, with
+ * `why`, an object {code, message, hard?, dead?}. dead: before the stretch that
+ * follows the last result, in which the sandbox died. */
+int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
+	       size_t len, struct err *e);
+bool run_cancelled(const struct run *r);	/* asked for, or done */
+/* How much of what was done could be undone: what the prelude said last. */
+int run_undos(const struct run *r);
+
+/* A run that is held makes no further step: what is on its way still arrives. */
+void run_hold(struct run *r, bool held);
+
+/* A recorded command that the script has not made (yet), or NULL. */
+const struct journal_row *run_left(const struct run *r);
+
+bool run_is_switch(const struct journal_row *row);
+
+#define RUN_NOTE_CANCEL "cancel"
+#define RUN_NOTE_SWITCH "switch"	/* of sources: fuel is compared from here */
 
 int64_t run_id(const struct run *r);
 int64_t run_tail(const struct run *r);		/* lsn of the newest record   */

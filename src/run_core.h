@@ -81,8 +81,14 @@ struct run {
 	struct run_boot boot;
 	struct buf setup, scratch;
 
+	enum { CANCEL_NOT, CANCEL_SOFT, CANCEL_HARD, CANCEL_DEAD, CANCEL_DONE } cancel;
+	struct buf cancel_why;
+	int64_t cancel_ms;
+	int undos;
+	int64_t fuel_from;		/* lsn from which fuel is compared */
+
 	int in_flight;			/* commits on their way */
-	bool live, over, released, turning;
+	bool live, over, released, turning, held;
 };
 
 struct runner {
@@ -100,6 +106,21 @@ struct runner {
 /* run_record.c, for run.c */
 void run_free_records(struct run *r);
 
+/* run_fiber.c */
+struct fiber *run_take_ready(struct run *r);
+void run_wake_joiners(struct run *r);
+
+/* run_cancel.c, for run.c */
+bool run_is_cancel(const struct journal_row *row);
+void run_note_cancel(struct run *r, const void *why, size_t len, int64_t t_ms);
+void run_note_death(struct run *r);
+/* Give the script up if it is time; true when it was. */
+bool run_apply_cancel(struct run *r);
+
+/* run_lua.c, for run_cancel.c: a new main fiber, in which the prelude's function for
+ * it is called with what is in r->cancel_why. */
+int run_cancel_main(struct run *r, struct err *e);
+
 /* run.c, for run_lua.c */
 struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len);
@@ -110,6 +131,8 @@ const struct journal_row *run_recorded(const struct run *r, int32_t seq);
 void run_no_memory(struct run *r, const char *what);
 void run_diverged(struct run *r, const char *why, int32_t seq,
 		  const char *recorded, const char *got);
+/* The sandbox is dead, or has no room for what must go on in it (e says so). */
+void run_end_dead(struct run *r, const struct err *e);
 void run_fiber_ready(struct run *r, struct fiber *f);
 void run_cancel_fiber(struct run *r, struct fiber *f);
 void run_error_value(struct buf *out, const char *code, const char *message);

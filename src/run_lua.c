@@ -415,13 +415,109 @@ static int l_similarity(lua_State *L)
 	return 1;
 }
 
+/* ahead(label) -> "same", "other" or nil: what the next command was when recorded. */
+static int l_ahead(lua_State *L)
+{
+	struct run *r = run_of(L);
+	const struct journal_row *was = run_recorded(r, r->seq + 1);
+
+	if (was == NULL)
+		return 0;
+	lua_pushstring(L, strcmp(was->name, luaL_checkstring(L, 1)) == 0
+			  ? "same" : "other");
+	return 1;
+}
+
+/* undos(n): so much could be undone by now. */
+static int l_undos(lua_State *L)
+{
+	run_of(L)->undos = (int)luaL_checkinteger(L, 1);
+	return 0;
+}
+
+static const char cancel_key;	/* registry: the prelude's function */
+
+/* on_cancel(fn): what to run in the place of a script that is given up. */
+static int l_on_cancel(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &cancel_key);
+	return 0;
+}
+
+/* unread(seq) -> failed, value: a result that came when nobody was left to read it. */
+static int l_unread(lua_State *L)
+{
+	struct run *r = run_of(L);
+	lua_Integer seq = luaL_checkinteger(L, 1);
+	const struct fiber *f;
+
+	for (f = r->fibers; f != NULL; f = f->next) {
+		const struct delivery *d = f->result;
+
+		if (d == NULL || d->seq != seq)
+			continue;
+		lua_pushboolean(L, d->failed);
+		bind_decode(L, d->data, d->len);
+		return 2;
+	}
+	return 0;
+}
+
+static int push_on_cancel(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &cancel_key);
+	return 1;
+}
+
+static int push_why(lua_State *L)
+{
+	const struct run *r = lua_touserdata(L, 1);
+
+	if (bind_decode(L, r->cancel_why.data, r->cancel_why.len) != 0)
+		return luaL_error(L, "the journal is damaged");
+	return 1;
+}
+
+int run_cancel_main(struct run *r, struct err *e)
+{
+	lua_State *main = sandbox_state(r->sb);
+	struct fiber *f = calloc(1, sizeof(*f)), **at;
+	int rc = 0;
+
+	if (f == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a fiber");
+	rc = sandbox_push(r->sb, main, push_on_cancel, r, 1, e);
+	if (rc == 0 && !lua_isfunction(main, -1)) {
+		lua_pop(main, 1);
+		rc = err_set(e, ERR_STATE, "nobody takes the cancellation");
+	}
+	if (rc == 0)
+		rc = sandbox_thread(r->sb, &f->co, e);
+	if (rc == 0)
+		rc = sandbox_push(r->sb, f->co, push_why, r, 1, e);
+	if (rc != 0) {
+		free(f);
+		return rc;
+	}
+	f->args = 1;
+	for (at = &r->fibers; *at != NULL; at = &(*at)->next)
+		;
+	*at = r->fibers_first = f;
+	run_fiber_ready(r, f);
+	return 0;
+}
+
 static const luaL_Reg core[] = {
 	{ "begin", l_begin }, { "outcome", l_outcome }, { "await", l_await },
 	{ "spawn", l_spawn }, { "join", l_join }, { "join_any", l_join_any },
 	{ "copy", l_copy }, { "now", l_now }, { "iso_now", l_iso_now },
 	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
 	{ "line_of", l_line_of }, { "array", l_array },
-	{ "similarity", l_similarity }, { NULL, NULL }
+	{ "similarity", l_similarity }, { "ahead", l_ahead },
+	{ "undos", l_undos }, { "on_cancel", l_on_cancel },
+	{ "unread", l_unread }, { NULL, NULL }
 };
 
 /* ---- starting --------------------------------------------------------------- */

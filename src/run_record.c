@@ -74,6 +74,13 @@ static int load_apply(struct db *db, struct op *op, struct err *e)
 	return rc;
 }
 
+/* From here on the run had other sources. */
+bool run_is_switch(const struct journal_row *row)
+{
+	return row->kind == JOURNAL_NOTE && row->name != NULL &&
+	       strcmp(row->name, RUN_NOTE_SWITCH) == 0;
+}
+
 /* Commands by seq, so that a replay finds what it is compared with. */
 static int index_commands(struct run *r, struct err *e)
 {
@@ -95,10 +102,13 @@ static int index_commands(struct run *r, struct err *e)
 	r->command_at = calloc((size_t)top + 1, sizeof(*r->command_at));
 	if (r->command_at == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a journal");
-	for (i = 0; i < r->records; i++)
+	for (i = 0; i < r->records; i++) {
 		if (r->record[i].kind == JOURNAL_STEP ||
 		    r->record[i].kind == JOURNAL_INTENT)
 			r->command_at[r->record[i].seq] = i + 1;
+		if (run_is_switch(&r->record[i]))
+			r->fuel_from = r->record[i].lsn;
+	}
 	return 0;
 }
 

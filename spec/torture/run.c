@@ -200,7 +200,7 @@ static int to_its_end(struct world *w, int64_t tail, struct err *e)
 	} else if (rc == 0 && (t = txn_new()) == NULL) {
 		rc = err_set(e, ERR_NOMEM, "no memory for a transaction");
 	} else if (rc == 0) {
-		rc = run_append(r, t, JOURNAL_START, 0, 0, EFFECT_PURE, 0, 5,
+		rc = run_append(r, t, JOURNAL_START, NULL, 0, EFFECT_PURE, 0, 5,
 				setup.data, setup.len, NULL, e);
 		if (rc == 0)
 			rc = store_commit(w->store, t, e);
