@@ -22,8 +22,8 @@ local function check(condition, message, level)
 end
 
 local function one_table(name, args)
-  check(type(args) == "table", ("%s takes one table, got %s"):format(name, type(args)), 2)
-  return args
+  if type(args) == "table" then return args end
+  error(("%s takes one table, got %s"):format(name, type(args)), 3)
 end
 
 --- An error as the journal keeps it: a class and a sentence, never a position in the
@@ -85,16 +85,17 @@ local undos = {}
 -- `undo(result)` runs if the run fails later; newest first. Returns the result, or
 -- nil, err when `run` returned nil, err; an error raised in `run` is raised again.
 function ctx.step(spec)
-  one_table("ctx.step", spec)
-  check(type(spec.name) == "string", "ctx.step needs a name (text)")
-  check(type(spec.run) == "function", "ctx.step needs run (a function)")
-  check(spec.undo == nil or type(spec.undo) == "function", "undo of ctx.step is a function")
-  local failed, value = worked("step", spec.name, spec.args, spec.run)
+  if type(spec) ~= "table" then one_table("ctx.step", spec) end
+  local name, run, undo = spec.name, spec.run, spec.undo
+  if type(name) ~= "string" then error("ctx.step needs a name (text)", 2) end
+  if type(run) ~= "function" then error("ctx.step needs run (a function)", 2) end
+  if undo ~= nil and type(undo) ~= "function" then error("undo of ctx.step is a function", 2) end
+  local failed, value = worked("step", name, spec.args, run)
   if failed then
     if value.raise then error(value.message, 2) end
     return nil, value
   end
-  if spec.undo then undos[#undos + 1] = { name = spec.name, undo = spec.undo, value = copy(value) } end
+  if undo then undos[#undos + 1] = { name = name, undo = undo, value = copy(value) } end
   return present(value)
 end
 

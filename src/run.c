@@ -6,6 +6,7 @@
 #include "bind.h"
 #include "digest.h"
 #include "run_core.h"
+#include "spare.h"
 #include "store_driver.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)	/* of one argument list or result */
@@ -38,7 +39,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 static void free_command(struct command *c)
 {
 	buf_release(&c->outcome);
-	free(c);
+	spare_give(c, c->size);
 }
 
 static void free_deliveries(struct delivery *d)
@@ -48,7 +49,7 @@ static void free_deliveries(struct delivery *d)
 	for (; d != NULL; d = next) {
 		next = d->next;
 		free(d->data);
-		free(d);
+		spare_give(d, sizeof(*d));
 	}
 }
 
@@ -210,7 +211,8 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len)
 {
 	size_t k = strlen(kind), n = strlen(name), label_len = k + n + 2;
-	struct command *c = calloc(1, sizeof(*c) + label_len + args_len), **at;
+	size_t size = sizeof(struct command) + label_len + args_len;
+	struct command *c = spare_take(size), **at;
 	int64_t spent = sandbox_script_instructions(r->sb);
 	unsigned char sum[DIGEST_BYTES];
 	unsigned char *to;
@@ -219,10 +221,12 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 		run_no_memory(r, "a command");
 		return NULL;
 	}
+	memset(c, 0, sizeof(*c));
+	c->size = size;
 	to = c->bytes;
 	memcpy(to, kind, k);
 	to[k] = ':';
-	memcpy(to + k + 1, name, n);
+	memcpy(to + k + 1, name, n + 1);
 	memcpy(to + label_len, args, args_len);
 	c->label = (const char *)to;
 	c->args = to + label_len;
@@ -255,6 +259,11 @@ static int append_apply(struct db *db, struct op *op, struct err *e)
 	return db->driver->append(db, &((struct append_op *)op)->row, e);
 }
 
+static size_t append_size(const char *label)
+{
+	return sizeof(struct append_op) + (label ? strlen(label) + 1 : 0);
+}
+
 static void append_drop(struct op *op)
 {
 	struct append_op *a = (struct append_op *)op;
@@ -264,7 +273,7 @@ static void append_drop(struct op *op)
 		free_deliveries(a->delivery);
 	else
 		free((void *)a->row.data);
-	free(a);
+	spare_give(a, append_size(a->row.name));
 }
 
 /* data becomes the op's. Every record knows the one before, so a record must not
@@ -272,8 +281,8 @@ static void append_drop(struct op *op)
 static struct append_op *new_append(struct run *r, enum journal_kind kind,
 				    const char *label, void *data, size_t len)
 {
-	size_t n = label != NULL ? strlen(label) + 1 : 0;
-	struct append_op *a = calloc(1, sizeof(*a) + n);
+	size_t size = append_size(label);
+	struct append_op *a = spare_zero(size);
 
 	if (a == NULL)
 		return NULL;
@@ -285,7 +294,7 @@ static struct append_op *new_append(struct run *r, enum journal_kind kind,
 	a->row.data = data;
 	a->row.len = len;
 	if (label != NULL) {
-		memcpy(a->label, label, n);
+		memcpy(a->label, label, size - sizeof(*a));
 		a->row.name = a->label;
 	}
 	return a;
@@ -394,14 +403,14 @@ static int finish(struct run *r, struct txn *t, struct command *c, bool failed,
 		  enum effect_class effect, int64_t cost, int64_t now_ms,
 		  void *data, size_t len, struct err *e)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 	struct append_op *a = NULL;
 
 	if (d != NULL)
 		a = new_append(r, c->intended ? JOURNAL_RESULT : JOURNAL_STEP,
 			       c->intended ? NULL : c->label, data, len);
 	if (a == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		free(data);
 		return err_set(e, ERR_NOMEM, "no memory for a result");
 	}
@@ -445,7 +454,7 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
 int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 	       size_t len, struct err *e)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 	struct append_op *a = NULL;
 	void *copy = malloc(len ? len : 1);
 
@@ -453,7 +462,7 @@ int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 		a = new_append(r, JOURNAL_NOTE, RUN_NOTE_CANCEL,
 			       memcpy(copy, why, len), len);
 	if (a == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		free(copy);
 		return err_set(e, ERR_NOMEM, "no memory to cancel a run");
 	}
@@ -621,10 +630,10 @@ static void hand_over(struct run *r, struct command *c, struct delivery *d)
 
 static struct delivery *from_record(const struct journal_row *row)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 
 	if (d == NULL || (d->data = malloc(row->len ? row->len : 1)) == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		return NULL;
 	}
 	memcpy(d->data, row->data, row->len);

@@ -31,6 +31,7 @@ struct command {		/* issued, its result not yet handed over */
 	bool intended, dispatched, finished;
 	unsigned int kept_ids;		/* of the run, while the body has its own */
 	uint64_t kept_seed;
+	size_t size;		/* of all of this */
 	unsigned char bytes[];	/* label, NUL, args */
 };
 

@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "lfuel.h"
 #include "run_core.h"
+#include "spare.h"
 #include "words.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)
@@ -134,7 +135,10 @@ static int l_outcome(lua_State *L)
 	leave_body(L, c);
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
-	rc = bind_encode(L, 3, &c->outcome, &e);
+	buf_reset(&r->scratch);
+	rc = bind_encode(L, 3, &r->scratch, &e);
+	if (rc == 0)		/* one allocation, of the right size */
+		rc = buf_add(&c->outcome, r->scratch.data, r->scratch.len);
 	if (rc == ERR_NOMEM) {
 		run_no_memory(r, "the result of a step");
 		return leave(L);
@@ -169,7 +173,7 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 		return luaL_error(L, "the journal is damaged");
 	f->result = NULL;
 	free(d->data);
-	free(d);
+	spare_give(d, sizeof(*d));
 	r->fuel_mark = sandbox_script_instructions(r->sb);
 	return 2;
 }

@@ -3,10 +3,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "spare.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
@@ -51,10 +53,16 @@ struct store {
 
 struct txn *txn_new(void)
 {
-	struct txn *t = calloc(1, sizeof(*t));
+	struct txn *t = spare_take(sizeof(*t));
 
-	if (t != NULL)
-		t->last = &t->first;
+	if (t == NULL)
+		return NULL;
+	memset(t, 0, offsetof(struct txn, err));
+	t->err.code = 0;
+	t->err.msg[0] = 0;
+	t->done = NULL;
+	t->arg = NULL;
+	t->last = &t->first;
 	return t;
 }
 
@@ -68,7 +76,7 @@ void txn_free(struct txn *t)
 		next = op->next;
 		op->drop(op);
 	}
-	free(t);
+	spare_give(t, sizeof(*t));
 }
 
 void txn_add(struct txn *t, struct op *op)
@@ -81,8 +89,8 @@ void txn_add(struct txn *t, struct op *op)
 struct verb_op {
 	struct op op;
 	const char *verb;
-	size_t n;
-	unsigned char args[];
+	size_t n, size;
+	unsigned char args[];	/* and the verb's name */
 };
 
 static int verb_apply(struct db *db, struct op *op, struct err *e)
@@ -94,26 +102,23 @@ static int verb_apply(struct db *db, struct op *op, struct err *e)
 
 static void verb_drop(struct op *op)
 {
-	free((char *)((struct verb_op *)op)->verb);
-	free(op);
+	spare_give(op, ((struct verb_op *)op)->size);
 }
 
 int txn_verb(struct txn *t, const char *verb, const void *args, size_t n,
 	     struct err *e)
 {
-	struct verb_op *v = malloc(sizeof(*v) + n);
-	char *name = strdup(verb);
+	size_t len = strlen(verb) + 1, size = sizeof(struct verb_op) + n + len;
+	struct verb_op *v = spare_take(size);
 
-	if (v == NULL || name == NULL) {
-		free(v);
-		free(name);
+	if (v == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for '%s'", verb);
-	}
+	v->size = size;
 	v->op.apply = verb_apply;
 	v->op.drop = verb_drop;
-	v->verb = name;
 	v->n = n;
 	memcpy(v->args, args, n);
+	v->verb = memcpy(v->args + n, verb, len);
 	t->may_refuse = true;
 	txn_add(t, &v->op);
 	return 0;
