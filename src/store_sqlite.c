@@ -255,6 +255,7 @@ static int sqlite_open(struct db **out, const char *path, bool write,
 	struct sqlite_db *db = calloc(1, sizeof(*db));
 	int rc = 0, flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
 
+	sqlite_settle();
 	if (db == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a store");
 	db->db.driver = &store_sqlite;

@@ -60,6 +60,9 @@ int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);
  * the process that has it. */
 int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e);
 
+/* The settings of the library as a whole, before its first use. */
+void sqlite_settle(void);
+
 /* Whether what SQLite just took for a broken disk is one without room for us. */
 bool sqlite_no_room(struct sqlite_db *db);
 
