@@ -17,7 +17,8 @@
 #define REGION ((size_t)2 << 20)
 #define PAGES (BLOCK / ARENA_PAGE)
 #define HEAD 2			/* pages that hold the headers */
-#define KEEP 128		/* free blocks whose memory is kept at hand */
+#define KEEP 128		/* free blocks whose memory is kept at hand; or
+				 * as many as are in use                    */
 #define PLAIN_REGIONS 4		/* that do not ask for huge pages           */
 
 struct piece {
@@ -96,7 +97,7 @@ static struct arena_block *take_block(void)
 static void give_block(struct arena_block *b)
 {
 	pthread_mutex_lock(&pool.lock);
-	if (pool.warm_n < KEEP) {
+	if (pool.warm_n < KEEP || 2 * pool.warm_n < pool.held) {
 		pool.warm_n++;
 		b->next = pool.warm;
 		pool.warm = b;

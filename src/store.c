@@ -12,7 +12,6 @@
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
-#define SOON_US 60
 #define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
 #define WINDOW_FULL 256		/* ... and one that waits for no more          */
 #define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
@@ -38,9 +37,7 @@ struct store {
 						 * the polling thread alone  */
 	bool stop, want_checkpoint, mover_runs;
 	bool closed;		/* nobody commits (any more) */
-	bool alone;		/* the last commit was one transaction       */
 	atomic_int coming;	/* store_expect() */
-	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
 	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, mover_thread;
 
@@ -254,7 +251,6 @@ static struct txn *take_group(struct store *s)
 	if (s->queue == NULL)
 		s->queue_end = &s->queue;
 	s->queued -= n;
-	atomic_store(&s->waiting, s->queue != NULL);
 	t->next = NULL;
 	return group;
 }
@@ -270,30 +266,12 @@ static void give_back(struct store *s, struct txn *group)
 	pthread_cond_broadcast(&s->known);
 }
 
-/* A lone run submits its next step some 20 us after it heard of the last: look that
- * long before sleeping, for to be woken takes as long again. Whoever has nothing to
- * do sleeps after one such look, and where many run nobody looks. */
-static bool soon_work(struct store *s)
-{
-	int64_t until = clock_mono_us() + SOON_US;
-
-	pthread_mutex_unlock(&s->lock);
-	while (!atomic_load_explicit(&s->waiting, memory_order_acquire) &&
-	       clock_mono_us() < until)
-		;
-	pthread_mutex_lock(&s->lock);
-	return s->queue != NULL || s->stop;
-}
-
 /* Wait for work; moves the log into the file when there is a pause. */
 static void wait_for_work(struct store *s)
 {
 	struct timespec until;
 	struct err e;
 
-	if (s->alone && soon_work(s))
-		return;
-	s->alone = false;
 	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
@@ -346,7 +324,6 @@ static void *writer_main(void *arg)
 		if (too_few(s))
 			hold_for_more(s);
 		group = take_group(s);
-		s->alone = group->next == NULL;
 		pthread_mutex_unlock(&s->lock);
 		commit_list(s, group);
 		if (s->driver->backlog(s->writer) > BACKLOG_MOST)
@@ -544,7 +521,6 @@ void store_submit(struct store *s, struct txn *t)
 	s->queued++;
 	if (s->holding)
 		wake = !too_few(s);
-	atomic_store_explicit(&s->waiting, true, memory_order_release);
 	pthread_mutex_unlock(&s->lock);
 	if (wake)
 		pthread_cond_signal(&s->work);
