@@ -329,7 +329,6 @@ static int l_load(lua_State *L)
 	struct run *r = check_run(L, 1);
 	const struct journal_row *first;
 	struct err e;
-	int i;
 
 	if (run_load(r, luaL_checkinteger(L, 2), &e) != 0)
 		return bind_fail(L, &e);
@@ -340,11 +339,8 @@ static int l_load(lua_State *L)
 			(long long)run_id(r));
 		return bind_fail(L, &e);
 	}
-	for (i = run_records(r) - 1; i > 0; i--)
-		if (run_is_switch(run_record(r, i)))
-			break;
-	bind_push_value(L, i > 0 ? run_record(r, i)->data : NULL,
-		   i > 0 ? run_record(r, i)->len : 0);
+	first = run_switch(r);
+	bind_push_value(L, first ? first->data : NULL, first ? first->len : 0);
 	return 2;
 }
 

@@ -480,19 +480,6 @@ int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 
 /* ---- ending ------------------------------------------------------------------------------ */
 
-/* A recorded command that this script never made. */
-const struct journal_row *run_left(const struct run *r)
-{
-	int i;
-
-	for (i = r->records - 1; i >= 0 && r->command_top > r->seq; i--)
-		if ((r->record[i].kind == JOURNAL_STEP ||
-		     r->record[i].kind == JOURNAL_INTENT) &&
-		    r->record[i].seq > r->seq)
-			return &r->record[i];
-	return NULL;
-}
-
 static void end_main(struct run *r, struct fiber *f, bool failed)
 {
 	const struct journal_row *left = run_left(r);
@@ -500,10 +487,10 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	struct err e;
 	int rc;
 
-	if (left != NULL) {
+	if (left != NULL)
 		run_diverged(r, "missing", left->seq, left->name, NULL);
+	if (r->over)
 		return;
-	}
 	buf_init(&value, VALUE_BYTES);
 	if (lua_gettop(f->co) == 0)
 		lua_pushnil(f->co);
@@ -652,15 +639,17 @@ static bool deliver_recorded(struct run *r)
 	struct command *c;
 
 	while (r->cursor < r->records) {
-		row = &r->record[r->cursor];
+		row = run_record(r, r->cursor);
+		if (row == NULL)
+			return true;
 		if (run_is_cancel(row)) {
-			r->cursor++;
 			run_note_cancel(r, row->data, row->len, row->t_ms);
+			run_pass(r);
 			return true;
 		}
 		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {
 			r->cost += row->cost;
-			r->cursor++;
+			run_pass(r);
 			continue;
 		}
 		c = find_command(r, row->seq);
@@ -678,7 +667,7 @@ static bool deliver_recorded(struct run *r)
 			return true;
 		}
 		r->cost += row->cost;
-		r->cursor++;
+		run_pass(r);
 		hand_over(r, c, d);
 		run_note_death(r);
 		return true;
@@ -699,6 +688,8 @@ static bool deliver_new(struct run *r)
 	d->next = NULL;
 	c = find_command(r, d->seq);
 	if (c != NULL) {
+		if (d->seq > r->command_top)
+			run_past_record(r);
 		hand_over(r, c, d);
 		return true;
 	}
@@ -785,6 +776,8 @@ static void perform_new(struct run *r)
 		if (c->dispatched || !awaited(r, c))
 			continue;
 		was = run_recorded(r, c->seq);
+		if (r->over)
+			return;
 		if (was != NULL && was->kind == JOURNAL_INTENT)
 			c->intended = true;
 		if (r->replay_only) {

@@ -149,7 +149,7 @@ int run_undos(const struct run *r);
 void run_hold(struct run *r, bool held);
 
 /* A recorded command that the script has not made (yet), or NULL. */
-const struct journal_row *run_left(const struct run *r);
+const struct journal_row *run_left(struct run *r);
 
 bool run_is_switch(const struct journal_row *row);
 
@@ -162,6 +162,10 @@ int run_steps(const struct run *r);		/* commands with a result     */
 int64_t run_cost(const struct run *r);		/* pico-USD                   */
 int64_t run_now(const struct run *r);		/* its clock, ms              */
 int run_records(const struct run *r);
-const struct journal_row *run_record(const struct run *r, int i);
+/* From the oldest; borrowed until the next one is asked for. NULL when the store
+ * fails, which its hook was told. */
+const struct journal_row *run_record(struct run *r, int i);
+/* The newest record that says what sources the run has from there on, or NULL. */
+const struct journal_row *run_switch(struct run *r);
 
 #endif

@@ -51,14 +51,16 @@ void run_note_death(struct run *r)
 	int i;
 
 	for (i = r->cursor; i < r->records; i++) {
-		row = &r->record[i];
-		if (row->kind == JOURNAL_STEP || row->kind == JOURNAL_RESULT)
+		row = run_record(r, i);
+		if (row == NULL || row->kind == JOURNAL_STEP ||
+		    row->kind == JOURNAL_RESULT)
 			return;
 		if (!run_is_cancel(row) || !says(row->data, row->len, "dead"))
 			continue;
 		run_note_cancel(r, row->data, row->len, row->t_ms);
 		r->cancel = CANCEL_DEAD;
-		r->cursor = i + 1;
+		while (r->cursor <= i)
+			run_pass(r);
 		return;
 	}
 }

@@ -632,31 +632,6 @@ static int sqlite_append(struct db *base, const struct journal_row *row,
 	return 0;
 }
 
-static void load_row(sqlite3_stmt *st, struct journal_row *row)
-{
-	const void *hash = sqlite3_column_blob(st, 8);
-
-	memset(row, 0, sizeof(*row));
-	row->lsn = sqlite3_column_int64(st, 0);
-	row->run = sqlite3_column_int64(st, 1);
-	row->prev = sqlite3_column_int64(st, 2);
-	row->seq = sqlite3_column_int(st, 3);
-	row->kind = (uint8_t)sqlite3_column_int(st, 4);
-	row->effect = (uint8_t)sqlite3_column_int(st, 5);
-	row->flags = (uint8_t)sqlite3_column_int(st, 6);
-	row->name = (const char *)sqlite3_column_text(st, 7);
-	if (hash != NULL && sqlite3_column_bytes(st, 8) == JOURNAL_HASH)
-		memcpy(row->hash, hash, JOURNAL_HASH);
-	row->fuel = sqlite3_column_int64(st, 9);
-	row->cost = sqlite3_column_int64(st, 10);
-	row->t_ms = sqlite3_column_int64(st, 11);
-	row->took_us = sqlite3_column_int64(st, 12);
-	row->args = sqlite3_column_blob(st, 13);
-	row->args_len = (size_t)sqlite3_column_bytes(st, 13);
-	row->data = sqlite3_column_blob(st, 14);
-	row->len = (size_t)sqlite3_column_bytes(st, 14);
-}
-
 static int sqlite_walk(struct db *base, int64_t lsn,
 		       int (*each)(void *arg, const struct journal_row *row),
 		       void *arg, struct err *e)
@@ -665,27 +640,16 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 	struct journal_row row;
 	int rc = 0, step;
 
-	if (db->row == NULL)
-		db->row = sqlite_prepare(db,
-			"SELECT lsn, run, prev, seq, kind, effect, flags, name,"
-			" hash, fuel, cost, t, took, args, data FROM journal"
-			" WHERE lsn = ?1",
-			e);
-	if (db->row == NULL)
-		return ERR_IO;
 	/* one read transaction for the walk, not one a record */
 	run_sql(db, "BEGIN", "reading the journal", NULL);
 	while (lsn != 0 && rc == 0) {
-		sqlite3_bind_int64(db->row, 1, lsn);
-		step = sqlite3_step(db->row);
+		step = sqlite_scan_row(db, lsn, &row, e);
 		if (step != SQLITE_ROW) {
-			rc = step != SQLITE_DONE
-				? sqlite_err(db, e, "reading the journal")
+			rc = step != SQLITE_DONE ? (e != NULL ? e->code : ERR_IO)
 				: err_set(e, ERR_DAMAGED, "journal record %lld "
 					  "is missing", (long long)lsn);
 			break;
 		}
-		load_row(db->row, &row);
 		if (row.prev < 0 || row.prev >= lsn) {
 			rc = err_set(e, ERR_DAMAGED, "journal record %lld leads "
 				     "to a later one", (long long)lsn);
@@ -693,9 +657,8 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 		}
 		lsn = row.prev;
 		rc = each(arg, &row);
-		sqlite3_reset(db->row);
 	}
-	sqlite3_reset(db->row);
+	sqlite_scan_end(db);
 	run_sql(db, "COMMIT", "reading the journal", NULL);
 	return rc;
 }

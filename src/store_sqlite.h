@@ -38,6 +38,7 @@ struct sqlite_db {
 	struct sqlite_slot *slots;	/* prepared statements, by verb */
 	sqlite3_stmt *append, *row, *epoch_of;
 	int64_t epoch;
+	int64_t scan_at;		/* where the cursor of `row` stands, or 0 */
 	int lock_fd;
 	int64_t wal_pages;
 	int64_t log_bytes;		/* of the log's file, as far as known  */
@@ -65,6 +66,13 @@ void sqlite_settle(void);
 
 /* Whether what SQLite just took for a broken disk is one without room for us. */
 bool sqlite_no_room(struct sqlite_db *db);
+
+/* The journal row of that number: SQLITE_ROW, SQLITE_DONE when there is none, or an
+ * error (then e is set). The row is borrowed until the next call. Quick when called
+ * with falling numbers; after the last, sqlite_scan_end(). */
+int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
+		    struct err *e);
+void sqlite_scan_end(struct sqlite_db *db);
 
 /* After a commit: make the log's file longer when it is about to be full. */
 void sqlite_log_room(struct sqlite_db *db);

@@ -1,6 +1,10 @@
 local errors = require "errors"
 
-local benches = { steps = "bench.steps" }
+-- What is measured, and how much of it unless said otherwise.
+local benches = {
+  steps = { module = "bench.steps", runs = 1, steps = 1000 },
+  replay = { module = "bench.replay", runs = 1, steps = 100000 },
+}
 
 local function one(text)
   return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
@@ -38,13 +42,14 @@ return {
     .. " R rows a commit, the best that grouping can do.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json" },
   run = function(args, context)
-    local name = benches[args.what]
-    if not name then
+    local bench = benches[args.what]
+    if not bench then
       return nil, errors.new("K1004", { name = args.what, detail = "there is no such bench", command = "bench",
         suggestion = require("suggest").nearest(args.what, benches) })
     end
     local figures, err = with_scratch(args.dir or ".", function(folder)
-      return require(name).measure { runs = args.runs or 1, steps = args.steps or 1000, folder = folder }
+      return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
+        folder = folder }
     end)
     if not figures then return nil, err end
     if context.json then context.print_json(figures) else print_plain(context, figures) end
