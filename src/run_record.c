@@ -1,12 +1,12 @@
 /* run_record.c -- the recorded part of a run: found, indexed, read as it is needed.
  *
- * A journal is found by walking back from its newest record. The walk keeps what the
- * replay must know of the whole (which record belongs to which command), and of the
- * records themselves the oldest CHUNK ones, which are needed first; the others are
- * read again, a chunk at a time, when the replay comes to them, and dropped when it
- * has passed. So a long journal takes four bytes a record, and a short one is read
- * once. Chunks are counted from the newest record: j is a record's distance from
- * it, i (as the run counts) its distance from the oldest. */
+ * A journal is found by going back from its newest record. That first look keeps what
+ * the replay must know of the whole: which record belongs to which command, and where
+ * each CHUNK of records begins. The records themselves are read a chunk at a time when
+ * the replay comes to them, and dropped when it has passed, so a journal takes four
+ * bytes a record of memory however long it is. Chunks are counted from the newest
+ * record: j is a record's distance from it, i (as the run counts) its distance from
+ * the oldest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +104,7 @@ static int chunk_add(struct run_chunk *c, const struct journal_row *row)
 	return 0;
 }
 
-/* ---- the first walk ------------------------------------------------------------ */
+/* ---- the first look ------------------------------------------------------------ */
 
 /* From here on the run had other sources. */
 bool run_is_switch(const struct journal_row *row)
@@ -166,8 +166,6 @@ static int next_chunk(struct run *r, int64_t lsn)
 {
 	struct run_chunk *grown;
 
-	if (r->chunks > 0)
-		drop_chunk(&r->chunk[r->chunks - 1]);
 	if (r->chunks == r->chunk_room) {
 		r->chunk_room = r->chunk_room ? 2 * r->chunk_room : 4;
 		grown = realloc(r->chunk, (size_t)r->chunk_room * sizeof(*grown));
@@ -196,8 +194,6 @@ static int found(void *arg, const struct journal_row *row)
 	l->last = row->lsn;
 	if (rc == 0 && r->records % CHUNK == 0)
 		rc = next_chunk(r, row->lsn);
-	if (rc == 0)
-		rc = chunk_add(&r->chunk[r->chunks - 1], row);
 	r->records += rc == 0;
 	return rc;
 }
@@ -218,20 +214,11 @@ static int explain(const struct load_op *l, int rc, struct err *e)
 	}
 }
 
-static int walk_apply(struct db *db, struct op *op, struct err *e)
+static int skim_apply(struct db *db, struct op *op, struct err *e)
 {
 	struct load_op *l = (struct load_op *)op;
 
-	return explain(l, db->driver->walk(db, l->from, found, l, e), e);
-}
-
-int run_load(struct run *r, int64_t tail, struct err *e)
-{
-	struct load_op l = { .op = { .apply = walk_apply }, .run = r,
-			     .from = tail };
-
-	r->switched = -1;
-	return store_look(r->rn->store, &l.op, e);
+	return explain(l, db->driver->skim(db, l->from, found, l, e), e);
 }
 
 /* ---- reading again ------------------------------------------------------------- */
@@ -252,28 +239,61 @@ static int fill_apply(struct db *db, struct op *op, struct err *e)
 	return rc == ENOUGH ? 0 : explain(l, rc, e);
 }
 
+static int fill(struct run *r, struct run_chunk *c, int least, struct err *e)
+{
+	struct load_op l = { .op = { .apply = fill_apply }, .run = r,
+			     .from = c->newest, .chunk = c };
+	int rc = store_look(r->rn->store, &l.op, e);
+
+	if (rc == 0 && c->n < least)
+		rc = err_set(e, ERR_DAMAGED, "the journal of run %lld has "
+			     "changed", (long long)r->id);
+	if (rc != 0)
+		drop_chunk(c);
+	return rc;
+}
+
+int run_load(struct run *r, int64_t tail, struct err *e)
+{
+	struct load_op l = { .op = { .apply = skim_apply }, .run = r,
+			     .from = tail };
+	int rc;
+
+	r->switched = -1;
+	rc = store_look(r->rn->store, &l.op, e);
+	if (rc == 0 && r->records > 0)	/* most runs have no other */
+		rc = fill(r, &r->chunk[r->chunks - 1], 1, e);
+	return rc;
+}
+
+/* Nothing may be taken for the end of the record that is not. */
+static void unreadable(struct run *r, const struct err *e)
+{
+	if (r->over)
+		return;
+	r->over = true;
+	r->rn->hooks.store_failed(r->rn->hooks.arg, r, e);
+}
+
+static bool fill_now(struct run *r, struct run_chunk *c, int least)
+{
+	struct err e;
+
+	if (fill(r, c, least, &e) == 0)
+		return true;
+	unreadable(r, &e);
+	return false;
+}
+
 /* Record i from the oldest; NULL when it cannot be read any more, and then the run
- * is over: nothing may be taken for the end of the record that is not. */
+ * is over. */
 const struct journal_row *run_record(struct run *r, int i)
 {
 	int j = r->records - 1 - i;
 	struct run_chunk *c = &r->chunk[j / CHUNK];
-	struct load_op l = { .op = { .apply = fill_apply }, .run = r,
-			     .from = c->newest, .chunk = c };
-	struct err e = { 0 };
 
-	if (c->row == NULL && (store_look(r->rn->store, &l.op, &e) != 0 ||
-			       c->n <= j % CHUNK)) {
-		drop_chunk(c);
-		if (r->over)
-			return NULL;
-		r->over = true;
-		if (e.code == 0)
-			err_set(&e, ERR_DAMAGED, "the journal of run %lld has "
-				"changed", (long long)r->id);
-		r->rn->hooks.store_failed(r->rn->hooks.arg, r, &e);
+	if (c->row == NULL && !fill_now(r, c, j % CHUNK + 1))
 		return NULL;
-	}
 	return &c->row[j % CHUNK];
 }
 

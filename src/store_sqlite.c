@@ -241,6 +241,7 @@ static void sqlite_close(struct db *base)
 	sqlite_memory_release(db);
 	sqlite3_finalize(db->append);
 	sqlite3_finalize(db->row);
+	sqlite3_finalize(db->skim);
 	sqlite3_finalize(db->epoch_of);
 	sqlite3_close(db->h);
 	if (db->lock_fd >= 0)
@@ -696,6 +697,7 @@ const struct store_driver store_sqlite = {
 	.begin = sqlite_begin, .commit = sqlite_commit,
 	.rollback = sqlite_rollback, .mark = sqlite_mark,
 	.unmark = sqlite_unmark, .verb = sqlite_verb,
-	.append = sqlite_append, .walk = sqlite_walk, .tops = sqlite_tops,
+	.append = sqlite_append, .walk = sqlite_walk,
+	.skim = sqlite_skim, .tops = sqlite_tops,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint
 };

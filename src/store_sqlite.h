@@ -36,7 +36,7 @@ struct sqlite_db {
 	struct db db;
 	sqlite3 *h;
 	struct sqlite_slot *slots;	/* prepared statements, by verb */
-	sqlite3_stmt *append, *row, *epoch_of;
+	sqlite3_stmt *append, *row, *skim, *epoch_of;
 	int64_t epoch;
 	int64_t scan_at;		/* where the cursor of `row` stands, or 0 */
 	int lock_fd;
@@ -73,6 +73,10 @@ bool sqlite_no_room(struct sqlite_db *db);
 int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
 		    struct err *e);
 void sqlite_scan_end(struct sqlite_db *db);
+/* store_driver's skim */
+int sqlite_skim(struct db *base, int64_t lsn,
+		int (*each)(void *arg, const struct journal_row *row), void *arg,
+		struct err *e);
 
 /* After a commit: make the log's file longer when it is about to be full. */
 void sqlite_log_room(struct sqlite_db *db);

@@ -36,6 +36,26 @@ static void load_row(sqlite3_stmt *st, struct journal_row *row)
 	row->len = (size_t)sqlite3_column_bytes(st, 14);
 }
 
+/* Bring the cursor of st, now at *at (0: nowhere), down to lsn: SQLITE_ROW when it is
+ * there, SQLITE_DONE when no row has that number. */
+static int move_to(struct sqlite_db *db, sqlite3_stmt *st, int64_t *at,
+		   int64_t lsn, struct err *e)
+{
+	int step;
+
+	if (lsn >= *at || *at - lsn > NEAR) {
+		sqlite3_reset(st);
+		sqlite3_bind_int64(st, 1, lsn);
+	}
+	do {
+		step = sqlite3_step(st);
+		*at = step == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+	} while (*at > lsn);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		sqlite_err(db, e, "reading the journal");
+	return step == SQLITE_ROW && *at != lsn ? SQLITE_DONE : step;
+}
+
 int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
 		    struct err *e)
 {
@@ -48,22 +68,10 @@ int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
 			" WHERE lsn <= ?1 ORDER BY lsn DESC", e);
 	if (db->row == NULL)
 		return SQLITE_ERROR;
-	if (lsn >= db->scan_at || db->scan_at - lsn > NEAR) {
-		sqlite3_reset(db->row);
-		sqlite3_bind_int64(db->row, 1, lsn);
-	}
-	do {
-		step = sqlite3_step(db->row);
-		db->scan_at = step == SQLITE_ROW
-			? sqlite3_column_int64(db->row, 0) : 0;
-	} while (db->scan_at > lsn);
-	if (step == SQLITE_ROW && db->scan_at == lsn) {
+	step = move_to(db, db->row, &db->scan_at, lsn, e);
+	if (step == SQLITE_ROW)
 		load_row(db->row, row);
-		return SQLITE_ROW;
-	}
-	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		sqlite_err(db, e, "reading the journal");
-	return step == SQLITE_ROW ? SQLITE_DONE : step;
+	return step;
 }
 
 void sqlite_scan_end(struct sqlite_db *db)
@@ -71,4 +79,59 @@ void sqlite_scan_end(struct sqlite_db *db)
 	if (db->row != NULL)
 		sqlite3_reset(db->row);
 	db->scan_at = 0;
+}
+
+/* ---- what an index of a run needs to know ---------------------------------- */
+
+static void load_little(sqlite3_stmt *st, struct journal_row *row)
+{
+	row->lsn = sqlite3_column_int64(st, 0);
+	row->run = sqlite3_column_int64(st, 1);
+	row->prev = sqlite3_column_int64(st, 2);
+	row->seq = sqlite3_column_int(st, 3);
+	row->kind = (uint8_t)sqlite3_column_int(st, 4);
+	row->name = (const char *)sqlite3_column_text(st, 5);
+	row->t_ms = sqlite3_column_int64(st, 6);
+}
+
+static int skim(struct sqlite_db *db, sqlite3_stmt *st, int64_t lsn,
+		int (*each)(void *arg, const struct journal_row *row),
+		void *arg, struct err *e)
+{
+	struct journal_row row = { 0 };
+	int64_t at = 0;
+	int rc = 0, step;
+
+	while (lsn != 0 && rc == 0) {
+		step = move_to(db, st, &at, lsn, e);
+		if (step == SQLITE_DONE)	/* not here: that is walk's */
+			return db->db.driver->walk(&db->db, lsn, each, arg, e);
+		if (step != SQLITE_ROW)
+			return e != NULL ? e->code : ERR_IO;
+		load_little(st, &row);
+		if (row.prev < 0 || row.prev >= lsn)
+			return err_set(e, ERR_DAMAGED, "journal record %lld leads "
+				       "to a later one", (long long)lsn);
+		lsn = row.prev;
+		rc = each(arg, &row);
+	}
+	return rc;
+}
+
+int sqlite_skim(struct db *base, int64_t lsn,
+		int (*each)(void *arg, const struct journal_row *row), void *arg,
+		struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	int rc;
+
+	if (db->skim == NULL)
+		db->skim = sqlite_prepare(db, "SELECT lsn, run, prev, seq, kind,"
+			" name, t FROM journal WHERE lsn <= ?1 ORDER BY lsn DESC",
+			e);
+	if (db->skim == NULL)
+		return ERR_IO;
+	rc = skim(db, db->skim, lsn, each, arg, e);
+	sqlite3_reset(db->skim);
+	return rc;
 }
