@@ -27,6 +27,8 @@ local engine = setmetatable({}, { __index = look })
 engine.__index = engine
 for name, method in pairs(events) do engine[name] = method end
 
+local most_woken
+
 -- Handlers and adapters by name, loaded when first met.
 local function load_part(folder, name)
   local ok, part = pcall(require, folder .. "." .. name)
@@ -77,7 +79,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
+    active = {}, awake = 0, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -186,6 +188,7 @@ end
 -- (caps too small) is over at once.
 function engine:begin(run)
   self.active[run.id] = run
+  self.awake = self.awake + 1
   local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
   if ok then return end
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
@@ -356,18 +359,35 @@ function engine:set_timer(after)
   self.timer = nil
   self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
   if not self.next_due then return end
-  local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
-  self.timer = loop.timer(ms, function() self:fire() end)
+  self:look_again(math.max(0, math.min(self.next_due - self.clock(), longest_look_ms)))
 end
+
+function engine:look_again(ms, anyway)
+  if self.timer then self.timer:stop() end
+  self.timer = loop.timer(ms, function() self:fire(anyway) end)
+end
+
+--- So many runs are woken at once; the others when half of these are over or wait again,
+-- or do not come to that soon. Each takes memory while it is awake, and all together
+-- would only wait for one another.
+most_woken = 256
+local soon_ms = 20
 
 --- Wake the runs whose timers are due. A timer is dropped with what it brought about,
 -- so the next alarm is for those that are not due yet: to fire at one again while its
 -- run is at work would be a busy wait.
-function engine:fire()
+function engine:fire(anyway)
   local now = self.clock()
+  local most = most_woken + (anyway and self.awake or 0)
   local due = self:rows("timer.due", { now = now })
-  for _, row in ipairs(due) do self:wake(row.run) end
-  self:set_timer(#due < 1000 and now or nil)
+  self.more_due = false
+  for _, row in ipairs(due) do
+    self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
+    if self.more_due then break end
+    self:wake(row.run)
+  end
+  self:set_timer((self.more_due or #due < 1000) and now or nil)
+  if self.more_due then self:look_again(soon_ms, true) end
 end
 
 -- ---- what handlers use ---------------------------------------------------------------
@@ -493,8 +513,13 @@ local function wake_all(list)
 end
 
 function engine:forget(run)
+  if self.active[run.id] == run then self.awake = self.awake - 1 end
   self.active[run.id] = nil
   run.handle:release()
+  if self.more_due and self.awake <= most_woken // 2 then
+    self.more_due = false
+    self:task(function() self:fire() end)
+  end
 end
 
 --- Wait until a run is over, or waits for something slow, and the store says so too.
