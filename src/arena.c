@@ -33,6 +33,10 @@ struct arena_page {
 	uint8_t class;
 };
 
+struct arena_large {		/* before a piece from malloc */
+	struct arena_large *next, **at;
+};
+
 struct arena_block {
 	struct arena_block *next;
 	struct arena_page page[PAGES];
@@ -200,6 +204,46 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	return g;
 }
 
+/* ---- large pieces --------------------------------------------------------------------- */
+
+static void *link_large(struct arena *a, struct arena_large *l)
+{
+	l->next = a->large;
+	l->at = &a->large;
+	if (l->next != NULL)
+		l->next->at = &l->next;
+	a->large = l;
+	return l + 1;
+}
+
+static struct arena_large *unlink_large(void *p)
+{
+	struct arena_large *l = (struct arena_large *)p - 1;
+
+	*l->at = l->next;
+	if (l->next != NULL)
+		l->next->at = l->at;
+	return l;
+}
+
+static void *take_large(struct arena *a, size_t n)
+{
+	struct arena_large *l = malloc(sizeof(*l) + n);
+
+	return l != NULL ? link_large(a, l) : NULL;
+}
+
+static void *resize_large(struct arena *a, void *p, size_t n)
+{
+	struct arena_large *l = unlink_large(p), *moved;
+
+	moved = realloc(l, sizeof(*l) + n);
+	if (moved != NULL)
+		return link_large(a, moved);
+	link_large(a, l);
+	return NULL;
+}
+
 /* ---- pieces ------------------------------------------------------------------------ */
 
 static bool full(const struct arena_page *g)
@@ -214,7 +258,7 @@ void *arena_take(struct arena *a, size_t n)
 	void *p;
 
 	if (n > ARENA_SMALL)
-		return malloc(n);
+		return take_large(a, n);
 	class = class_of(n);
 	g = a->open[class];
 	if (g == NULL && (g = new_page(a, class)) == NULL)
@@ -237,7 +281,7 @@ void arena_give(struct arena *a, void *p, size_t n)
 	struct piece *f = p;
 
 	if (n > ARENA_SMALL) {
-		free(p);
+		free(unlink_large(p));
 		return;
 	}
 	g = page_of(p);
@@ -257,7 +301,7 @@ void *arena_resize(struct arena *a, void *p, size_t from, size_t to)
 	void *q;
 
 	if (from > ARENA_SMALL && to > ARENA_SMALL)
-		return realloc(p, to);
+		return resize_large(a, p, to);
 	if (from <= ARENA_SMALL && to <= ARENA_SMALL &&
 	    class_of(from) == class_of(to))
 		return p;
@@ -277,5 +321,7 @@ void arena_release(struct arena *a)
 		next = b->next;
 		give_block(b);
 	}
+	while (a->large != NULL)
+		free(unlink_large(a->large + 1));
 	memset(a, 0, sizeof(*a));
 }

@@ -26,11 +26,13 @@
 
 struct arena_page;
 struct arena_block;
+struct arena_large;
 
 struct arena {				/* zeroed is an empty one */
 	struct arena_page *open[ARENA_CLASSES];	/* pages with room, by class */
 	struct arena_page *empty;		/* pages of no class         */
 	struct arena_block *blocks;
+	struct arena_large *large;
 	size_t pages;				/* that hold pieces          */
 };
 
@@ -41,7 +43,7 @@ void arena_give(struct arena *a, void *p, size_t n);
 /* Like realloc; p stays as it is when NULL is given. Both sizes above 0. */
 void *arena_resize(struct arena *a, void *p, size_t from, size_t to);
 
-/* All small pieces go back; the large ones must have been given back. */
+/* All pieces go back. */
 void arena_release(struct arena *a);
 
 /* Bytes of pages that the process keeps for arenas, in use or ready for use. */

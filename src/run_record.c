@@ -15,6 +15,7 @@
 
 #define SEQ_MAX (1 << 24)		/* a record beyond is damaged */
 #define CHUNK 512
+#define BLOCK_FIRST ((size_t)2 << 10)
 #define BLOCK ((size_t)32 << 10)
 
 enum { ENOUGH = 1000, FOREIGN, BAD };	/* why a walk ended, beside errors */
@@ -61,9 +62,11 @@ void run_free_records(struct run *r)
 static void *chunk_bytes(struct run_chunk *c, const void *p, size_t n)
 {
 	struct block *b = c->blocks;
-	size_t size = n > BLOCK ? n : BLOCK;
+	size_t size;
 
 	if (b == NULL || n > b->size - b->used) {
+		size = b == NULL ? BLOCK_FIRST : BLOCK;
+		size = n > size ? n : size;
 		b = malloc(sizeof(*b) + size);
 		if (b == NULL)
 			return NULL;
@@ -86,12 +89,12 @@ static const char *chunk_name(struct run_chunk *c, const char *name)
 	return chunk_bytes(c, name, strlen(name) + 1);
 }
 
-static int chunk_add(struct run_chunk *c, const struct journal_row *row)
+static int chunk_add(struct run_chunk *c, int most, const struct journal_row *row)
 {
 	struct journal_row to = *row;
 
 	if (c->row == NULL)
-		c->row = malloc(CHUNK * sizeof(*c->row));
+		c->row = malloc((size_t)most * sizeof(*c->row));
 	if (c->row == NULL)
 		return ERR_NOMEM;
 	to.name = chunk_name(c, row->name);
@@ -182,7 +185,8 @@ struct load_op {
 	struct op op;
 	struct run *run;
 	int64_t from, last;	/* lsn to begin with, and of the last record */
-	struct run_chunk *chunk;	/* to be filled again                */
+	struct run_chunk *chunk;	/* to be filled ...                  */
+	int most;			/* ... with so many records          */
 };
 
 static int found(void *arg, const struct journal_row *row)
@@ -226,9 +230,10 @@ static int skim_apply(struct db *db, struct op *op, struct err *e)
 static int filled(void *arg, const struct journal_row *row)
 {
 	struct load_op *l = arg;
-	int rc = row->run != l->run->id ? FOREIGN : chunk_add(l->chunk, row);
+	int rc = row->run != l->run->id ? FOREIGN
+					: chunk_add(l->chunk, l->most, row);
 
-	return rc != 0 ? rc : l->chunk->n == CHUNK ? ENOUGH : 0;
+	return rc != 0 ? rc : l->chunk->n == l->most ? ENOUGH : 0;
 }
 
 static int fill_apply(struct db *db, struct op *op, struct err *e)
@@ -239,13 +244,15 @@ static int fill_apply(struct db *db, struct op *op, struct err *e)
 	return rc == ENOUGH ? 0 : explain(l, rc, e);
 }
 
-static int fill(struct run *r, struct run_chunk *c, int least, struct err *e)
+static int fill(struct run *r, struct run_chunk *c, struct err *e)
 {
+	int before = (int)(c - r->chunk) * CHUNK, left = r->records - before;
 	struct load_op l = { .op = { .apply = fill_apply }, .run = r,
-			     .from = c->newest, .chunk = c };
+			     .from = c->newest, .chunk = c,
+			     .most = left < CHUNK ? left : CHUNK };
 	int rc = store_look(r->rn->store, &l.op, e);
 
-	if (rc == 0 && c->n < least)
+	if (rc == 0 && c->n < l.most)
 		rc = err_set(e, ERR_DAMAGED, "the journal of run %lld has "
 			     "changed", (long long)r->id);
 	if (rc != 0)
@@ -262,7 +269,7 @@ int run_load(struct run *r, int64_t tail, struct err *e)
 	r->switched = -1;
 	rc = store_look(r->rn->store, &l.op, e);
 	if (rc == 0 && r->records > 0)	/* most runs have no other */
-		rc = fill(r, &r->chunk[r->chunks - 1], 1, e);
+		rc = fill(r, &r->chunk[r->chunks - 1], e);
 	return rc;
 }
 
@@ -275,11 +282,11 @@ static void unreadable(struct run *r, const struct err *e)
 	r->rn->hooks.store_failed(r->rn->hooks.arg, r, e);
 }
 
-static bool fill_now(struct run *r, struct run_chunk *c, int least)
+static bool fill_now(struct run *r, struct run_chunk *c)
 {
 	struct err e;
 
-	if (fill(r, c, least, &e) == 0)
+	if (fill(r, c, &e) == 0)
 		return true;
 	unreadable(r, &e);
 	return false;
@@ -292,7 +299,7 @@ const struct journal_row *run_record(struct run *r, int i)
 	int j = r->records - 1 - i;
 	struct run_chunk *c = &r->chunk[j / CHUNK];
 
-	if (c->row == NULL && !fill_now(r, c, j % CHUNK + 1))
+	if (c->row == NULL && !fill_now(r, c))
 		return NULL;
 	return &c->row[j % CHUNK];
 }

@@ -18,6 +18,9 @@
  * while slices are asked for: some tens of milliseconds. */
 #define STRETCH 4000000
 
+/* Until a run has booted there is nothing to collect. */
+#define FIRST_COLLECTION ((size_t)64 << 10)
+
 struct sandbox {
 	lua_State *L;
 	struct lua_Fuel *fuel;
@@ -56,8 +59,7 @@ static void *allocate(void *ud, void *p, size_t from, size_t to)
 	if (p == NULL)
 		from = 0;	/* then it tells the kind of object */
 	if (to == 0) {
-		/* at the end the pages go as a whole */
-		if (from > 0 && (from > ARENA_SMALL || !s->closing))
+		if (from > 0 && !s->closing)	/* else all goes as a whole */
 			arena_give(&s->arena, p, from);
 		s->used -= from;
 		return NULL;
@@ -182,6 +184,7 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
+	lua_gcafter(s->L, FIRST_COLLECTION);
 	lua_gc(s->L, LUA_GCINC, 200, 400, 0);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
@@ -203,8 +206,8 @@ void sandbox_close(struct sandbox *s)
 	if (s == NULL)
 		return;
 	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
-	if (getenv("DBG")) fprintf(stderr, "used %zu peak %zu pages %zu\n", s->used, s->peak, s->arena.pages);
 	s->closing = true;
+	s->fuel->whole = 1;
 	lua_close(s->L);
 	arena_release(&s->arena);
 	free(s);
