@@ -323,8 +323,9 @@ static int l_log(lua_State *L)
 	size_t n;
 	const char *text = luaL_checklstring(L, 2, &n);
 
-	/* a replay does not say again what was said */
-	if (r->live || r->records == 0)
+	/* a replay does not say again what was said; what comes behind its last
+	 * record may have been said, or not */
+	if (r->live || r->cursor >= r->records)
 		r->rn->hooks.log(r->rn->hooks.arg, r, level, text, n);
 	return 0;
 }

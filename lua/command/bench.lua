@@ -3,6 +3,7 @@ local errors = require "errors"
 -- What is measured, and how much of it unless said otherwise.
 local benches = {
   steps = { module = "bench.steps", runs = 1, steps = 1000 },
+  recover = { module = "bench.recover", runs = 1000, steps = 100 },
   park = { module = "bench.park", runs = 10000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
