@@ -40,10 +40,12 @@ local function this_program()
   return path
 end
 
+local child_code = 'local name = "bench." .. (...) require(name).child(select(2, ...))'
+
 --- Call `child(...)` of the module bench.NAME in a process of its own, with the words
 -- given. Returns { pid, lines = function() -> next line, close = function() }.
 function lab.child(name, ...)
-  local words = { quoted(this_program()), "lua", "-e", quoted 'require("bench." .. ...).child(select(2, ...))', quoted(name) }
+  local words = { quoted(this_program()), "lua", "-e", quoted(child_code), quoted(name) }
   for _, word in ipairs { ... } do words[#words + 1] = quoted(word) end
   local pipe = assert(io.popen("exec " .. table.concat(words, " ")))
   return { pid = tonumber(pipe:read("l")), lines = function() return pipe:read("l") end,

@@ -40,6 +40,14 @@ local function start(e, from, to)
   assert(not failed, failed and failed.message)
 end
 
+--- Returns what is resident once they wait.
+local function start_many(e, from, to)
+  for first = from, to, at_once do start(e, first, math.min(to, first + at_once - 1)) end
+  collectgarbage()
+  collectgarbage()
+  return (lab.resident())
+end
+
 local function count(e)
   local counts = {}
   for _, row in ipairs(e:rows("run.counts", {})) do counts[row.state] = row.n end
@@ -49,19 +57,18 @@ end
 --- In a process of its own: start them, and see what waiting costs.
 local function make(folder, runs)
   local e = assert(engine.open { home = folder })
-  local empty = lab.resident()
   local began = clock.mono_us()
-  for from = 1, runs, at_once do start(e, from, math.min(runs, from + at_once - 1)) end
+  local half = start_many(e, 1, runs // 2)
+  local whole = start_many(e, runs // 2 + 1, runs)
   local took = clock.mono_us() - began
-  collectgarbage()
-  local resident = lab.resident()
+  loop.sleep(500) -- what the last commits left to do is no waiting
   local cpu, since = clock.cpu_us(), clock.mono_us()
   loop.sleep(1000)
   local idle = (clock.cpu_us() - cpu) * 100 / (clock.mono_us() - since)
   local waiting = count(e).waiting or 0
   e:close()
-  return { waiting = waiting, made_ms = took / 1000, rss_bytes = resident, rss_grows_bytes = resident - empty,
-    idle_cpu_percent = idle }
+  return { waiting = waiting, made_ms = took / 1000, rss_bytes = whole,
+    rss_grows_bytes = whole - half, idle_cpu_percent = idle }
 end
 
 --- In a process of its own, a month later by its clock.
@@ -88,8 +95,8 @@ end
 function park.measure(options)
   local runs, folder = options.runs, options.folder
   lab.home(folder, { bench = agent })
-  local empty = assert(lab.answer(lab.child("park", "make", folder, 0)))
-  local bytes = lab.store_bytes(folder)
+  assert(lab.answer(lab.child("park", "make", folder, 0)))
+  local bytes = lab.store_bytes(folder) -- of a store without runs
   local made, err = lab.answer(lab.child("park", "make", folder, runs))
   if not made then return nil, err end
   bytes = lab.store_bytes(folder) - bytes
@@ -104,7 +111,7 @@ function park.measure(options)
   local raw, p50 = lab.raw(folder, runs, 64)
   if not raw then return nil, p50 end
   return { runs = runs, disk_bytes = bytes, disk_bytes_per_run = bytes / runs, rss_bytes = made.rss_bytes,
-    rss_bytes_per_run = math.max(0, made.rss_bytes - empty.rss_bytes) / runs, idle_cpu_percent = made.idle_cpu_percent,
+    rss_bytes_per_run = math.max(0, made.rss_grows_bytes) / (runs - runs // 2), idle_cpu_percent = made.idle_cpu_percent,
     made_ms = made.made_ms, open_ms = woken.open_ms, resume_ms = woken.resume_ms,
     resume_cpu_us_per_run = woken.cpu_ms * 1000 / runs, resume_rss_peak_bytes = woken.resume_rss_peak_bytes,
     raw_steps_per_s = math.floor(raw), raw_p50_us = p50, fsync_p50_us = fsync }

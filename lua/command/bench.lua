@@ -32,17 +32,21 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps" } },
+  arguments = { { "what", "steps|replay|park|recover" } },
   flags = {
-    { "runs", "R", "so many runs at once (1)", kind = "count" },
-    { "steps", "S", "so many steps in each (1000)", kind = "count" },
+    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000)", kind = "count" },
+    { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
-    .. " raw_steps_per_s is bare SQLite on the same disk: the same rows in commits of the same"
-    .. " size as the engine's own were on average (raw_group); raw_full_steps_per_s the same with"
-    .. " R rows a commit, the best that grouping can do.",
-  examples = { "keel bench steps --runs 1000 --steps 100 --json" },
+    .. " replay: a run of S steps waits; after a restart its event arrives."
+    .. " park: R runs sleep; what they take meanwhile, and how soon all have gone on after a restart."
+    .. " recover: R runs of S steps are killed with -9 when 45 % is done, and started again."
+    .. " Each works in a folder of its own below DIR, which is gone afterwards, and gives the raw"
+    .. " figures of the same disk and moment beside its own: raw_steps_per_s is bare SQLite, for steps"
+    .. " with the same rows in commits of the same size as the engine's own were on average (raw_group);"
+    .. " fsync_p50_us is one append of 4 KiB. docs/bench.md says what each figure means.",
+  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json" },
   run = function(args, context)
     local bench = benches[args.what]
     if not bench then
