@@ -1,11 +1,19 @@
 --- Adapters: the skills that touch the outside, with fixed contracts.
 --
--- An adapter is { ops = { NAME = { effect =, perform = function(cmd, key) -> result | nil, err,
--- probe = function(cmd, key) -> "happened", result | "not" | "unknown", undo = } } }. Which
--- one stands behind a name ("mail") is one line in config.lua (adapters.mail).
+-- An adapter is a module { open = function(engine, name, settings) -> one }, where one:op(NAME)
+-- gives nil or
+--   { effect = "read"|"idempotent"|"at_most_once"|..., perform = function(cmd, key) -> result | nil, err,
+--     probe = function(cmd, key) -> "happened", result | "not" | "unknown",
+--     undo = function(cmd, key, result) -> result | nil, err, retry = a policy (retry.lua) }
+-- Which one stands behind a name ("mail") is one line in config.lua (adapters.mail).
 --
--- Before an effect that may happen at most once its intent is durable. After a crash the
--- adapter is asked whether it happened; nobody guesses.
+-- err = { code, message, unknown?, retry?, after_ms? }: `unknown` says that the effect may
+-- have happened although no answer came; without it, it surely did not.
+--
+-- An effect is in the journal as intended before it is performed. When nobody knows whether
+-- it happened (a crash, a lost answer) an idempotent one is sent again with the same key;
+-- for any other the adapter's probe is asked, and where that does not know either, the owner
+-- (engine/questions.lua). Nobody guesses.
 local errors = require "errors"
 local suggest = require "suggest"
 
@@ -35,14 +43,91 @@ local function op_of(one, name, cmd)
     tostring(op), near and (", did you mean '" .. near .. "'?") or "") }, 0)
 end
 
---- The effect may have happened before a crash: ask, and never do it twice.
-local function after_crash(cmd, op, key)
-  local answer, result = "unknown", nil
-  if op.probe then answer, result = op.probe(cmd, key) end
-  if answer == "happened" then return true, result end
-  if answer == "not" then return false end
-  error({ code = "needs_reconciliation", number = "K7002", raise = true,
-    message = ("did '%s' of run %s happen? nobody can tell"):format(key, cmd.run.run) }, 0)
+--- Did it happen? "happened", result | "not" | "unknown".
+local function probe(cmd, op, key)
+  if not op.probe then return "unknown" end
+  local answer, result = op.probe(cmd, key)
+  return answer or "unknown", result
+end
+
+--- Ask the owner whether it happened, and wait for the answer.
+local function ask(cmd, op, key, why)
+  cmd:note("unknown", { key = key, message = why })
+  cmd.engine:ask_owner(cmd, { kind = "reconcile", subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key),
+    proposal = { adapter = cmd.name, op = cmd.args.op, key = key, args = cmd.args, why = why, undo = op.undo ~= nil },
+    risk = cmd.args.risk })
+  cmd:commit()
+  return cmd:park("reconcile")
+end
+
+--- Send it. `attempt` counts from 1.
+local function send(cmd, op, key, attempt)
+  cmd.acting = true -- a cancellation waits for what is on its way
+  local result, err = op.perform(cmd, key)
+  cmd.acting = nil
+  if err == nil then return result end
+  if err.unknown and op.effect ~= "read" and op.effect ~= "pure" then
+    local again = op.effect == "idempotent" and cmd:try_again(op.retry, attempt, err)
+    if again then return again end
+    local answer, found = probe(cmd, op, key)
+    if answer == "happened" then return found end
+    if answer ~= "not" then return ask(cmd, op, key, err.message) end
+  end
+  local again = cmd:try_again(op.retry, attempt, err)
+  if again then return again end
+  return nil, err
+end
+
+--- What the owner answered.
+local answers = {}
+
+function answers.happened(cmd, _, key, row)
+  if row.value == nil then return { key = key, reconciled = true } end
+  return row.value
+end
+
+--- It did not happen, so it is sent: intended anew, for a crash now makes a new question.
+function answers.not_happened(cmd, op, key)
+  cmd:commit()
+  return send(cmd, op, key, 1)
+end
+
+--- It happened, and shall not have: undo it here; the steps before it are the run's own.
+function answers.undo(cmd, op, key, row)
+  local done, err = op.undo(cmd, key, row.value)
+  if err then
+    cmd.tx = cmd.engine.store:tx()
+    cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
+    return ask(cmd, op, key, "undoing it failed: " .. tostring(err.message))
+  end
+  return nil, { code = "undone", raise = true, message = ("%s.%s %s was undone"):format(cmd.name, cmd.args.op, key),
+    value = done }
+end
+
+function answers.abandon(cmd, _, key)
+  return cmd.engine:abandon(cmd, ("whether %s.%s %s happened was left open"):format(cmd.name, cmd.args.op, key))
+end
+
+--- This command was begun before: where does it stand?
+local function go_on(cmd, op, key)
+  local row = cmd.engine:question_of(cmd)
+  if row and row.state == "open" then return cmd:park("reconcile") end
+  if row and not row.delivered then
+    cmd.engine:note_answer(cmd, row)
+    return answers[row.state](cmd, op, key, row)
+  end
+  local timer = cmd:timer()
+  if timer and timer.due > cmd.engine.clock() then return cmd:park("timer") end
+  if timer then
+    cmd.tx:add("timer.drop", { run = cmd.run.id, seq = cmd.seq })
+    cmd:commit() -- from here on it may have happened
+    return send(cmd, op, key, timer.attempt + 1)
+  end
+  if op.effect ~= "at_most_once" then return send(cmd, op, key, 1) end
+  local answer, result = probe(cmd, op, key)
+  if answer == "happened" then return result end
+  if answer == "not" then return send(cmd, op, key, 1) end
+  return ask(cmd, op, key, "the engine ended before its outcome was known")
 end
 
 --- Perform cmd.args.op of the adapter cmd.name.
@@ -51,15 +136,9 @@ function adapter.perform(cmd)
   local op = op_of(one, cmd.name, cmd)
   local key = type(cmd.args.key) == "string" and cmd.args.key or cmd.key
   cmd.effect = op.effect
-  if op.effect == "at_most_once" then
-    if cmd.intended then
-      local happened, result = after_crash(cmd, op, key)
-      if happened then return result end
-    else
-      cmd:intent("at_most_once")
-    end
-  end
-  return op.perform(cmd, key)
+  if cmd.intended then return go_on(cmd, op, key) end
+  if op.effect == "idempotent" or op.effect == "at_most_once" then cmd:intent(op.effect) end
+  return send(cmd, op, key, 1)
 end
 
 return adapter

@@ -11,7 +11,8 @@ local core, setup = ...
 local begin, outcome, await, copy = core.begin, core.outcome, core.await, core.copy
 local error, pairs, pcall, select, type, tostring = error, pairs, pcall, select, type, tostring
 local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
-local sort, concat, unpack = table.sort, table.concat, table.unpack
+local sort, concat, pack = table.sort, table.concat, table.pack
+local running = coroutine.running
 local random, randomseed, match = math.random, math.randomseed, string.match
 local null = core.null
 
@@ -44,6 +45,9 @@ local function present(value)
   return value
 end
 
+--- The writes that a ctx.atomic gathers, by the fiber that is inside of it.
+local gathering = {}
+
 --- Issue a command and wait for its result: value | nil, {code, message}.
 local function command(kind, name, args)
   local failed, value = await((begin(kind, name, args)))
@@ -56,9 +60,11 @@ end
 --- recorded. The result handed back is the journal's copy, the first time too. A body
 --- throws dice of its own: how often must not matter to those who come after it, since
 --- a replay does not run it again.
-local function worked(kind, name, args, body)
+local function worked(kind, name, args, body, begun)
+  if gathering[running()] then error("ctx.atomic takes reads and writes only, no " .. kind, 3) end
   local dice = random(0)
   local seq, recorded = begin(kind, name, args, true)
+  if begun then begun(seq) end
   if not recorded then
     randomseed(dice, 1)
     local ok, value, err = pcall(body)
@@ -79,24 +85,125 @@ end
 -- ---- ctx ---------------------------------------------------------------------
 
 local ctx = { config = setup.config, run = setup.run, agent = setup.agent }
-local undos = {}
+
+-- What could be undone: steps that are done, in the order in which they were, and those
+-- that are under way, by the number of their command.
+local undos, under_way, ways = {}, {}, 0
+
+local function tell_undos() core.undos(#undos + ways) end
+
+local function enter(entry)
+  under_way[entry.seq], ways = entry, ways + 1
+  tell_undos()
+end
+
+local function leave(entry, done)
+  under_way[entry.seq], ways = nil, ways - 1
+  if done then undos[#undos + 1] = entry end
+  tell_undos()
+end
+
+--- `body`, tried again by a policy: whether, and after which pause, is a command of its own.
+-- `at.seq` is the number of the step's own command.
+local function again(name, policy, at, body)
+  return function()
+    local since, attempt = core.now(), 0
+    while true do
+      attempt = attempt + 1
+      local ok, value, err = pcall(body)
+      if ok and (value ~= nil or err == nil) then return value end
+      local failure = plain_error(ok and err or value)
+      local _, verdict = await((begin("retry", name, { step = at.seq, policy = policy, attempt = attempt, since = since,
+        code = failure.code, message = failure.message })))
+      if verdict.raise then error(verdict.message, 0) end
+      if not verdict.again then
+        if ok then return nil, err end
+        error(value, 0)
+      end
+    end
+  end
+end
+
+--- `body`, given up after a time.
+local function limited(time, body)
+  return function()
+    local got
+    core.join_any{
+      core.spawn(function() got = pack(pcall(body)) end),
+      core.spawn(function() command("sleep", tostring(time), { duration = time }) end) }
+    if not got then return nil, { code = "timeout", message = "it took longer than " .. tostring(time) } end
+    if not got[1] then error(got[2], 0) end
+    return got[2], got[3]
+  end
+end
 
 --- Run `run` once for ever: ctx.step{ name = "fetch", run = function() ... end }.
--- `undo(result)` runs if the run fails later; newest first. Returns the result, or
+-- `undo(result)` runs if the run fails later; newest first; `undo_retry` says how often.
+-- `retry = { attempts, initial, factor, max, jitter, never, within }` (all may be left out)
+-- tries again what failed, `timeout = "30s"` gives an attempt up. Returns the result, or
 -- nil, err when `run` returned nil, err; an error raised in `run` is raised again.
 function ctx.step(spec)
   if type(spec) ~= "table" then one_table("ctx.step", spec) end
-  local name, run, undo = spec.name, spec.run, spec.undo
+  local name, body, undo, retry, timeout = spec.name, spec.run, spec.undo, spec.retry, spec.timeout
   if type(name) ~= "string" then error("ctx.step needs a name (text)", 2) end
-  if type(run) ~= "function" then error("ctx.step needs run (a function)", 2) end
+  if type(body) ~= "function" then error("ctx.step needs run (a function)", 2) end
   if undo ~= nil and type(undo) ~= "function" then error("undo of ctx.step is a function", 2) end
-  local failed, value = worked("step", name, spec.args, run)
+  local entry, begun
+  if undo ~= nil or retry ~= nil then -- most steps have neither
+    entry = { name = name, undo = undo, retry = spec.undo_retry }
+    begun = function(seq)
+      entry.seq = seq
+      if undo then enter(entry) end
+    end
+  end
+  if timeout ~= nil then body = limited(timeout, body) end
+  if retry ~= nil then body = again(name, retry, entry, body) end
+  local failed, value = worked("step", name, spec.args, body, begun)
+  if undo then
+    entry.value = copy(value)
+    leave(entry, not failed)
+  end
   if failed then
     if value.raise then error(value.message, 2) end
     return nil, value
   end
-  if undo then undos[#undos + 1] = { name = name, undo = undo, value = copy(value) } end
   return present(value)
+end
+
+--- Writes that become true together or not at all:
+-- ctx.atomic(function() ctx.records.put{...} ctx.memory.remember{...} ctx.emit(...) end).
+-- What they return inside is what was asked for; reads see what was there before. Nothing
+-- is written when the function raises. Returns what it returns, or nil, err.
+function ctx.atomic(fn)
+  check(type(fn) == "function", "ctx.atomic takes a function")
+  local me, ops = running(), {}
+  check(not gathering[me], "ctx.atomic cannot stand inside another one")
+  gathering[me] = ops
+  local ok, value = pcall(fn)
+  gathering[me] = nil
+  if not ok then error(value, 0) end
+  if #ops == 0 then return value end
+  local _, err = command("atomic", "", { ops = ops })
+  if err then return nil, err end
+  return value
+end
+
+--- A write: gathered inside of ctx.atomic, else a command. `meant` is what it returns there.
+local function write(kind, name, args, meant)
+  local ops = gathering[running()]
+  if not ops then return command(kind, name, args) end
+  ops[#ops + 1] = { kind = kind, name = name, args = copy(args) }
+  return meant
+end
+
+--- Whether code that came with an edit shall run: `if ctx.patch("ask twice") then ... end`.
+-- True for runs that come here with the edit in place, and for ever; false for runs that
+-- had passed this place before they were moved to the edited version.
+function ctx.patch(name)
+  check(type(name) == "string", "ctx.patch takes a name (text)")
+  if core.ahead("patch:" .. name) == "other" then return false end
+  worked("patch", name, nil, function() return true end)
+  return true
 end
 
 -- Skills: only those that the manifest's `uses` names.
@@ -156,6 +263,7 @@ function use_skill(name, args)
     if value.raise then error("skill " .. name .. ": " .. value.message, 3) end
     return nil, value
   end
+  check(not gathering[running()], "ctx.atomic takes reads and writes only, no skill", 2)
   return command("skill", name, args)
 end
 
@@ -179,18 +287,26 @@ function ctx.model(request)
 end
 
 ctx.memory = {}
-for _, op in pairs { "remember", "get", "search", "forget", "history" } do
+for _, op in pairs { "get", "search", "history" } do
   ctx.memory[op] = function(args)
     return command("memory", op, one_table("ctx.memory." .. op, args))
   end
 end
+function ctx.memory.remember(item)
+  one_table("ctx.memory.remember", item)
+  return write("memory", "remember", item, { kind = item.kind, key = item.key })
+end
+function ctx.memory.forget(args)
+  return write("memory", "forget", one_table("ctx.memory.forget", args), true)
+end
 
 ctx.records = {}
 for _, op in pairs { "put", "get", "find", "delete" } do
+  local act = (op == "put" or op == "delete") and write or command
   ctx.records[op] = function(args)
     one_table("ctx.records." .. op, args)
     check(type(args.type) == "string", "ctx.records." .. op .. " needs a type (text)")
-    return command("records", op, args)
+    return act("records", op, args, op == "delete" or { type = args.type, key = args.key })
   end
 end
 
@@ -222,7 +338,7 @@ function ctx.emit(event, payload, options)
   check(type(event) == "string", "ctx.emit takes the event's type first")
   check(options == nil or type(options) == "table", "ctx.emit takes a table of options last")
   check(not options or options.key == nil or type(options.key) == "string", "the key of an event is text")
-  return command("emit", event, { payload = payload == nil and {} or payload, key = options and options.key })
+  return write("emit", event, { payload = payload == nil and {} or payload, key = options and options.key }, true)
 end
 
 --- Run another agent and wait for its output.
@@ -320,17 +436,46 @@ if setup.manifest then
   return function() return without_functions(captured(setup.manifest, setup.chunk), 0) end
 end
 
---- A failure undoes what was done, newest first; each undo is a step of its own.
+--- Steps that were under way when the script was given up: one whose result came just then
+--- is done; what became of another one nobody can tell.
+local function take_over()
+  local seqs = sorted_keys(under_way)
+  for i = 1, #seqs do
+    local entry = under_way[seqs[i]]
+    local failed, value = core.unread(entry.seq)
+    if failed == nil then entry.broken = true else entry.value = value end
+    leave(entry, not failed)
+  end
+end
+
+local function undo(entry)
+  if entry.broken then return true, { message = "the step was given up in the middle: look what became of it" } end
+  local at = {}
+  return worked("undo", entry.name, nil, again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
+    function(seq) at.seq = seq end)
+end
+
+--- A failure undoes what was done, newest first; each undo is a step of its own. One that
+--- fails is the owner's to answer: it happened (by hand), try again, or leave it.
 local function compensate(failure)
-  for i = #undos, 1, -1 do
-    local entry = undos[i]
-    undos[i] = nil
-    local failed, value = worked("undo", entry.name, nil, function() return entry.undo(entry.value) end)
-    if failed then
-      failure.stuck_undo = { name = entry.name, message = value.message }
-      return failure
+  while #undos > 0 do
+    local entry = undos[#undos]
+    local failed, value = undo(entry)
+    while failed do
+      local verdict = command("reconcile", entry.name, { message = value.message, result = entry.value })
+      if verdict.answer == "abandon" then
+        failure.stuck_undo = { name = entry.name, message = value.message }
+        break
+      elseif verdict.answer == "happened" then
+        failed = false
+      else
+        entry.broken = nil
+        failed, value = undo(entry)
+      end
     end
-    failure.compensated = true
+    undos[#undos] = nil
+    tell_undos()
+    if not failed then failure.compensated = true end
   end
   return failure
 end
@@ -341,7 +486,15 @@ end
 
 local manifest = captured("agent", "agent")
 
+--- The script was given up: what it did is undone.
+local function given_up(why)
+  take_over()
+  local failure = { code = why.code, message = why.message, by = why.by }
+  error(compensate(failure), 0)
+end
+
 return function()
+  core.on_cancel(given_up)
   local ok, value = pcall(manifest.run, ctx, setup.input)
   if ok then return value end
   local failure = plain_error(value)

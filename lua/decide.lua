@@ -1,15 +1,16 @@
---- Deciding a question from the command line: `keel approve`, `keel reject`.
+--- Deciding a question from the command line: `keel approve`, `keel reject`, `keel reconcile`.
 
 local decide = {}
 
 --- Decide `id`, let the run go on, and tell both. Returns an exit code, or nil, err.
--- @param decision  as engine:decide takes it
-function decide.run(context, id, decision)
+-- @param decision  as engine:decide takes it, or engine:reconcile
+-- @param how       "decide" (the default) or "reconcile"
+function decide.run(context, id, decision, how)
   local outcome, terminal = require "outcome", require "terminal"
   local e, item, err
   e, err = context.engine()
   if not e then return nil, err end
-  item, err = e:decide(id, decision)
+  item, err = e[how or "decide"](e, id, decision)
   if not item then return nil, err end
   local ok
   ok, err = e:drain()
@@ -28,7 +29,7 @@ function decide.run(context, id, decision)
   end
   local t = context.terminal
   context.out(("%s  %s  %s\n\n"):format(t:style("strong", terminal.escape(item.id)),
-    t:style(decision.state == "rejected" and "warn" or "good", decision.state),
+    t:style(decision.state == "rejected" and "warn" or "good", (item.state:gsub("_", " "))),
     terminal.fit(item.subject or "", t.width)))
   outcome.report(context, e, run)
   return code

@@ -11,6 +11,7 @@
 -- its journal, so the path after a crash is the path of every day.
 local bundle = require "engine.bundle"
 local clock = require "core.clock"
+local commands = require "engine.commands"
 local errors = require "errors"
 local events = require "engine.events"
 local file = require "file"
@@ -18,24 +19,20 @@ local json = require "json"
 local library = require "library"
 local loop = require "loop"
 local look = require "engine.look"
+local operations = require "engine.operations"
 local prelude = require "prelude"
+local questions = require "engine.questions"
 local runs = require "core.run"
 local schema = require "schema"
 local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for name, method in pairs(events) do engine[name] = method end
+for _, part in ipairs { commands, events, operations, questions } do
+  for name, method in pairs(part) do engine[name] = method end
+end
 
 local most_woken
-
--- Handlers and adapters by name, loaded when first met.
-local function load_part(folder, name)
-  local ok, part = pcall(require, folder .. "." .. name)
-  if ok then return part end
-  if part:find("no built-in module", 1, true) then return nil end
-  error(part, 0)
-end
 
 --- Nothing may wake this run, or ask in its name, any more.
 local function drop_what_waits(tx, run, now)
@@ -43,6 +40,8 @@ local function drop_what_waits(tx, run, now)
   tx:add("wait.drop_run", { run = run.id })
   return tx:add("approval.close_run", { run = run.id, now = now })
 end
+
+engine.drop_what_waits = drop_what_waits
 
 local run_methods = {}
 run_methods.__index = run_methods
@@ -189,6 +188,7 @@ end
 function engine:begin(run)
   self.active[run.id] = run
   self.awake = self.awake + 1
+  if self:paused(run.agent, run.run) then self:hold(run) end
   local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
   if ok then return end
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
@@ -218,6 +218,7 @@ local function start_new(self, agent, input, options)
   tx:add("run.put", { id = run.id, run = run.run, agent = agent.name, version = agent.manifest.version,
     code = setup.code, state = "running", key = options.key, parent = options.parent,
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
+  if setup.timeout then tx:add("timer.put", { run = run.id, seq = 0, due = now + setup.timeout }) end
   ok, message, code = self:commit(tx)
   if not ok then
     run.handle:release()
@@ -259,13 +260,14 @@ end
 
 local function load_run(self, row, tail)
   local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
-  local message
+  local message, switch
   run.handle = assert(self.runner:run { id = row.id })
-  run.setup, message = run.handle:load(tail)
+  run.setup, switch = run.handle:load(tail)
   if not run.setup then
     run.handle:release()
-    return nil, message
+    return nil, switch
   end
+  bundle.switched(run.setup, switch)
   local ok
   ok, message = pcall(bundle.sources, self, run.setup, run.handle)
   if not ok then
@@ -275,8 +277,9 @@ local function load_run(self, row, tail)
   return run
 end
 
---- Bring a run back from its journal. Returns the run, or nil when it is over.
-function engine:restore(id, tail)
+--- Bring a run back from its journal, with those who wait for its rest. Returns the run,
+--- or nil when it is over.
+function engine:restore(id, tail, resting)
   local row = self:rows("run.by_id", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
@@ -287,7 +290,7 @@ function engine:restore(id, tail)
     if not self.failed then self:quarantine(row, message) end
     return nil
   end
-  run.recovered = tail ~= nil
+  run.recovered, run.resting = tail ~= nil, resting
   self:begin(run)
   return run
 end
@@ -310,7 +313,14 @@ function engine:wake(id)
     self.settling[id].wake = true
     return nil
   end
-  if not run then return self:restore(id) end
+  if not run then
+    local row = self:rows("run.by_id", { id = id })[1]
+    if not row or row.ended or not self:paused(row.agent, row.run) then return self:restore(id) end
+    local tx = self.store:tx()
+    tx:add("run.held", { id = id, now = self.clock() })
+    self:task(function() self:commit(tx) end)
+    return nil
+  end
   for _, cmd in pairs(run.pending) do
     if cmd.parked then
       cmd.parked, cmd.intended = false, true
@@ -384,7 +394,7 @@ function engine:fire(anyway)
   for _, row in ipairs(due) do
     self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
     if self.more_due then break end
-    self:wake(row.run)
+    if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
   self:set_timer((self.more_due or #due < 1000) and now or nil)
   if self.more_due then self:look_again(soon_ms, true) end
@@ -415,95 +425,6 @@ function engine:pinned_skill(name, source)
     self.old_skills[source.hash] = assert(library.of_source("skill", name, source.file, self.sources[source.hash]))
   end
   return self.old_skills[source.hash]
-end
-
--- ---- performing ------------------------------------------------------------------------
-
-local command = {}
-command.__index = command
-
---- Make the command durable before its effect; what is in cmd.tx goes along. Returns
---- only when it is, and wanted still: a store that failed ends the handler here, and so
---- does ctx.any, which gave it up: what is not begun is not done.
-function command:intent(effect)
-  if self.intended then return true end
-  local tx = self.tx
-  self.tx = self.engine.store:tx()
-  self.run:mark_running(self.engine, tx)
-  assert(self.run.handle:append(tx, "intent", json.null, self.now, self.seq, effect))
-  local ok, message, code = self.engine:commit(tx)
-  if not ok then error({ code = code, message = message }, 0) end
-  self.intended = true
-  if self.run.pending[self.seq] ~= self then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
-end
-
---- Nothing to do until somebody wakes the run: for "approval", "timer", ...
-function command:park(what)
-  if self.run.pending[self.seq] ~= self then return command.parked_mark end
-  if self.again then
-    self.engine:perform(self)
-    return command.parked_mark
-  end
-  self.parked, self.waiting_for = true, what
-  self.run.parked = self.run.parked + 1
-  self.engine:settle(self.run)
-  return command.parked_mark
-end
-command.parked_mark = {}
-
-local function plain_failure(err)
-  if type(err) ~= "table" then return { code = "error", message = tostring(err) } end
-  return { code = err.code or "error", message = err.message or "failed", number = err.number, raise = err.raise }
-end
-
---- The result of a command: recorded with what the handler put into cmd.tx. When
--- nobody wants it any more only what is settled with the outside (`cmd.settles`: money
--- that was spent) becomes true.
-function engine:finish(cmd, value, err)
-  local run = cmd.run
-  if self.failed then return end
-  if run.pending[cmd.seq] ~= cmd or self.active[run.id] ~= run then
-    if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
-    return
-  end
-  run.pending[cmd.seq] = nil
-  run.idle = false
-  run:mark_running(self, cmd.tx)
-  local failed = err ~= nil
-  if value == nil then value = json.null end
-  local function record(how, what)
-    return run.handle:finish(cmd.tx, cmd.seq, how, what, cmd.effect or "pure", cmd.cost or 0, self.clock())
-  end
-  local ok, message = record(failed, failed and plain_failure(err) or value)
-  if not ok then ok, message = record(true, { code = "result", message = message, raise = true }) end
-  if not ok then return self:complain(message) end
-  if cmd.after then
-    self:task(function()
-      if self:commit(self.store:tx()) then cmd.after() end
-    end)
-  end
-end
-
-function engine:perform(cmd)
-  cmd.now, cmd.again = self.clock(), nil
-  cmd.tx = self.store:tx()
-  self.tasks = self.tasks + 1
-  local handed_over = false
-  local function over(value, err)
-    if handed_over then return end
-    handed_over = true
-    self.tasks = self.tasks - 1
-    if value ~= command.parked_mark then self:finish(cmd, value, err) end
-  end
-  loop.spawn(function()
-    local handler = load_part("handler", cmd.kind)
-    if handler then over(handler(cmd))
-    else over(nil, { code = "error", message = "no command '" .. cmd.kind .. "'", raise = true }) end
-  end, function(message, trace)
-    if type(message) == "table" or self.failed then return over(nil, message) end
-    self:complain(trace)
-    over(nil, { code = "internal", message = "internal error: " .. tostring(message), raise = true })
-  end)
 end
 
 -- ---- ending ---------------------------------------------------------------------------------
@@ -537,7 +458,7 @@ function engine:leave(id, tx, resting)
   self.settling[id] = place
   local ok = self:commit(tx)
   self.settling[id] = nil
-  local run = ok and place.wake and self:wake(id)
+  local run = ok and place.wake and self:wake(id) or nil
   if not run then return ok, wake_all(place.resting) end
   run.resting = run.resting or {}
   table.move(place.resting or {}, 1, #(place.resting or {}), #run.resting + 1, run.resting)
@@ -558,11 +479,17 @@ end
 
 local function end_state(failed, value)
   if not failed then return "done" end
-  if value.code == "rejected" then return "rejected" end
+  if value.code == "rejected" or value.code == "cancelled" then return value.code end
   return value.compensated and not value.stuck_undo and "compensated" or "failed"
 end
 
+local caps = { instructions = true, memory = true, wall = true }
+
 function engine:end_run(run, failed, value)
+  if failed and caps[value.code] and run.handle:undos() > 0 then
+    if run.handle:cancelled() ~= "done" then return self:undo_dead(run, value) end
+    value.stuck_undo = { message = "undoing the steps reached a cap" }
+  end
   failed, value = bundle.outcome(run.setup, failed, value)
   local now, tx, handle = self.clock(), self.store:tx(), run.handle
   local kept, message = handle:append(tx, "end", { failed = failed, value = value }, now)
@@ -581,25 +508,44 @@ function engine:close_run(run, tx, row)
   local handle, now = run.handle, self.clock()
   row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
   tx:add("run.end", row)
+  if row.error_codec then self:cancel_children(run) end
   local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
   self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
 end
 
---- All fibers wait. When everything they wait for is slow, the run is parked: its
---- state goes to the store and its memory is freed.
-function engine:settle(run)
-  local pending, first = 0, nil
+--- What a run that waits waits for, as its row says it: its first command's; a question
+--- about an effect stands over everything else.
+local function what_waits(run)
+  local pending, first, asked = 0, nil, false
   for _, cmd in pairs(run.pending) do
     pending = pending + 1
     if cmd.parked and (not first or cmd.seq < first.seq) then first = cmd end
+    asked = asked or cmd.parked and cmd.waiting_for == "reconcile"
   end
-  if not run.idle or pending == 0 or pending > run.parked then return end
+  return pending, asked and "needs_reconciliation" or "waiting", not asked and first and first.waiting_for or nil
+end
+
+--- All fibers wait, or the run is held. When everything it waits for is slow, it is
+--- parked: its state goes to the store and its memory is freed.
+function engine:settle(run)
+  local pending, state, waiting_for = what_waits(run)
+  if not run.idle or pending > run.parked then return end
+  if run.cancelling and run.handle:cancelled() == "asked" then
+    if run.cancelling.hard then return end
+    run.cancel_wanted = run.cancelling -- it waits inside of a step, for something slow
+    return self:give_up(run)
+  end
+  if run.held then
+    waiting_for = "paused"
+  elseif pending == 0 then
+    return
+  end
   local tx = self.store:tx()
-  run.stored_state = "waiting"
-  tx:add("run.state", { id = run.id, state = "waiting", waiting_for = first.waiting_for, tail = run.handle:tail(),
+  run.stored_state = state
+  tx:add("run.state", { id = run.id, state = state, waiting_for = waiting_for, tail = run.handle:tail(),
     steps = run.handle:steps(), cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock() })
-  if run.recovered then self:sweep(run, tx) end
+  if run.recovered and not run.held then self:sweep(run, tx) end
   self:forget(run)
   self:task(function() self:leave(run.id, tx, run.resting) end)
 end
@@ -607,7 +553,7 @@ end
 --- A crash may have come between a result and the dropping of what ctx.any gave up for
 -- it: what a run that waits has in the store is what it waits for.
 function engine:sweep(run, tx)
-  local waits = json.array {}
+  local waits = json.array { 0 } -- the run's own time
   for seq in pairs(run.pending) do waits[#waits + 1] = seq end
   for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
   tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
@@ -622,12 +568,8 @@ function hooks_of(self)
   return {
     perform = function(handle, seq, kind, name, args, info)
       local run = run_of(handle)
-      local cmd = setmetatable({ engine = self, run = run, seq = seq, kind = kind, name = name, args = args,
-        key = ("%s/%d"):format(run.run, seq), intended = info.intended, worked = info.worked,
-        failed = info.failed, outcome = info.outcome }, command)
       run.idle = false
-      run.pending[seq] = cmd
-      self:perform(cmd)
+      self:perform(self:command(run, seq, kind, name, args, info))
     end,
     cancel = function(handle, seq)
       local run = run_of(handle)
@@ -639,7 +581,9 @@ function hooks_of(self)
       tx:add("timer.drop", { run = run.id, seq = seq })
       tx:add("wait.drop", { run = run.id, seq = seq })
       tx:add("approval.close", { run = run.id, seq = seq, now = self.clock() })
-      self:task(function() self:commit(tx) end)
+      self:task(function()
+        if self:commit(tx) and cmd.kind == "call" then self:cancel_child(cmd) end
+      end)
     end,
     ended = function(handle, failed, value)
       local playing = replay_of(handle)
@@ -665,6 +609,7 @@ function hooks_of(self)
       local run = run_of(handle)
       if self.options.on_log and run then self.options.on_log(run, level, text) end
     end,
+    now = self.options.clock,
     store_failed = function(_, message, code) self:fail_store(message, code) end,
   }
 end

@@ -10,6 +10,7 @@
 
 local errors = require "errors"
 local luasource = require "luasource"
+local retry = require "retry"
 local schema = require "schema"
 local shape = require "shape"
 local suggest = require "suggest"
@@ -146,6 +147,13 @@ local budget = shape.record("a budget", {
 
 local pattern_list = shape.one_or_list(shape.text())
 
+--- Tried again how often, and when: what retry.policy makes of it.
+local function retries(value, path)
+  local policy, message = retry.policy(value)
+  if not policy then shape.bad_value(path, message) end
+  return policy
+end
+
 local agent_shape = shape.record("an agent's manifest", {
   version = { shape.integer(1), required = true },
   about = shape.text(),
@@ -157,6 +165,7 @@ local agent_shape = shape.record("an agent's manifest", {
   memory = { shape.record("memory", { read = pattern_list,
     write = pattern_list }), default = {} },
   on_node = shape.text(),
+  timeout = { shape.duration, as = "timeout_ms" },
   run = { shape.code, required = true },
 })
 
@@ -185,6 +194,7 @@ local skill_shape = shape.record("a skill's manifest", {
     skills = { shape.list(name_of("a skill")), default = {} },
   }), default = { hosts = {}, secrets = {}, skills = {} } },
   examples = { shape.list(example), default = {} },
+  retry = retries,
   ["local"] = shape.code,
   model = shape.record("a model implementation", {
     tier = { shape.text(), required = true },
@@ -257,7 +267,7 @@ end
 --   config, caps = { instructions, memory_bytes, wall_ms }, budget =
 --   { run_picousd, hour_picousd, day_picousd, month_picousd, calls =
 --   { count, per_ms }, tokens = { count, per_ms }, warn }, uses, memory =
---   { read, write }, on_node, run }; `per_ms` is nil for "per run". Or nil, err.
+--   { read, write }, on_node, timeout_ms, run }; `per_ms` is nil for "per run". Or nil, err.
 function manifest.agent(raw, origin)
   local agent, err = checked(agent_shape, raw, "an agent", origin)
   if not agent then return nil, err end
@@ -285,7 +295,7 @@ end
 --- Check a skill's manifest. `origin` as for agents (`skills` is compared with
 -- needs.skills).
 -- @return { name, version, about, input, output, effect, needs = { hosts,
---   secrets, skills }, examples, ["local"], model }, or nil, err
+--   secrets, skills }, examples, retry (see retry.lua), ["local"], model }, or nil, err
 function manifest.skill(raw, origin)
   local skill, err = checked(skill_shape, raw, "a skill", origin)
   if not skill then return nil, err end

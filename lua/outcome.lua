@@ -71,7 +71,7 @@ local function tell(context, e, run)
   if not json.absent(run.output) then
     context.out("\n" .. view.value(run.output, t.width, 2) .. "\n")
   end
-  local question = run.state == "waiting" and outcome.question(e, run)
+  local question = (run.state == "waiting" or run.state == "needs_reconciliation") and outcome.question(e, run)
   if question then
     context.out("\n" .. view.question(context, question))
   elseif not err then

@@ -271,6 +271,25 @@ local function deadline_text(item, now_ms)
   return ("%s, otherwise %s"):format(terminal.relative(due, now_ms), view.short(otherwise))
 end
 
+--- What can be said to a question: { word, command }.
+local function answers_to(item, id)
+  if item.kind == "approval" then
+    return { { "approve", "approve " .. id }, { "change ", "approve " .. id .. " --edit-file FILE" },
+      { "reject ", "reject " .. id } }
+  end
+  local stuck = item.kind == "stuck_undo"
+  local list = {
+    { stuck and "it is undone by now " or "it happened         ", ("reconcile %s --happened JSON"):format(id) },
+    { stuck and "try to undo it again" or "it did not: send it ", ("reconcile %s --not-happened"):format(id) } }
+  if not stuck and type(item.proposal) == "table" and item.proposal.undo then
+    list[3] = { "undo it             ", ("reconcile %s --undo"):format(id) }
+  end
+  list[#list + 1] = { stuck and "pass over it        " or "leave it, end here  ", ("reconcile %s --abandon"):format(id) }
+  return list
+end
+
+local kind_words = { reconcile = "did it happen?  ", stuck_undo = "not undone:  " }
+
 --- What an agent asks of its owner: the question, the proposal, the answers as
 -- commands to type. `number` is its place in a list, or nil.
 function view.question(context, item, number)
@@ -280,7 +299,7 @@ function view.question(context, item, number)
   local out = {}
   local function add(text) out[#out + 1] = text end
   local head = number and ("%2d  "):format(number) or "  "
-  add(head .. t:style("strong", terminal.fit(item.subject or item.kind, t.width - indent)))
+  add(head .. t:style("strong", terminal.fit((kind_words[item.kind] or "") .. (item.subject or item.kind), t.width - indent)))
   local facts = { item.id, ("%s in %s"):format(item.agent, item.run) }
   if not json.absent(item.risk) then facts[#facts + 1] = "risk " .. view.short(item.risk) end
   facts[#facts + 1] = deadline_text(item, context.now())
@@ -303,12 +322,7 @@ function view.question(context, item, number)
     end
     add("")
   end
-  local id = terminal.escape(item.id)
-  for _, row in ipairs {
-    { "approve", "approve " .. id },
-    { "change ", "approve " .. id .. " --edit-file FILE" },
-    { "reject ", "reject " .. id },
-  } do
+  for _, row in ipairs(answers_to(item, terminal.escape(item.id))) do
     add(left .. t:style("dim", row[1]) .. "  " .. context.command(row[2]))
   end
   return table.concat(out, "\n") .. "\n"

@@ -393,6 +393,10 @@ describe("a run, whatever happens,", function()
       ctx.step{ name = "more", run = function() return 1 end, undo = function() end }
       error("no good") ]] }
     local run = h:run("a")
+    assert.equal("needs_reconciliation", run.state)
+    assert(e:reconcile(e:inbox()[1].id, { answer = "abandon" }))
+    drain(e)
+    run = e:describe(run.run)
     assert.equal("failed", run.state)
     assert.equal("stuck", run.error.stuck_undo.message)
     assert.is_true(e:replay(run.run).equal)

@@ -17,7 +17,7 @@ static bool push_hook(struct held_runner *h, const char *name, struct run *r)
 	}
 	lua_remove(T, -2);
 	lua_rawgetp(T, LUA_REGISTRYINDEX, &bind_runs_key);
-	lua_rawgetp(T, -1, r);
+	lua_rawgetp(T, -1, r);		/* nil for no run */
 	lua_remove(T, -2);
 	return true;
 }
@@ -121,6 +121,22 @@ static void on_log(void *arg, struct run *r, const char *level,
 	bind_loop_call(h->T, 3);
 }
 
+/* The host's own clock, where it hands one in. A clock that fails stands still. */
+static int64_t on_now(void *arg)
+{
+	lua_State *T = ((struct held_runner *)arg)->T;
+	int top = lua_gettop(T);
+	int64_t now = 0;
+
+	if (push_hook(arg, "now", NULL)) {
+		lua_pop(T, 1);
+		if (lua_pcall(T, 0, 1, 0) == LUA_OK)
+			now = lua_tointeger(T, -1);
+	}
+	lua_settop(T, top);
+	return now;
+}
+
 static void on_store_failed(void *arg, struct run *r, const struct err *e)
 {
 	struct held_runner *h = arg;
@@ -133,5 +149,5 @@ static void on_store_failed(void *arg, struct run *r, const struct err *e)
 }
 
 const struct run_hooks bind_hooks = { on_perform, on_cancel, on_ended, on_idle,
-				      on_diverged, on_log, on_store_failed,
-				      NULL };
+				      on_diverged, on_log, on_now,
+				      on_store_failed, NULL };

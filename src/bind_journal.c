@@ -1,6 +1,9 @@
 /* bind_journal.c -- looking at the records of a run from Lua. */
 #include "bind_journal.h"
 
+#include <string.h>
+
+#include "bind_run.h"
 #include "bind_store.h"
 #include "store_driver.h"
 
@@ -18,7 +21,7 @@ struct journal_op {
 
 static void push_row(lua_State *L, const struct journal_row *row)
 {
-	lua_createtable(L, 0, 10);
+	lua_createtable(L, 0, 14);
 	lua_pushinteger(L, row->lsn);
 	lua_setfield(L, -2, "lsn");
 	lua_pushinteger(L, row->seq);
@@ -30,9 +33,13 @@ static void push_row(lua_State *L, const struct journal_row *row)
 	lua_setfield(L, -2, "effect");
 	lua_pushboolean(L, (row->flags & JOURNAL_FAILED) != 0);
 	lua_setfield(L, -2, "failed");
+	lua_pushboolean(L, (row->flags & JOURNAL_GROUP) != 0);
+	lua_setfield(L, -2, "group");
 	if (row->name != NULL) {
 		lua_pushstring(L, row->name);
 		lua_setfield(L, -2, "name");
+		lua_pushlstring(L, (const char *)row->hash, JOURNAL_HASH);
+		lua_setfield(L, -2, "hash");
 	}
 	lua_pushinteger(L, row->fuel);
 	lua_setfield(L, -2, "fuel");
@@ -46,6 +53,74 @@ static void push_row(lua_State *L, const struct journal_row *row)
 		lua_setfield(L, -2, "args");
 	if (row->data != NULL && bind_decode(L, row->data, row->len) == 0)
 		lua_setfield(L, -2, "value");
+}
+
+/* Encode the member `name` of the table at t, if it is there. */
+static int encode_member(lua_State *L, int t, const char *name, struct buf *to,
+			 struct err *e)
+{
+	int rc = 0;
+
+	if (lua_getfield(L, t, name) != LUA_TNIL)
+		rc = bind_encode(L, -1, to, e);
+	lua_pop(L, 1);
+	return rc;
+}
+
+static bool member_true(lua_State *L, int t, const char *name)
+{
+	bool yes;
+
+	lua_getfield(L, t, name);
+	yes = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return yes;
+}
+
+static int option(lua_State *L, int t, const char *name,
+		  const char *const names[])
+{
+	int i;
+
+	lua_getfield(L, t, name);
+	i = luaL_checkoption(L, -1, NULL, names);
+	lua_pop(L, 1);
+	return i;
+}
+
+/* The other way of push_row. What is text stays the table's. */
+int bind_journal_row(lua_State *L, int t, struct journal_row *row,
+		     struct buf *args, struct buf *data, struct err *e)
+{
+	int rc = encode_member(L, t, "args", args, e);
+	const char *hash;
+	size_t n;
+
+	if (rc == 0)
+		rc = encode_member(L, t, "value", data, e);
+	if (rc != 0)
+		return rc;
+	row->kind = (uint8_t)option(L, t, "kind", bind_kinds);
+	row->effect = (uint8_t)option(L, t, "effect", bind_effects);
+	row->flags = (uint8_t)((member_true(L, t, "failed") ? JOURNAL_FAILED : 0) |
+			       (member_true(L, t, "group") ? JOURNAL_GROUP : 0));
+	row->seq = (int32_t)bind_integer(L, t, "seq", 0);
+	row->fuel = bind_integer(L, t, "fuel", 0);
+	row->cost = bind_integer(L, t, "cost", 0);
+	row->t_ms = bind_integer(L, t, "t", 0);
+	row->took_us = bind_integer(L, t, "took_us", 0);
+	row->args = args->data;
+	row->args_len = args->len;
+	row->data = data->data;
+	row->len = data->len;
+	lua_getfield(L, t, "hash");
+	hash = lua_tolstring(L, -1, &n);
+	if (hash != NULL && n == JOURNAL_HASH)
+		memcpy(row->hash, hash, n);
+	lua_getfield(L, t, "name");
+	row->name = lua_tostring(L, -1);
+	lua_pop(L, 2);
+	return 0;
 }
 
 static int put_row(lua_State *L)

@@ -100,7 +100,8 @@ int bind_play(lua_State *L)
 {
 	struct played p = { 0 };
 	struct run_hooks hooks = { play_perform, play_cancel, play_ended,
-				   play_idle, NULL, play_log, play_failed, &p };
+				   play_idle, NULL, play_log, NULL,
+				   play_failed, &p };
 	struct run_options o = { .id = 0 };
 	struct runner *rn = NULL;
 	struct run *r = NULL;

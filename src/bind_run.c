@@ -2,10 +2,12 @@
  *
  *   runner = open(path, hooks)       hooks: a table of functions, each called
  *                                    with the run first: perform, cancel, ended,
- *                                    idle, diverged, log, store_failed
+ *                                    idle, diverged, log, store_failed;
+ *                                    and now() -> ms, for another clock
  *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
+ *   run:copy(tx, record) -> lsn
  *   run:cancel(tx, why, now) :cancelled() :undos() :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now()
@@ -76,6 +78,9 @@ static int l_open(lua_State *L)
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
+	if (lua_getfield(L, 2, "now") == LUA_TNIL)
+		hooks.now = NULL;
+	lua_pop(L, 1);
 	h = lua_newuserdatauv(L, sizeof(*h), 1);
 	memset(h, 0, sizeof(*h));
 	luaL_setmetatable(L, RUNNER);
@@ -431,6 +436,24 @@ static int l_finish(lua_State *L)
 	return 1;
 }
 
+/* copy(tx, record) -> lsn: a record as journal() gives it, as the next of this run. */
+static int l_copy(lua_State *L)
+{
+	struct run *r = check_run(L, 1);
+	struct txn *t = bind_check_txn(L, 2);
+	struct journal_row row = { 0 };
+	struct buf *data = bind_buf(L, CODEC_BYTES);
+	struct buf *args = bind_buf(L, CODEC_BYTES);
+	struct err e;
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	if (bind_journal_row(L, 3, &row, args, data, &e) != 0 ||
+	    run_copy(r, t, &row, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushinteger(L, run_tail(r));
+	return 1;
+}
+
 /* cancel(tx, why, now) -> true | nil, message, code. The transaction is handed over. */
 static int l_cancel(lua_State *L)
 {
@@ -455,7 +478,9 @@ static int l_cancel(lua_State *L)
 
 static int l_cancelled(lua_State *L)
 {
-	lua_pushboolean(L, run_cancelled(check_run(L, 1)));
+	static const char *const names[] = { NULL, "asked", "done" };
+
+	lua_pushstring(L, names[run_cancelled(check_run(L, 1))]);
 	return 1;
 }
 
@@ -534,7 +559,7 @@ int bind_open_run(lua_State *L)
 		{ "source", l_source }, { "load", l_load },
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
-		{ "cancel", l_cancel }, { "cancelled", l_cancelled },
+		{ "copy", l_copy }, { "cancel", l_cancel }, { "cancelled", l_cancelled },
 		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now },

@@ -364,6 +364,32 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 	return 0;
 }
 
+int run_copy(struct run *r, struct txn *t, const struct journal_row *row,
+	     struct err *e)
+{
+	void *data = malloc(row->len ? row->len : 1);
+	void *args = malloc(row->args_len ? row->args_len : 1);
+	struct append_op *a = NULL;
+
+	if (data != NULL && args != NULL)
+		a = new_append(r, (enum journal_kind)row->kind, row->name,
+			       data, row->len);
+	if (a == NULL) {
+		free(data);
+		free(args);
+		return err_set(e, ERR_NOMEM, "no memory for a journal record");
+	}
+	a->row = *row;
+	a->row.run = r->id;
+	a->row.name = row->name != NULL ? a->label : NULL;
+	a->row.data = memcpy(data, row->data, row->len);
+	a->row.args = args;
+	if (row->args_len > 0)
+		memcpy(args, row->args, row->args_len);
+	number(r, a, t);
+	return 0;
+}
+
 static void queue_delivery(struct run *r, struct delivery *d)
 {
 	d->next = NULL;
@@ -701,13 +727,14 @@ static bool deliver_new(struct run *r)
 
 /* ---- performing --------------------------------------------------------------------------------- */
 
+/* Somebody waits for it, and may still begin something. */
 static bool awaited(const struct run *r, const struct command *c)
 {
 	const struct fiber *f;
 
 	for (f = r->fibers; f != NULL; f = f->next)
 		if (f->waiting == c->seq && !f->over)
-			return true;
+			return c->worked || !run_frozen(r, f);
 	return false;
 }
 
@@ -725,7 +752,7 @@ static void perform_step(struct run *r, struct command *c)
 		run_no_memory(r, "a step");
 		return;
 	} else if (finish(r, t, c, c->failed, EFFECT_PURE, 0,
-			  r->rn->now_ms(), data, len, &e) == 0) {
+			  runner_now(r->rn), data, len, &e) == 0) {
 		return;
 	} else {
 		txn_free(t);

@@ -62,6 +62,8 @@ struct run_hooks {
 			 const struct run_difference *d);
 	void (*log)(void *arg, struct run *r, const char *level,
 		    const char *text, size_t len);
+	/* What time it is, in ms; NULL for the machine's own clock. */
+	int64_t (*now)(void *arg);
 	/* The store refused a commit: nothing further can become true. */
 	void (*store_failed)(void *arg, struct run *r, const struct err *e);
 	void *arg;
@@ -127,6 +129,10 @@ int run_append(struct run *r, struct txn *t, enum journal_kind kind,
 	       int64_t cost, int64_t now_ms, const void *data, size_t len,
 	       int64_t *lsn, struct err *e);
 
+/* A copy of another run's record, put into t as this one's next. */
+int run_copy(struct run *r, struct txn *t, const struct journal_row *row,
+	     struct err *e);
+
 /* The result of a command that was performed: appended to t (which may carry
  * writes of its own, and becomes ours), submitted, delivered when durable. */
 int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
@@ -141,7 +147,8 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
  * follows the last result, in which the sandbox died. */
 int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 	       size_t len, struct err *e);
-bool run_cancelled(const struct run *r);	/* asked for, or done */
+enum run_cancelled { RUN_CANCEL_NOT, RUN_CANCEL_ASKED, RUN_CANCEL_DONE };
+enum run_cancelled run_cancelled(const struct run *r);
 /* How much of what was done could be undone: what the prelude said last. */
 int run_undos(const struct run *r);
 

@@ -1,10 +1,11 @@
 /* run_cancel.c -- giving a script up in the middle, at a place that the journal knows.
  *
- * A cancellation is a NOTE of the run, and takes effect at the first rest (every
- * fiber waits) behind it. Playing the journal again comes to the same rest with the
- * same commands begun, so it is given up at the same place. While the body of a step
- * is under way it is waited for (soft), unless that could last for ever (hard): what
- * a step did is undone by its result, which only its end gives. */
+ * A cancellation is a NOTE of the run. From the first rest (every fiber waits) behind
+ * it no fiber goes on, but for those inside of a step's body, until the body is over:
+ * what a step did is undone by its result, which only its end gives. Results that are
+ * on their way still arrive. Then every fiber is given up. When a body could last for
+ * ever a second, hard note stops that too. Playing the journal again comes to the same
+ * rest with the same commands begun, so it is given up at the same place. */
 #include <string.h>
 
 #include "codec.h"
@@ -65,13 +66,34 @@ void run_note_death(struct run *r)
 	}
 }
 
-static bool in_a_body(const struct run *r)
+/* Whether a fiber may not be resumed any more. */
+bool run_frozen(const struct run *r, const struct fiber *f)
+{
+	return r->cancel >= CANCEL_HARD ? r->cancel != CANCEL_DONE :
+	       r->cancel == CANCEL_SOFT && f->bodies == 0;
+}
+
+/* What the script did itself will be recorded, or is. */
+static bool will_arrive(struct run *r, const struct command *c)
+{
+	return c != NULL && c->worked &&
+	       (c->outcome.len > 0 || c->finished ||
+		run_recorded(r, c->seq) != NULL);
+}
+
+static bool must_wait(struct run *r)
 {
 	const struct fiber *f;
 
-	for (f = r->fibers; f != NULL; f = f->next)
-		if (!f->over && f->bodies > 0)
+	for (f = r->fibers; f != NULL; f = f->next) {
+		if (f->over)
+			continue;
+		if (!run_frozen(r, f))
 			return true;
+		if (f->waiting != 0 &&
+		    will_arrive(r, run_command_of(r, f->waiting)))
+			return true;
+	}
 	return false;
 }
 
@@ -81,8 +103,7 @@ bool run_apply_cancel(struct run *r)
 	struct err e;
 
 	if (r->cancel == CANCEL_DONE ||
-	    (r->cancel != CANCEL_DEAD && r->ready != NULL) ||
-	    (r->cancel == CANCEL_SOFT && in_a_body(r)))
+	    (r->cancel != CANCEL_DEAD && must_wait(r)))
 		return false;
 	r->cancel = CANCEL_DONE;
 	for (f = r->fibers; f != NULL; f = f->next)
@@ -95,9 +116,10 @@ bool run_apply_cancel(struct run *r)
 	return true;
 }
 
-bool run_cancelled(const struct run *r)
+enum run_cancelled run_cancelled(const struct run *r)
 {
-	return r->cancel != CANCEL_NOT;
+	return r->cancel == CANCEL_DONE ? RUN_CANCEL_DONE :
+	       r->cancel == CANCEL_NOT ? RUN_CANCEL_NOT : RUN_CANCEL_ASKED;
 }
 
 int run_undos(const struct run *r)

@@ -100,7 +100,7 @@ struct runner {
 	struct run *runs;
 	struct run *turn, **turn_end;
 	size_t turns;			/* how many wait for one */
-	int64_t (*now_ms)(void), (*mono_us)(void);
+	int64_t (*mono_us)(void);
 	_Atomic int64_t *mark;	/* runner_mark    */
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
@@ -121,6 +121,7 @@ void run_wake_joiners(struct run *r);
 bool run_is_cancel(const struct journal_row *row);
 void run_note_cancel(struct run *r, const void *why, size_t len, int64_t t_ms);
 void run_note_death(struct run *r);
+bool run_frozen(const struct run *r, const struct fiber *f);
 /* Give the script up if it is time; true when it was. */
 bool run_apply_cancel(struct run *r);
 
@@ -148,6 +149,7 @@ void run_error_value(struct buf *out, const char *code, const char *message);
 bool run_turn(struct run *r);
 
 /* runner.c */
+int64_t runner_now(const struct runner *rn);
 void runner_ready(struct runner *rn, struct run *r);
 void runner_forget(struct runner *rn, struct run *r);
 

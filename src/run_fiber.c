@@ -8,18 +8,6 @@ void run_fiber_ready(struct run *r, struct fiber *f)
 	r->ready_end = &f->next_ready;
 }
 
-struct fiber *run_take_ready(struct run *r)
-{
-	struct fiber *f = r->ready;
-
-	if (f == NULL)
-		return NULL;
-	r->ready = f->next_ready;
-	if (r->ready == NULL)
-		r->ready_end = &r->ready;
-	return f;
-}
-
 static void unready(struct run *r, struct fiber *f)
 {
 	struct fiber **at = &r->ready;
@@ -31,6 +19,18 @@ static void unready(struct run *r, struct fiber *f)
 	*at = f->next_ready;
 	for (r->ready_end = &r->ready; *r->ready_end != NULL; )
 		r->ready_end = &(*r->ready_end)->next_ready;
+}
+
+/* The next that may go on, in the order in which they became ready. */
+struct fiber *run_take_ready(struct run *r)
+{
+	struct fiber *f = r->ready;
+
+	while (f != NULL && run_frozen(r, f))
+		f = f->next_ready;
+	if (f != NULL)
+		unready(r, f);
+	return f;
 }
 
 static bool join_satisfied(const struct fiber *f)

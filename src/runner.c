@@ -15,10 +15,15 @@ int runner_open(struct runner **out, struct store *s,
 	rn->store = s;
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
-	rn->now_ms = clock_now_ms;
 	rn->mono_us = clock_mono_us;
 	*out = rn;
 	return 0;
+}
+
+int64_t runner_now(const struct runner *rn)
+{
+	return rn->hooks.now != NULL ? rn->hooks.now(rn->hooks.arg)
+				     : clock_now_ms();
 }
 
 void runner_stop(struct runner *rn)

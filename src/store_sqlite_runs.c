@@ -5,6 +5,11 @@
  * the journal from the lowest such tail (journal.tails). */
 #include "store_sqlite.h"
 
+/* What is held: "all", "agent:NAME", "run:RUN". */
+#define PAUSES \
+"CREATE TABLE pauses(scope TEXT PRIMARY KEY, who TEXT NOT NULL, time INTEGER" \
+" NOT NULL, note TEXT) WITHOUT ROWID;"
+
 static const char schema[] =
 "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
 
@@ -29,7 +34,8 @@ static const char schema[] =
 "CREATE INDEX runs_parent ON runs(parent) WHERE parent IS NOT NULL;"
 
 "CREATE TABLE timers(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
-" due INTEGER NOT NULL, PRIMARY KEY(run, seq)) WITHOUT ROWID;"
+" due INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(run,"
+" seq)) WITHOUT ROWID;"
 "CREATE INDEX timers_due ON timers(due);"
 
 "CREATE TABLE waits(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
@@ -43,7 +49,7 @@ static const char schema[] =
 " decided_at INTEGER, note TEXT, delivered INTEGER NOT NULL DEFAULT 0,"
 " created INTEGER NOT NULL) WITHOUT ROWID;"
 "CREATE INDEX approvals_open ON approvals(created) WHERE state = 'open';"
-"CREATE UNIQUE INDEX approvals_run ON approvals(run, seq);"
+"CREATE INDEX approvals_run ON approvals(run, seq);"
 
 "CREATE TABLE events(id INTEGER PRIMARY KEY, type TEXT NOT NULL, key TEXT,"
 " payload BLOB, time INTEGER NOT NULL, trust TEXT NOT NULL, state TEXT NOT"
@@ -55,7 +61,9 @@ static const char schema[] =
 " updated INTEGER NOT NULL) WITHOUT ROWID;"
 
 "CREATE TABLE audit(id INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
-" who TEXT NOT NULL, what TEXT NOT NULL, subject TEXT, detail BLOB);";
+" who TEXT NOT NULL, what TEXT NOT NULL, subject TEXT, detail BLOB);"
+
+PAUSES;
 
 #define RUN_COLUMNS \
 	"id, run, agent, version, code, state, waiting_for, key, parent," \
@@ -67,7 +75,7 @@ static const char schema[] =
 	"a.id, a.kind, a.run AS run_id, r.run, a.seq, a.agent, a.subject," \
 	" a.proposal AS \"proposal#codec\", a.digest, a.risk, a.deadline," \
 	" a.otherwise, a.state, a.value AS \"value#codec\", a.decided_by," \
-	" a.decided_at, a.note, a.created"
+	" a.decided_at, a.note, a.created, a.delivered AS \"delivered#bool\""
 
 static const struct sqlite_verb verbs[] = {
 	{ "code.put", "INSERT INTO code(hash, body) VALUES(:hash, :body)"
@@ -116,12 +124,16 @@ static const struct sqlite_verb verbs[] = {
 	{ "journal.tails", "SELECT run, max(lsn) AS tail FROM journal WHERE"
 	  " lsn > :since GROUP BY run", false },
 
-	{ "timer.put", "INSERT INTO timers(run, seq, due) VALUES(:run, :seq,"
-	  " :due) ON CONFLICT DO UPDATE SET due = excluded.due", false },
+	/* attempt: which one failed before this pause, of a command that is
+	 * tried again; 0 for other timers. */
+	{ "timer.put", "INSERT INTO timers(run, seq, due, attempt) VALUES(:run,"
+	  " :seq, :due, coalesce(:attempt_opt, 0)) ON CONFLICT DO UPDATE SET"
+	  " due = excluded.due, attempt = excluded.attempt", false },
 	{ "timer.drop", "DELETE FROM timers WHERE run = :run AND seq = :seq",
 	  false },
 	{ "timer.drop_run", "DELETE FROM timers WHERE run = :run", false },
-	{ "timer.get", "SELECT due FROM timers WHERE run = :run AND seq = :seq",
+	{ "timer.get", "SELECT due, attempt FROM timers WHERE run = :run AND seq ="
+	  " :seq",
 	  false },
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
 	  " ORDER BY due, run, seq LIMIT 1000", false },
@@ -171,8 +183,8 @@ static const struct sqlite_verb verbs[] = {
 	  " ('approved', 'edited', 'rejected') ORDER BY a.decided_at DESC"
 	  " LIMIT 1", false },
 	{ "approval.of_command", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
-	  " JOIN runs r ON r.id = a.run WHERE a.run = :run AND a.seq = :seq",
-	  false },
+	  " JOIN runs r ON r.id = a.run WHERE a.run = :run AND a.seq = :seq"
+	  " ORDER BY a.delivered, a.created DESC, a.id DESC LIMIT 1", false },
 	{ "approval.deliver", "UPDATE approvals SET delivered = 1 WHERE run ="
 	  " :run AND seq = :seq", false },
 	{ "approval.undelivered", "SELECT DISTINCT a.run FROM approvals a JOIN"
@@ -202,12 +214,35 @@ static const struct sqlite_verb verbs[] = {
 	{ "agent.states", "SELECT name, state, reason, updated FROM agents",
 	  false },
 
+	{ "pause.put", "INSERT INTO pauses(scope, who, time, note) VALUES("
+	  ":scope, :who, :now, :note_opt) ON CONFLICT DO NOTHING", false },
+	{ "pause.drop", "DELETE FROM pauses WHERE scope = :scope", false },
+	{ "pause.list", "SELECT scope, who, time, note FROM pauses ORDER BY"
+	  " scope", false },
+	/* A run that was to be woken while it is held: resuming looks here. */
+	{ "run.held", "UPDATE runs SET waiting_for = 'paused', updated = :now"
+	  " WHERE id = :id AND ended IS NULL", false },
+	{ "run.all_held", "SELECT id, run, agent FROM runs WHERE ended IS NULL"
+	  " AND waiting_for = 'paused' ORDER BY id", false },
+	/* Another version of its agent is what the run goes on with. */
+	{ "run.move", "UPDATE runs SET version = :version, code = :code, tail ="
+	  " :tail, updated = :now WHERE id = :id AND ended IS NULL", true },
+
 	{ "audit.put", "INSERT INTO audit(time, who, what, subject, detail)"
 	  " VALUES(:now, :who, :what, :subject_opt, :detail_codec_opt)", false },
+
+	{ "audit.list", "SELECT id, time, who, what, subject, detail AS"
+	  " \"detail#codec\" FROM audit ORDER BY id DESC LIMIT :limit", false },
 
 	{ "check.integrity", "SELECT integrity_check AS result FROM"
 	  " pragma_integrity_check", false },
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_runs = { schema, verbs, NULL };
+static const char upgrade[] =
+"ALTER TABLE timers ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;"
+"DROP INDEX approvals_run;"
+"CREATE INDEX approvals_run ON approvals(run, seq);"
+PAUSES;
+
+const struct sqlite_part sqlite_runs = { schema, verbs, upgrade };

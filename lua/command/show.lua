@@ -34,7 +34,7 @@ return {
       problem.next = "keel replay " .. run.run
       context.out("\n" .. view.problem(context, problem) .. "\n")
     end
-    local question = run.state == "waiting" and outcome.question(e, run)
+    local question = (run.state == "waiting" or run.state == "needs_reconciliation") and outcome.question(e, run)
     if question then context.out("\n" .. view.question(context, question)) end
     return 0
   end,

@@ -56,7 +56,7 @@ local function needs_of(reach)
 end
 
 --- What every run of an agent shares, as long as the library holds this version of it.
-local function shared(self, agent)
+function bundle.shared(self, agent)
   if agent.shared then return agent.shared end
   local config, err = manifest.settings(agent.manifest, self.settings.agents[agent.name], self.settings.origin)
   if not config then return nil, err end
@@ -69,13 +69,26 @@ local function shared(self, agent)
     budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
     uses = set_of(agent.manifest.uses), needs = needs_of(reach),
     code = digest.sha256(json.pack(sources)), profile = prelude.profile,
+    timeout = agent.manifest.timeout_ms,
     caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
   return agent.shared
 end
 
+--- The code that a new run of this agent would be pinned to; nil when its settings are wrong.
+function bundle.code_of(self, agent)
+  local common = bundle.shared(self, agent)
+  return common and common.code
+end
+
+--- From a switch of versions on, a run is pinned to what the switch says.
+function bundle.switched(setup, switch)
+  for key, value in pairs(switch or {}) do setup[key] = value end
+  return setup
+end
+
 --- The bundle of a new run, or nil, err when the agent's settings do not fit.
 function bundle.make(self, agent, input, now)
-  local common, err = shared(self, agent)
+  local common, err = bundle.shared(self, agent)
   if not common then return nil, err end
   local setup = { run = digest.make_id("run", now, clock.random()), input = input,
     seed = clock.random() & 0x7fffffffffffffff }

@@ -143,26 +143,4 @@ function events:scan_inbox()
   return require("inbox").scan(self)
 end
 
---- Decide an open approval: { state = "approved"|"edited"|"rejected", value, by, note }.
--- Durable when it returns; the run goes on in the next drain. Returns the item, or nil, err.
-function events:decide(id, decision)
-  local item, err = self:approval(id)
-  if not item then return nil, err end
-  if item.state ~= "open" then
-    return nil, errors.new("K1014", { name = item.id, detail = item.state })
-  end
-  local tx, now = self.store:tx(), self.clock()
-  tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value,
-    by = decision.by or self.settings.owner or "owner", now = now, note = decision.note, digest = item.digest })
-  tx:add("audit.put", { now = now, who = decision.by or self.settings.owner or "owner",
-    what = "approval." .. decision.state, subject = item.subject,
-    detail_codec = { approval = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  local ok, message, code = self:commit(tx)
-  if not ok then
-    return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
-  end
-  self:wake(item.run_id)
-  return self:approval(item.id)
-end
-
 return events

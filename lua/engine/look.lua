@@ -100,7 +100,7 @@ end
 local function entry_of(record)
   local kind, name = (record.name or ""):match("^([^:]*):?(.*)$")
   return { seq = record.seq, kind = kind, name = name, effect = record.effect, attempts = 1,
-    args = record.args, ms = record.took_us / 1000, cost_picousd = tostring(record.cost),
+    args = record.args, ms = record.took_us / 1000, cost_picousd = "0",
     t = time(record.t) }
 end
 
@@ -116,12 +116,36 @@ local function close_entry(entry, record, intent)
   entry.state = record.failed and "failed" or "done"
   entry.result = record.value
   entry.ms = took_ms(intent, record)
-  entry.cost_picousd = tostring(record.cost)
+  entry.cost_picousd = tostring(math.tointeger(entry.cost_picousd) + record.cost)
   entry.effect = record.effect
 end
 
+--- A note about a command, or another try of a step, belongs to its entry.
+local function take_note(entry, record)
+  if record.name == "retry" then
+    entry.attempts = entry.attempts + 1
+    entry.cost_picousd = tostring(math.tointeger(entry.cost_picousd) + record.cost)
+  end
+  entry.notes = entry.notes or json.array {}
+  table.insert(entry.notes, { note = record.name, t = time(record.t), value = record.value })
+end
+
+--- What stands between two tries of a step is told with the step.
+local function fold_tries(list, entries)
+  local kept = json.array {}
+  for _, entry in ipairs(list) do
+    local step = entry.kind == "retry" and entries[entry.args.step]
+    if not step then
+      kept[#kept + 1] = entry
+    elseif entry.state == "waiting" or type(entry.result) == "table" and entry.result.again then
+      step.attempts = step.attempts + 1
+    end
+  end
+  return kept
+end
+
 --- The steps of a run: { seq, kind, name, effect, state, attempts, ms, cost_picousd,
---- args, result, t }, in the order of their commands.
+--- args, result, t, notes? = { { note, t, value } } }, in the order of their commands.
 function look:log(id)
   local row, err = self:run_row(id)
   if not row then return nil, err end
@@ -138,12 +162,13 @@ function look:log(id)
       intents[record.seq] = record.kind == "intent" and record or nil
       list[#list + 1] = entry
     end
+    if entry and record.kind == "note" then take_note(entry, record) end
     if entry and (record.kind == "step" or record.kind == "result") then
       close_entry(entry, record, intents[record.seq])
     end
   end
   table.sort(list, function(a, b) return a.seq < b.seq end)
-  return list
+  return fold_tries(list, entries)
 end
 
 -- ---- approvals ---------------------------------------------------------------------

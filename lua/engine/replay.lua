@@ -53,10 +53,20 @@ function replay.check(self, id, options)
   local result, over = { run = row.run, equal = true }, false
 
   local handle = assert(self.runner:run { id = row.id, replay_only = true })
-  local setup, message, code = handle:load(#records > 0 and records[#records].lsn or row.tail)
+  local setup, switch, code = handle:load(#records > 0 and records[#records].lsn or row.tail)
   if not setup then
     handle:release()
-    return nil, errors.from(message, code)
+    return nil, errors.from(switch, code)
+  end
+  bundle.switched(setup, switch)
+  if options.move then
+    local present
+    present, err = bundle.shared(self, self.library.agents[row.agent])
+    if not present then
+      handle:release()
+      return nil, err
+    end
+    bundle.switched(setup, present)
   end
   local other
   if options.with then
@@ -71,18 +81,27 @@ function replay.check(self, id, options)
       compare_end(result, records, bundle.outcome(setup, failed, value))
       over = true
     end,
-    idle = function() over = true end,
+    idle = function()
+      local label, seq = handle:left()
+      if label then
+        result.equal, result.at, result.why, result.recorded = false, seq, "missing", command_at(records, seq)
+        result.file = (other or setup.sources.agent).file
+      end
+      over = true
+    end,
     diverged = function(d)
+      over = true
+      -- a run that is not over may go on where its record ends
+      if options.move and d.why == "extra" then return end
       result.equal, result.at, result.why = false, d.at, d.why
       result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
       result.new = d.new and { name = d.new, args = not json.absent(d.args) and d.args or nil }
       -- a command made by a tail call has no line of its own left
       result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
-      over = true
     end,
   }
   local caps = bundle.caps(setup)
-  caps.check_fuel = caps.check_fuel and not other
+  caps.check_fuel = caps.check_fuel and not other and not options.move
   assert(handle:start(setup, prelude.code, caps))
   while not over do loop.turn(true) end
   result.steps = handle:steps()

@@ -76,6 +76,18 @@ define(2, {
     "keel runs" },
   { "K1021", "unknown_event", "no agent listens to events of type '{name}'",
     "The event was kept but starts nothing.", "keel agents" },
+  { "K1041", "other_question", "'{name}' is a question of another kind",
+    "Proposals of agents are approved or rejected; whether an effect happened is"
+    .. " answered by keel reconcile.", "keel {command} {name}" },
+  { "K1042", "run_over", "run {name} is over already[: {detail}]",
+    "Only a run that is not over can be held, given up or moved.", "keel show {name}" },
+  { "K1043", "not_paused", "nothing is paused as {name}",
+    "What was paused as a whole is resumed as a whole: everything, an agent, or a"
+    .. " run.", "keel runs --state waiting" },
+  { "K1044", "no_such_step", "run {name} has no finished step {seq}",
+    "A fork begins behind a step that has a result.", "keel show {name}" },
+  { "K1045", "run_busy", "run {name} is at work just now",
+    "It can be moved when it waits.", "keel show {name}" },
   { "K1022", "agent_off", "agent '{name}' is {state}",
     "It was switched off by a person, or its budget ran out.",
     "keel agents enable {name}" },
@@ -281,6 +293,12 @@ define(7, {
   { "K7004", "stuck_undo", "undoing '{name}' of run {run} failed[: {detail}]",
     "A compensation failed for good; a person must decide how to go on.",
     "keel inbox" },
+  { "K7006", "no_undo", "{name} cannot be undone from here",
+    "Its adapter has no undo for it. Undo it by hand, and say that it did not"
+    .. " happen, or end the run.", "keel reconcile {id} --abandon" },
+  { "K7007", "answer_first", "run {name} waits for an answer about an effect",
+    "Whether an effect happened must be known before what came before it can be"
+    .. " undone.", "keel inbox" },
   { "K7005", "source_missing", "the source that run {run} is pinned to is gone",
     "A run goes on with the very source that it began with.",
     "keel show {run}" },

@@ -65,6 +65,24 @@ function methods.decide(e, mine, ...)
   return item, err
 end
 
+function methods.reconcile(e, mine, ...)
+  local item, err = e:reconcile(...)
+  if item then mine.runs[item.run_id] = true end
+  return item, err
+end
+
+function methods.cancel(e, mine, ...)
+  local run, err = e:cancel(...)
+  if run then mine.runs[run.id] = true end
+  return run, err
+end
+
+function methods.fork(e, mine, ...)
+  local run, err = e:fork(...)
+  if run then mine.runs[run.id] = true end
+  return run, err
+end
+
 function methods.drain(e, mine, done)
   local ms = 1
   while not e.failed and not settled(e, mine) do

@@ -173,7 +173,8 @@ static void on_store_failed(void *arg, struct run *r, const struct err *e)
 static int to_its_end(struct world *w, int64_t tail, struct err *e)
 {
 	struct run_hooks hooks = { on_perform, on_cancel, on_ended, on_idle,
-				   on_diverged, on_log, on_store_failed, w };
+				   on_diverged, on_log, NULL, on_store_failed,
+				   w };
 	struct run_options o = { .id = 1 };
 	struct run_boot b = { .caps = { 1000000, 4 << 20, 0, 7 },
 			      .prelude = prelude,

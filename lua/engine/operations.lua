@@ -1,0 +1,375 @@
+--- What the owner does to runs as a whole: hold and let go, give up, fork, move to a newer
+-- version.
+--
+-- Methods of the engine (lua/engine.lua), in a file of their own. Each is durable when it
+-- returns, and written into the audit trail with who and why.
+local bundle = require "engine.bundle"
+local clock = require "core.clock"
+local digest = require "core.digest"
+local errors = require "errors"
+local json = require "json"
+
+local operations = {}
+
+local function audit(self, tx, what, subject, options, detail)
+  tx:add("audit.put", { now = self.clock(), who = options.by or self.settings.owner or "owner", what = what,
+    subject = subject, detail_codec = detail or { note = options.note } })
+end
+
+--- The run of an id, when it is not over.
+local function open_row(self, id)
+  local row, err = self:run_row(id)
+  if not row then return nil, err end
+  if row.ended then return nil, errors.new("K1042", { name = row.run, detail = row.state }) end
+  return row
+end
+
+--- Wait until a run that is being put away is away.
+local function settled(self, id)
+  while self.settling[id] do self:rest(id) end
+end
+
+--- Write to the journal of a run that is not in memory: `add(handle, tx)` appends, the run
+--- stands as `running` then and is brought back. Nobody wakes it meanwhile.
+local function write_parked(self, row, add)
+  local handle = assert(self.runner:run { id = row.id })
+  local setup, message, code = handle:load(row.tail)
+  if not setup then
+    handle:release()
+    return nil, errors.from(message, code)
+  end
+  local tx, place = self.store:tx(), {}
+  self.settling[row.id] = place
+  add(handle, tx)
+  tx:add("run.state", { id = row.id, state = "running", tail = handle:tail(), steps = row.steps, cost = row.cost,
+    active_ms = row.active_ms, now = self.clock() })
+  local tail = handle:tail()
+  handle:release()
+  local ok
+  ok, message, code = self:commit(tx)
+  self.settling[row.id] = nil
+  if not ok then return nil, errors.from(message, code) end
+  return self:restore(row.id, tail, place.resting)
+end
+
+-- ---- holding -------------------------------------------------------------------------
+
+--- Whether an agent, or this run of it, is held. Pauses are few: they are in memory.
+function operations:paused(agent, run)
+  local held = self.pauses
+  if not held then
+    held = {}
+    for _, row in ipairs(self:rows("pause.list", {})) do held[row.scope] = row end
+    self.pauses = held
+  end
+  return (held.all or held["agent:" .. tostring(agent)] or run and held["run:" .. run]) ~= nil
+end
+
+--- Hold a run in memory: it makes no further step, and is put away when what it has begun
+--- is done.
+function operations:hold(run)
+  if run.held then return end
+  run.held = true
+  run.handle:hold(true)
+end
+
+local function scope_of(self, target)
+  if target.all then return "all" end
+  if target.agent then
+    local agent, err = self:agent_named(target.agent)
+    if not agent then return nil, err end
+    return "agent:" .. target.agent
+  end
+  local row, err = open_row(self, target.run)
+  if not row then return nil, err end
+  return "run:" .. row.run
+end
+
+--- Hold everything, an agent or a run: target is { all = true } | { agent = NAME } | { run = ID }.
+--- What is on its way to the outside arrives; nothing new is begun. Returns the scope.
+function operations:pause(target, options)
+  local scope, err = scope_of(self, target)
+  if not scope then return nil, err end
+  self:paused() -- reads what is held already
+  local tx = self.store:tx()
+  tx:add("pause.put", { scope = scope, who = options.by or self.settings.owner or "owner", now = self.clock(),
+    note = options.note })
+  audit(self, tx, "pause", scope, options)
+  local ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  self.pauses[scope] = self.pauses[scope] or { scope = scope }
+  for _, run in pairs(self.active) do
+    if self:paused(run.agent, run.run) then self:hold(run) end
+  end
+  return scope
+end
+
+--- Let go what was held by this very scope. Returns { scope, runs }: how many go on.
+function operations:resume(target, options)
+  local scope, err = scope_of(self, target)
+  if not scope then return nil, err end
+  self:paused()
+  if not self.pauses[scope] then return nil, errors.new("K1043", { name = scope }) end
+  local tx = self.store:tx()
+  tx:add("pause.drop", { scope = scope })
+  audit(self, tx, "resume", scope, options)
+  local ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  self.pauses[scope] = nil
+  local count = 0
+  for _, run in pairs(self.active) do
+    if run.held and not self:paused(run.agent, run.run) then
+      count, run.held = count + 1, nil
+      run.handle:hold(false)
+      self:wake(run.id)
+    end
+  end
+  for _, row in ipairs(self:rows("run.all_held", {})) do
+    if not self:paused(row.agent, row.run) and not self.active[row.id] then
+      count = count + 1
+      self:wake(row.id)
+    end
+  end
+  self:set_timer()
+  self:pump()
+  return { scope = scope, runs = count }
+end
+
+-- ---- giving up -------------------------------------------------------------------------
+
+--- A run in memory is given up as soon as nothing of it is on its way to the outside.
+function operations:give_up(run)
+  local why, parked, pending = run.cancel_wanted, 0, 0
+  for _, cmd in pairs(run.pending) do
+    if cmd.acting then return end
+    pending = pending + 1
+    if cmd.parked then parked = parked + 1 end
+  end
+  run.cancel_wanted, run.cancelling = nil, why
+  -- whoever waits for something slow inside of a step would be waited for in vain
+  why.hard = pending > 0 and pending == parked or nil
+  local tx = self.store:tx()
+  run:mark_running(self, tx)
+  audit(self, tx, "cancel", run.run, why, { code = why.code, message = why.message, note = why.note })
+  assert(run.handle:cancel(tx, why, self.clock()))
+  if run.held then
+    run.held = nil
+    run.handle:hold(false)
+  end
+end
+
+local function has_question(self, row)
+  if row.state == "needs_reconciliation" then return true end
+  local run = self.active[row.id]
+  for _, cmd in pairs(run and run.pending or {}) do
+    if cmd.parked and cmd.waiting_for == "reconcile" then return true end
+  end
+  return false
+end
+
+--- Give a run up: what its steps did is undone, newest first, and it ends as `cancelled`;
+--- its children likewise. `options.code` and `message` say why, when it is no person.
+--- Returns the run { id, run }, or nil, err.
+function operations:cancel(id, options)
+  local row, err = open_row(self, id)
+  if not row then return nil, err end
+  settled(self, row.id)
+  row, err = open_row(self, row.run)
+  if not row then return nil, err end
+  if has_question(self, row) then return nil, errors.new("K7007", { name = row.run }) end
+  local why = { code = options.code or "cancelled", message = options.message or "the run was cancelled",
+    by = options.by or self.settings.owner or "owner", note = options.note }
+  local run, now = self.active[row.id], self.clock()
+  if run then
+    if not run.cancelling then
+      run.cancel_wanted = why
+      self:give_up(run)
+    end
+  else
+    why.hard = true
+    run, err = write_parked(self, row, function(handle, tx)
+      assert(handle:append(tx, "note", why, now, 0, nil, nil, "cancel"))
+      self.drop_what_waits(tx, row, now)
+      audit(self, tx, "cancel", row.run, why, { code = why.code, message = why.message, note = why.note })
+    end)
+    if err then return nil, err end
+    if run then
+      run.cancelling = why
+      if run.held then
+        run.held = nil
+        run.handle:hold(false)
+      end
+    end
+  end
+  self:cancel_children(row)
+  return { id = row.id, run = row.run }
+end
+
+function operations:cancel_children(row)
+  for _, child in ipairs(self:rows("run.children", { id = row.id })) do
+    if not child.ended then
+      self:task(function() self:cancel(child.run, { by = "parent", message = "the run that called it was given up" }) end)
+    end
+  end
+end
+
+--- Nobody waits for what this ctx.call began.
+function operations:cancel_child(cmd)
+  local child = self:rows("run.by_key", { agent = cmd.name, key = "call/" .. cmd.key })[1]
+  if child and not child.ended then
+    self:cancel(child.run, { by = "parent", message = "nobody waits for it any more" })
+  end
+end
+
+--- The longest time of a run is over.
+function operations:time_out(id)
+  local row = self:rows("run.by_id", { id = id })[1]
+  if not row or row.ended then return end
+  local run = self.active[id]
+  if run and (run.cancelling or run.cancel_wanted) then return end
+  self:task(function() self:cancel(row.run, { by = "timeout", code = "timeout", message = "the run took longer than it may" }) end)
+end
+
+--- The sandbox died of a cap, and steps were done that can be undone: the journal says so,
+--- and the run comes back to undo them, with fresh caps and without the stretch it died in.
+function operations:undo_dead(run, value)
+  local tx, handle = self.store:tx(), run.handle
+  run:mark_running(self, tx)
+  assert(handle:append(tx, "note", { code = value.code, message = value.message, hard = true, dead = true }, self.clock(),
+    0, nil, nil, "cancel"))
+  local tail = handle:tail()
+  self:forget(run)
+  local place = { resting = run.resting }
+  self.settling[run.id] = place
+  self:task(function()
+    local ok = self:commit(tx)
+    self.settling[run.id] = nil
+    if ok then self:restore(run.id, tail, place.resting) end
+  end)
+end
+
+--- The owner leaves a question of this command open: the run ends as it is.
+function operations:abandon(cmd, message)
+  local run, tx = cmd.run, cmd.tx
+  local value = { code = "abandoned", message = message }
+  run:mark_running(self, tx)
+  assert(run.handle:append(tx, "end", { failed = true, value = value }, self.clock()))
+  self:close_run(run, tx, { id = run.id, state = "failed", error_codec = value })
+  return cmd.parked_mark
+end
+
+-- ---- forking -----------------------------------------------------------------------------
+
+--- The records that a fork begins with: all up to the result of step `seq`, without what was
+--- begun and not done. With a new value what lies inside of the step is left out.
+local function prefix_of(records, seq, edited)
+  local done, last = {}, nil
+  for i, record in ipairs(records) do
+    if record.kind == "step" or record.kind == "result" then
+      done[record.seq] = true
+      if record.seq == seq then
+        last = i
+        break
+      end
+    end
+  end
+  if not last then return nil end
+  local kept = {}
+  for i = 1, last do
+    local record = records[i]
+    local mine = record.seq == 0 and record.name ~= "cancel" or done[record.seq]
+    if mine and record.kind ~= "end" and not (edited and record.seq > seq) then kept[#kept + 1] = record end
+  end
+  return kept
+end
+
+--- Begin a new run that has done what run `id` had done up to step `seq`, with another result
+--- of that step when options.value is given. Returns the run { id, run, agent }, or nil, err.
+function operations:fork(id, seq, options)
+  local row, err = self:run_row(id)
+  if not row then return nil, err end
+  local records
+  records, err = self:journal(row)
+  if not records then return nil, err end
+  local edited = options.value ~= nil
+  local kept = prefix_of(records, seq, edited)
+  if not kept then return nil, errors.new("K1044", { name = row.run, seq = seq }) end
+  local now, new_id = self.clock(), self.store:next_id()
+  local name = digest.make_id("run", now, clock.random())
+  local handle = assert(self.runner:run { id = new_id })
+  local tx = self.store:tx()
+  for _, record in ipairs(kept) do
+    record.cost = 0 -- spent once
+    if edited and record.seq == seq and (record.kind == "step" or record.kind == "result") then
+      record.value, record.failed, record.group = options.value, false, false
+    end
+    assert(handle:copy(tx, record))
+  end
+  tx:add("run.put", { id = new_id, run = name, agent = row.agent, version = row.version, code = row.code, state = "running",
+    input_codec = row.input, tail = handle:tail(), now = now })
+  audit(self, tx, "fork", name, options, { from = row.run, at = seq, edited = edited, note = options.note })
+  local tail, ok, message, code = handle:tail(), nil, nil, nil
+  handle:release()
+  ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  local run = self:restore(new_id, tail)
+  return run or { id = new_id, run = name, agent = row.agent }
+end
+
+-- ---- moving ------------------------------------------------------------------------------
+
+--- Whether a run would go on the same with its agent as it is now: plays its journal against
+--- it. Returns { run, agent, from, to, compatible, at?, why?, recorded?, new?, file?, line? }.
+function operations:gate(id)
+  local row, err = open_row(self, id)
+  if not row then return nil, err end
+  local agent
+  agent, err = self:agent_named(row.agent)
+  if not agent then return nil, err end
+  local played
+  played, err = self:replay(row.run, { move = true })
+  if not played then return nil, err end
+  return { run = row.run, agent = row.agent, from = row.version, to = agent.manifest.version, compatible = played.equal,
+    current = row.code == bundle.code_of(self, agent), at = played.at, why = played.why, recorded = played.recorded,
+    new = played.new, file = played.file, line = played.line }
+end
+
+--- The runs of an agent (of all) that are not over and stand on another code than its
+--- present one, as gate() tells of each.
+function operations:gate_all(agent)
+  local list = json.array {}
+  for _, row in ipairs(self:rows("run.open", {})) do
+    local now = self.library.agents[row.agent]
+    if now and (agent == nil or row.agent == agent) then
+      local told = self:gate(row.run)
+      if told and not told.current then list[#list + 1] = told end
+    end
+  end
+  return list
+end
+
+--- Let a run go on with its agent as it is now, when it is compatible. Returns what gate()
+--- tells, with `moved`, or nil, err.
+function operations:move(id, options)
+  local told, err = self:gate(id)
+  if not told or not told.compatible or told.current then return told, err end
+  local row
+  row, err = open_row(self, told.run)
+  if not row then return nil, err end
+  settled(self, row.id)
+  if self.active[row.id] then return nil, errors.new("K1045", { name = row.run }) end
+  local agent = self.library.agents[row.agent]
+  local setup = bundle.shared(self, agent)
+  local moved
+  moved, err = write_parked(self, row, function(handle, tx)
+    for _, source in pairs(setup.sources) do tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] }) end
+    assert(handle:append(tx, "note", setup, self.clock(), 0, nil, nil, "switch"))
+    tx:add("run.move", { id = row.id, version = agent.manifest.version, code = setup.code, tail = handle:tail(), now = self.clock() })
+    audit(self, tx, "move", row.run, options, { from = told.from, to = told.to, code = setup.code, note = options.note })
+  end)
+  if err then return nil, err end
+  told.moved = moved ~= nil
+  return told
+end
+
+return operations
