@@ -54,19 +54,21 @@ end
 local function ask(cmd, op, key, why)
   cmd:note("unknown", { key = key, message = why })
   cmd.engine:ask_owner(cmd, { kind = "reconcile", subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key),
-    proposal = { adapter = cmd.name, op = cmd.args.op, key = key, args = cmd.args, why = why, undo = op.undo ~= nil },
-    risk = cmd.args.risk })
+    proposal = { adapter = cmd.name, op = cmd.args.op, key = key, args = cmd.args, why = why, undo = op.undo ~= nil and cmd:wanted(),
+      orphan = not cmd:wanted() or nil }, risk = cmd.args.risk })
+  cmd.acted = nil -- the question says it all
   cmd:commit()
   return cmd:park("reconcile")
 end
 
 --- Send it. `attempt` counts from 1.
 local function send(cmd, op, key, attempt)
-  cmd.acting = true -- a cancellation waits for what is on its way
+  local effect = op.effect == "idempotent" or op.effect == "at_most_once"
+  cmd.acting, cmd.acted = true, effect -- a cancellation waits for what is on its way
   local result, err = op.perform(cmd, key)
   cmd.acting = nil
   if err == nil then return result end
-  if err.unknown and op.effect ~= "read" and op.effect ~= "pure" then
+  if err.unknown and effect then
     local again = op.effect == "idempotent" and cmd:try_again(op.retry, attempt, err)
     if again then return again end
     local answer, found = probe(cmd, op, key)
@@ -105,6 +107,7 @@ function answers.undo(cmd, op, key, row)
 end
 
 function answers.abandon(cmd, _, key)
+  cmd:commit()
   return cmd.engine:abandon(cmd, ("whether %s.%s %s happened was left open"):format(cmd.name, cmd.args.op, key))
 end
 

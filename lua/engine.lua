@@ -56,7 +56,7 @@ function run_methods:mark_running(e, tx)
 end
 
 local function new_run(fields)
-  fields.pending, fields.parked, fields.began = {}, 0, clock.mono_us()
+  fields.pending, fields.parked, fields.flying, fields.began = {}, 0, 0, clock.mono_us()
   return setmetatable(fields, run_methods)
 end
 
@@ -486,12 +486,17 @@ end
 local caps = { instructions = true, memory = true, wall = true }
 
 function engine:end_run(run, failed, value)
+  if run.flying > 0 then
+    run.end_with = { failed, value }
+    return
+  end
   if failed and caps[value.code] and run.handle:undos() > 0 then
     if run.handle:cancelled() ~= "done" then return self:undo_dead(run, value) end
     value.stuck_undo = { message = "undoing the steps reached a cap" }
   end
   failed, value = bundle.outcome(run.setup, failed, value)
   local now, tx, handle = self.clock(), self.store:tx(), run.handle
+  run.last = handle:tail()
   local kept, message = handle:append(tx, "end", { failed = failed, value = value }, now)
   if not kept then
     failed, value = true, { code = "result", message = message }
@@ -509,6 +514,7 @@ function engine:close_run(run, tx, row)
   row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
   tx:add("run.end", row)
   if row.error_codec then self:cancel_children(run) end
+  if run.recovered then self:ask_about_lost(run, tx) end
   local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
   self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
@@ -530,7 +536,7 @@ end
 --- parked: its state goes to the store and its memory is freed.
 function engine:settle(run)
   local pending, state, waiting_for = what_waits(run)
-  if not run.idle or pending > run.parked then return end
+  if not run.idle or pending > run.parked or run.flying > 0 then return end
   if run.cancelling and run.handle:cancelled() == "asked" then
     if run.cancelling.hard then return end
     run.cancel_wanted = run.cancelling -- it waits inside of a step, for something slow
@@ -557,6 +563,7 @@ function engine:sweep(run, tx)
   for seq in pairs(run.pending) do waits[#waits + 1] = seq end
   for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
   tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
+  self:ask_about_lost(run, tx)
 end
 
 function hooks_of(self)
@@ -576,6 +583,7 @@ function hooks_of(self)
       local cmd = run and run.pending[seq]
       if not cmd then return end
       run.pending[seq] = nil
+      if cmd.acting and cmd.acted then cmd.flying, run.flying = true, run.flying + 1 end
       if cmd.parked then run.parked = run.parked - 1 end
       local tx = self.store:tx()
       tx:add("timer.drop", { run = run.id, seq = seq })

@@ -194,6 +194,61 @@ describe("an effect", function()
     no_replay_difference(e, run)
   end)
 
+  it("that nobody waits for any more is noted when it arrives", function()
+    local loop, arrive_now = require "loop", nil
+    w.on = function(_, _, arrive)
+      loop.await(function(wake) arrive_now = wake end)
+      arrive()
+      return { ok = true }
+    end
+    local e = with [[
+      return (ctx.any{ pay = function() return ctx.skill.bank{ op = "pay", key = "k" } end,
+        quick = function() ctx.sleep("1s") return 1 end }) ]]
+    local run = assert(e:start("a", {}))
+    e:drain(function() return arrive_now ~= nil end)
+    h.now = h.now + 1001
+    e:fire()
+    e:drain(function() return e.active[run.id].end_with end)
+    assert.is_nil(e:describe(run.run).ended) -- not before it is known
+    arrive_now()
+    assert(e:drain())
+    assert.equal("quick", e:describe(run.run).output)
+    assert.equal("effect.late", e:rows("audit.list", { limit = 1 })[1].what)
+    no_replay_difference(e, run)
+  end)
+
+  it("that nobody waits for any more is asked about when the engine died meanwhile", function()
+    local loop, begun = require "loop", false
+    w.on = function()
+      begun = true
+      loop.await(function() end)
+    end
+    local e = with [[
+      ctx.any{ pay = function() return ctx.skill.bank{ op = "pay", key = "k" } end,
+        quick = function() ctx.sleep("1s") return 1 end }
+      ctx.sleep("1h")
+      return "over" ]]
+    local run = assert(e:start("a", {}))
+    e:drain(function() return begun end)
+    h.now = h.now + 1001
+    e:fire()
+    e:drain(function() return e.active[run.id].handle:steps() > 0 and e.active[run.id].idle end)
+    e = h:reopen()
+    assert(e:drain())
+    local item = e:inbox()[1]
+    assert.equal("reconcile", item.kind)
+    assert.is_true(item.proposal.orphan)
+    h.now = h.now + 3600001
+    e:fire()
+    assert(e:drain())
+    assert.equal("over", e:describe(run.run).output)
+    assert.equal(1, #e:inbox())
+    assert(e:reconcile(item.id, { answer = "happened" }))
+    assert(e:drain())
+    assert.same({}, e:inbox())
+    no_replay_difference(e, run)
+  end)
+
   it("cannot be approved, and a proposal cannot be reconciled", function()
     w.on = lost_answer
     local e = with(pay)
@@ -425,7 +480,7 @@ describe("a run that fails", function()
     assert(e:drain())
     run = e:describe(run.run)
     assert.equal("compensated", run.state)
-    assert.equal("timeout", run.error.code)
+    assert.equal("deadline", run.error.code)
     assert.same({ "one" }, notes(e))
     equal(e, run)
   end)

@@ -163,13 +163,14 @@ static const struct sqlite_verb verbs[] = {
 	  " :note_opt WHERE id = :id AND state = 'open' AND digest = :digest",
 	  true },
 	{ "approval.close_run", "UPDATE approvals SET state = 'obsolete',"
-	  " decided_at = :now WHERE run = :run AND state = 'open'", false },
+	  " decided_at = :now WHERE run = :run AND state = 'open' AND kind ="
+	  " 'approval'", false },
 	{ "approval.close", "UPDATE approvals SET state = 'obsolete',"
 	  " decided_at = :now, delivered = 1 WHERE run = :run AND seq = :seq"
 	  " AND state = 'open'", false },
 	{ "approval.close_others", "UPDATE approvals SET state = 'obsolete',"
 	  " decided_at = :now, delivered = 1 WHERE run = :run AND state ="
-	  " 'open' AND seq NOT IN (SELECT value FROM json_each(:seqs_json))",
+	  " 'open' AND kind = 'approval' AND seq NOT IN (SELECT value FROM json_each(:seqs_json))",
 	  false },
 	{ "approval.get", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
 	  " runs r ON r.id = a.run WHERE a.id = :id", false },

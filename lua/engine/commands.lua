@@ -33,16 +33,20 @@ function commands:command(run, seq, kind, name, args, info)
   return cmd
 end
 
+--- Whether its run is in memory still, and whether it waits for this command.
+function command:in_memory() return self.engine.active[self.run.id] == self.run end
+function command:wanted() return self:in_memory() and self.run.pending[self.seq] == self end
+
 --- Make what is in cmd.tx true now, and go on with an empty one. Returns only when it is
 --- true, and the command wanted still: a store that failed ends the handler here, and so
 --- does ctx.any, which gave it up: what is not begun is not done.
 function command:commit()
   local tx = self.tx
   self.tx = self.engine.store:tx()
-  self.run:mark_running(self.engine, tx)
+  if self:in_memory() then self.run:mark_running(self.engine, tx) end
   local ok, message, code = self.engine:commit(tx)
   if not ok then error({ code = code, message = message }, 0) end
-  if self.run.pending[self.seq] ~= self then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
+  if not self:wanted() then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
 end
 
 --- Make the command durable before its effect; what is in cmd.tx goes along.
@@ -56,12 +60,13 @@ end
 --- A note about this command, in cmd.tx: it tells people what happened, and is not
 --- compared in a replay.
 function command:note(name, value, cost)
+  if not self:in_memory() then return end
   assert(self.run.handle:append(self.tx, "note", value, self.engine.clock(), self.seq, nil, cost, name))
 end
 
 --- Nothing to do until somebody wakes the run: for "approval", "timer", ...
 function command:park(what)
-  if self.run.pending[self.seq] ~= self then return command.parked_mark end
+  if not self:wanted() then return command.parked_mark end
   if self.again then
     self.engine:perform(self)
     return command.parked_mark
@@ -115,13 +120,41 @@ local function plain_failure(err)
   return { code = err.code or "error", message = err.message or "failed", number = err.number, raise = err.raise }
 end
 
+--- What became of an effect whose command nobody waits for any more, for the record.
+local function late(self, cmd, value, err)
+  local tx = cmd.tx
+  if not cmd.settles then
+    cmd.tx = self.store:tx()
+    tx = cmd.tx
+  end
+  local what = { key = cmd.key, value = value, error = err and plain_failure(err) }
+  cmd:note("late", what)
+  tx:add("audit.put", { now = self.clock(), who = cmd.run.agent, what = "effect.late", subject = cmd.run.run .. "/" .. cmd.seq,
+    detail_codec = what })
+  return self:commit(tx)
+end
+
+--- An effect that was given up while it was on its way (ctx.any, a timeout) has arrived, or
+--- not. Until then its run is neither put away nor over: a crash meanwhile must be noticed.
+local function landed(self, cmd, value, err)
+  local run = cmd.run
+  self:task(function()
+    if cmd.acted and not late(self, cmd, value, err) then return end
+    run.flying = run.flying - 1
+    if run.flying > 0 or self.active[run.id] ~= run then return end
+    if run.end_with then return self:end_run(run, table.unpack(run.end_with, 1, 2)) end
+    self:settle(run)
+  end)
+end
+
 --- The result of a command: recorded with what the handler put into cmd.tx. When
 --- nobody wants it any more only what is settled with the outside (`cmd.settles`: money
 --- that was spent) becomes true.
 function commands:finish(cmd, value, err)
   local run = cmd.run
   if self.failed then return end
-  if run.pending[cmd.seq] ~= cmd or self.active[run.id] ~= run then
+  if not cmd:wanted() then
+    if cmd.flying then return landed(self, cmd, value, err) end
     if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
     return
   end

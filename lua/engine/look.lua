@@ -174,7 +174,7 @@ end
 -- ---- approvals ---------------------------------------------------------------------
 
 local function item_of(row)
-  return { id = row.id, kind = row.kind, run = row.run, run_id = row.run_id, agent = row.agent, subject = row.subject,
+  return { id = row.id, kind = row.kind, run = row.run, run_id = row.run_id, seq = row.seq, agent = row.agent, subject = row.subject,
     proposal = row.proposal, risk = row.risk, deadline = time(row.deadline), otherwise = row.otherwise,
     digest = row.digest, state = row.state, value = row.value, by = row.decided_by, at = time(row.decided_at),
     note = row.note, created = time(row.created) }
@@ -193,7 +193,7 @@ function look:inbox()
   for i, row in ipairs(self:rows("approval.open", {})) do
     local item = item_of(row)
     local last = self:rows("approval.last", { subject = row.subject })[1]
-    item.run_id, item.state = nil, nil
+    item.run_id, item.state, item.seq = nil, nil, nil
     item.diff = last and require("diff").values(last.value or last.proposal, row.proposal) or json.array {}
     list[i] = item
   end

@@ -227,7 +227,7 @@ function operations:time_out(id)
   if not row or row.ended then return end
   local run = self.active[id]
   if run and (run.cancelling or run.cancel_wanted) then return end
-  self:task(function() self:cancel(row.run, { by = "timeout", code = "timeout", message = "the run took longer than it may" }) end)
+  self:task(function() self:cancel(row.run, { by = "timeout", code = "deadline", message = "the run took longer than it may" }) end)
 end
 
 --- The sandbox died of a cap, and steps were done that can be undone: the journal says so,
@@ -253,6 +253,7 @@ function operations:abandon(cmd, message)
   local run, tx = cmd.run, cmd.tx
   local value = { code = "abandoned", message = message }
   run:mark_running(self, tx)
+  run.last = run.handle:tail()
   assert(run.handle:append(tx, "end", { failed = true, value = value }, self.clock()))
   self:close_run(run, tx, { id = run.id, state = "failed", error_codec = value })
   return cmd.parked_mark

@@ -24,6 +24,26 @@ function questions:ask_owner(cmd, question)
     risk = question.risk, otherwise = "hold", now = self.clock() })
 end
 
+--- Effects that were on their way when the engine ended, and for which no command of the
+--- script waits any more since ctx.any or a timeout gave them up: nobody else would ask.
+--- Called with the commands that do wait, when a run that was recovered comes to a rest.
+function questions:ask_about_lost(run, tx)
+  local open, asked = {}, {}
+  for _, record in ipairs(self:journal { id = run.id, tail = run.last or run.handle:tail(), state = "waiting" }) do
+    if record.kind == "intent" and record.effect == "at_most_once" and not run.pending[record.seq] then open[record.seq] = record end
+    if record.kind == "result" or record.kind == "note" and record.name == "late" then open[record.seq] = nil end
+  end
+  for _, row in ipairs(self:rows("approval.of_run", { run = run.id })) do asked[row.seq] = true end
+  for seq, record in pairs(open) do
+    if not asked[seq] then
+      local cmd = { tx = tx, run = run, seq = seq, now = self.clock() }
+      self:ask_owner(cmd, { kind = "reconcile", subject = ("%s %s/%d"):format(record.name:gsub("^skill:", ""), run.run, seq),
+        proposal = { adapter = record.name:gsub("^skill:", ""), op = record.args and record.args.op, key = ("%s/%d"):format(run.run, seq),
+          args = record.args, orphan = true, why = "the engine ended while it was on its way, and the run went on without it" } })
+    end
+  end
+end
+
 --- The newest question about a command, or nil.
 function questions:question_of(cmd)
   return self:rows("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
@@ -42,6 +62,9 @@ local function close_question(self, item, decision)
   local tx, now, who = self.store:tx(), self.clock(), decision.by or self.settings.owner or "owner"
   tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value, by = who, now = now,
     note = decision.note, digest = item.digest })
+  if type(item.proposal) == "table" and item.proposal.orphan then -- no command waits for the answer
+    tx:add("approval.deliver", { run = item.run_id, seq = item.seq })
+  end
   tx:add("audit.put", { now = now, who = who, what = decision.audit, subject = item.subject,
     detail_codec = { question = item.id, run = item.run, digest = item.digest, note = decision.note } })
   local ok, message, code = self:commit(tx)

@@ -94,6 +94,9 @@ define(2, {
 })
 
 define(1, {
+  { "K1046", "cancelled", "run {run} was cancelled",
+    "Somebody gave it up, or the run that called it. What its steps had done was"
+    .. " undone where they have an undo.", "keel show {run}" },
   { "K1901", "test_failed", "{count} of {total} do not hold",
     "A test, an example or a case gave another result than it states.",
     "keel test" },
@@ -230,6 +233,9 @@ define(4, {
   { "K4004", "payload_cap", "{what} is larger than {limit}",
     "Values that are journalled have a size and depth limit.",
     "keel explain K4004" },
+  { "K4006", "deadline", "the run took longer than it may",
+    "Its agent's manifest has a timeout, waiting included. What its steps had done"
+    .. " was undone where they have an undo.", "keel show {run}" },
   { "K4005", "steps_cap", "the run made more than {limit} steps",
     "A run that never ends is most often a loop without an exit.",
     "keel show {run}" },
@@ -299,6 +305,8 @@ define(7, {
   { "K7007", "answer_first", "run {name} waits for an answer about an effect",
     "Whether an effect happened must be known before what came before it can be"
     .. " undone.", "keel inbox" },
+  { "K7008", "abandoned", "whether an effect of run {run} happened was left open",
+    "The owner ended the run without an answer; nothing was undone.", "keel show {run}" },
   { "K7005", "source_missing", "the source that run {run} is pinned to is gone",
     "A run goes on with the very source that it began with.",
     "keel show {run}" },
