@@ -199,7 +199,8 @@ local function start_new(self, agent, input, options)
   local setup, err = bundle.make(self, agent, input, now)
   if not setup then return nil, err end
 
-  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running" }
+  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running",
+    parent = options.parent }
   local ok, message, code
   run.handle, message, code = self.runner:run { id = run.id }
   if not run.handle then return nil, errors.from(message, code) end
@@ -259,7 +260,8 @@ end
 -- ---- waking --------------------------------------------------------------------------
 
 local function load_run(self, row, tail)
-  local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
+  local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms,
+    parent = row.parent }
   local message, switch
   run.handle = assert(self.runner:run { id = row.id })
   run.setup, switch = run.handle:load(tail)
@@ -437,7 +439,7 @@ function engine:forget(run)
   if self.active[run.id] == run then self.awake = self.awake - 1 end
   self.active[run.id] = nil
   run.handle:release()
-  if self.more_due and self.awake <= most_woken // 2 then
+  if self.more_due and not self.closing and self.awake <= most_woken // 2 then
     self.more_due = false
     self:task(function() self:fire() end)
   end
@@ -515,9 +517,8 @@ function engine:close_run(run, tx, row)
   tx:add("run.end", row)
   if row.error_codec then self:cancel_children(run) end
   if run.recovered then self:ask_about_lost(run, tx) end
-  local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
-  self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
+  self:conclude(run.id, run.parent, drop_what_waits(tx, run, now), run.resting)
 end
 
 --- What a run that waits waits for, as its row says it: its first command's; a question

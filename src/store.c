@@ -565,6 +565,7 @@ int store_commit(struct store *s, struct txn *t, struct err *e)
 		return err_set(e, ERR_STATE, "the store is open for reading only");
 	}
 	t->done = NULL;
+	store_expect(s, 0);	/* nothing else comes while we wait */
 	store_submit(s, t);
 	pthread_mutex_lock(&s->lock);
 	while (!untell(s, t))

@@ -88,6 +88,28 @@ static int run_sql(struct sqlite_db *db, const char *sql, const char *what,
 	return 0;
 }
 
+/* What every commit says, prepared once a connection. */
+enum kept { BEGIN, BEGIN_WRITE, COMMIT, MARK, KEEP, UNDO };
+
+static int run_kept(struct sqlite_db *db, enum kept which, const char *what,
+		    struct err *e)
+{
+	static const char *const texts[SQLITE_KEPT] = {
+		[BEGIN] = "BEGIN", [BEGIN_WRITE] = "BEGIN IMMEDIATE",
+		[COMMIT] = "COMMIT", [MARK] = "SAVEPOINT one",
+		[KEEP] = "RELEASE one", [UNDO] = "ROLLBACK TO one"
+	};
+	sqlite3_stmt **st = &db->kept[which];
+	int rc = 0;
+
+	if (*st == NULL && (*st = sqlite_prepare(db, texts[which], e)) == NULL)
+		return e != NULL ? e->code : ERR_IO;
+	if (sqlite3_step(*st) != SQLITE_DONE)
+		rc = sqlite_err(db, e, what);
+	sqlite3_reset(*st);
+	return rc;
+}
+
 static int64_t one_number(struct sqlite_db *db, const char *sql)
 {
 	sqlite3_stmt *st = NULL;
@@ -238,6 +260,8 @@ static void sqlite_close(struct db *base)
 
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
+	for (i = 0; i < SQLITE_KEPT; i++)
+		sqlite3_finalize(db->kept[i]);
 	sqlite_memory_release(db);
 	sqlite3_finalize(db->append);
 	sqlite3_finalize(db->row);
@@ -286,7 +310,7 @@ static int sqlite_begin(struct db *base, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
 	int64_t epoch;
-	int rc = run_sql(db, "BEGIN IMMEDIATE", "beginning a commit", e);
+	int rc = run_kept(db, BEGIN_WRITE, "beginning a commit", e);
 
 	if (rc != 0)
 		return rc;
@@ -307,7 +331,7 @@ static int sqlite_begin(struct db *base, struct err *e)
 
 static int sqlite_commit(struct db *base, struct err *e)
 {
-	int rc = run_sql(sqlite_of(base), "COMMIT", "committing", e);
+	int rc = run_kept(sqlite_of(base), COMMIT, "committing", e);
 
 	if (rc == 0)
 		sqlite_log_room(sqlite_of(base));
@@ -322,13 +346,14 @@ static void sqlite_rollback(struct db *base)
 
 static int sqlite_mark(struct db *base, struct err *e)
 {
-	return run_sql(sqlite_of(base), "SAVEPOINT one", "marking", e);
+	return run_kept(sqlite_of(base), MARK, "marking", e);
 }
 
 static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 {
-	return run_sql(sqlite_of(base), keep ? "RELEASE one"
-		       : "ROLLBACK TO one; RELEASE one", "unmarking", e);
+	int rc = keep ? 0 : run_kept(sqlite_of(base), UNDO, "unmarking", e);
+
+	return rc ? rc : run_kept(sqlite_of(base), KEEP, "unmarking", e);
 }
 
 /* ---- verbs ----------------------------------------------------------------- */
@@ -642,7 +667,7 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 	int rc = 0, step;
 
 	/* one read transaction for the walk, not one a record */
-	run_sql(db, "BEGIN", "reading the journal", NULL);
+	run_kept(db, BEGIN, "reading the journal", NULL);
 	while (lsn != 0 && rc == 0) {
 		step = sqlite_scan_row(db, lsn, &row, e);
 		if (step != SQLITE_ROW) {
@@ -660,7 +685,7 @@ static int sqlite_walk(struct db *base, int64_t lsn,
 		rc = each(arg, &row);
 	}
 	sqlite_scan_end(db);
-	run_sql(db, "COMMIT", "reading the journal", NULL);
+	run_kept(db, COMMIT, "reading the journal", NULL);
 	return rc;
 }
 

@@ -32,11 +32,13 @@ struct sqlite_part {
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
 	sqlite_ledger, sqlite_steps;
 
+#define SQLITE_KEPT 6
+
 struct sqlite_db {
 	struct db db;
 	sqlite3 *h;
 	struct sqlite_slot *slots;	/* prepared statements, by verb */
-	sqlite3_stmt *append, *row, *skim, *epoch_of;
+	sqlite3_stmt *append, *row, *skim, *epoch_of, *kept[SQLITE_KEPT];
 	int64_t epoch;
 	int64_t scan_at;		/* where the cursor of `row` stands, or 0 */
 	int lock_fd;
