@@ -189,7 +189,8 @@ function engine:begin(run)
   self.active[run.id] = run
   self.awake = self.awake + 1
   if self:paused(run.agent, run.run) then self:hold(run) end
-  local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
+  local ok, message, code = run.handle:start(not run.as_recorded and run.setup or nil, prelude.code,
+    bundle.caps(run.setup))
   if ok then return end
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
 end
@@ -269,6 +270,7 @@ local function load_run(self, row, tail)
     run.handle:release()
     return nil, switch
   end
+  run.as_recorded = switch == nil
   bundle.switched(run.setup, switch)
   local ok
   ok, message = pcall(bundle.sources, self, run.setup, run.handle)
@@ -282,7 +284,7 @@ end
 --- Bring a run back from its journal, with those who wait for its rest. Returns the run,
 --- or nil when it is over.
 function engine:restore(id, tail, resting)
-  local row = self:rows("run.by_id", { id = id })[1]
+  local row = self:rows("run.to_wake", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     return nil
@@ -391,14 +393,14 @@ local soon_ms = 20
 function engine:fire(anyway)
   local now = self.clock()
   local most = most_woken + (anyway and self.awake or 0)
-  local due = self:rows("timer.due", { now = now })
+  local due = self:rows("timer.due", { now = now, limit = 2 * most_woken })
   self.more_due = false
   for _, row in ipairs(due) do
     self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
     if self.more_due then break end
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
-  self:set_timer((self.more_due or #due < 1000) and now or nil)
+  self:set_timer((self.more_due or #due < 2 * most_woken) and now or nil)
   if self.more_due then self:look_again(soon_ms, true) end
 end
 

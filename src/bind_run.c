@@ -357,7 +357,21 @@ void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 	caps->seed = (uint64_t)bind_integer(L, t, "seed", 1);
 }
 
-/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel }) */
+/* The first record of a run that was loaded says what it is set up with. */
+static bool recorded_setup(struct run *r, struct run_boot *b)
+{
+	const struct journal_row *first = run_records(r) > 0
+		? run_record(r, 0) : NULL;
+
+	if (first == NULL)
+		return false;
+	b->setup = first->data;
+	b->setup_len = first->len;
+	return true;
+}
+
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel })
+ * setup may be nil when the run was loaded and is as its first record says. */
 static int l_start(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
@@ -372,11 +386,13 @@ static int l_start(lua_State *L)
 	b.check_fuel = field_true(L, 4, "check_fuel");
 	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
 	lua_setiuservalue(L, 1, 2);
-	setup = bind_buf(L, CODEC_BYTES);
-	if (bind_encode(L, 2, setup, &e) != 0)
-		return bind_fail(L, &e);
-	b.setup = setup->data;
-	b.setup_len = setup->len;
+	if (!lua_isnoneornil(L, 2) || !recorded_setup(r, &b)) {
+		setup = bind_buf(L, CODEC_BYTES);
+		if (bind_encode(L, 2, setup, &e) != 0)
+			return bind_fail(L, &e);
+		b.setup = setup->data;
+		b.setup_len = setup->len;
+	}
 	if (run_start(r, &b, &e) != 0)
 		return bind_fail(L, &e);
 	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);

@@ -558,6 +558,7 @@ static int boot(lua_State *L)
 	lua_setfield(L, -2, "null");
 	if (bind_decode(L, r->setup.data, r->setup.len) != 0)
 		return luaL_error(L, "the start of this run is damaged");
+	buf_release(&r->setup);
 	lua_callk(L, 2, 1, 0, prelude_done);
 	return prelude_done(L, 0, 0);
 }
