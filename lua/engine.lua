@@ -283,8 +283,8 @@ end
 
 --- Bring a run back from its journal, with those who wait for its rest. Returns the run,
 --- or nil when it is over.
-function engine:restore(id, tail, resting)
-  local row = self:rows("run.to_wake", { id = id })[1]
+function engine:restore(id, tail, resting, row)
+  row = row or self:rows("run.to_wake", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     return nil
@@ -318,8 +318,8 @@ function engine:wake(id)
     return nil
   end
   if not run then
-    local row = self:rows("run.by_id", { id = id })[1]
-    if not row or row.ended or not self:paused(row.agent, row.run) then return self:restore(id) end
+    local row = self:rows("run.to_wake", { id = id })[1]
+    if not row or row.ended or not self:paused(row.agent, row.run) then return self:restore(id, nil, nil, row) end
     local tx = self.store:tx()
     tx:add("run.held", { id = id, now = self.clock() })
     self:task(function() self:commit(tx) end)
