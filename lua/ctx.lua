@@ -326,7 +326,9 @@ function ctx.sleep(duration)
 end
 
 --- Wait for an event: ctx.wait{ event = "payment.received", where = {...}, within = "3d" }.
--- Returns the event {type, key, payload, time, trust}, or nil, err (code "timeout").
+-- An event counts that came since the run began and that no earlier wait of it was given;
+-- `since = "10m"` looks so far back from here, `since = "now"` not at all.
+-- Returns the event {id, type, key, payload, time, trust}, or nil, err (code "timeout").
 function ctx.wait(spec)
   one_table("ctx.wait", spec)
   check(type(spec.event) == "string", "ctx.wait needs an event (text)")

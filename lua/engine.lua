@@ -10,6 +10,7 @@
 -- something slow is forgotten here and lives in the store alone; waking it replays
 -- its journal, so the path after a crash is the path of every day.
 local bundle = require "engine.bundle"
+local bus = require "engine.bus"
 local clock = require "core.clock"
 local commands = require "engine.commands"
 local errors = require "errors"
@@ -28,7 +29,7 @@ local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { commands, events, operations, questions } do
+for _, part in ipairs { bus, commands, events, operations, questions } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -78,7 +79,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, awake = 0, settling = {}, submitted = 0, tasks = 0, arrived = {}, undeliverable = {}, old_events = 0, starting = {}, sources = {}, compiled = {},
+    active = {}, awake = 0, settling = {}, submitted = 0, tasks = 0, set_aside = {}, places = {}, at_work = {}, bus_queue = {}, starting = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms }, engine)
 end
 
@@ -119,6 +120,7 @@ function engine:close()
   if not self.runner then return end
   self.closing = true
   if self.timer then self.timer:stop() end
+  self:set_bus_timer(nil)
   self.runner:close()
   self.runner = nil
 end
@@ -188,6 +190,7 @@ end
 function engine:begin(run)
   self.active[run.id] = run
   self.awake = self.awake + 1
+  self:entered(run)
   if self:paused(run.agent, run.run) then self:hold(run) end
   local ok, message, code = run.handle:start(not run.as_recorded and run.setup or nil, prelude.code,
     bundle.caps(run.setup))
@@ -220,6 +223,7 @@ local function start_new(self, agent, input, options)
   tx:add("run.put", { id = run.id, run = run.run, agent = agent.name, version = agent.manifest.version,
     code = setup.code, state = "running", key = options.key, parent = options.parent,
     parent_seq = options.parent_seq, input_codec = input, tail = tail, now = now })
+  if options.also then options.also(tx, run) end
   if setup.timeout then tx:add("timer.put", { run = run.id, seq = 0, due = now + setup.timeout }) end
   ok, message, code = self:commit(tx)
   if not ok then
@@ -231,8 +235,9 @@ local function start_new(self, agent, input, options)
 end
 
 --- Start an agent on an input. `options.key` makes the start unique for ever: a second
---- start with the same key gives the run that is there. Returns the run
---- { id, run, agent } once its start is durable, or nil, err.
+--- start with the same key gives the run that is there (its `old` is true then).
+--- `options.also(tx, run)` adds to the transaction that starts a new one. Returns the
+--- run { id, run, agent } once its start is durable, or nil, err.
 function engine:start(name, input, options)
   options = options or {}
   local agent, err = self:agent_named(name)
@@ -347,17 +352,13 @@ function engine:recover()
   if since then
     for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
-  self.recovered = {}
   for _, row in ipairs(open) do
-    if row.state == "running" then
-      self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
-      table.insert(self.recovered, row.id)
-    end
+    if row.state == "running" then self:restore(row.id, math.max(tails[row.id] or 0, row.tail)) end
   end
-  for _, verb in ipairs { "approval.undelivered", "run.orphans" } do
+  for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
-  self.old_events = (self:rows("event.newest", {})[1] or {}).id or 0
+  self:try_faults_again()
   self:pump()
   self:set_timer()
 end
@@ -474,6 +475,7 @@ function engine:conclude(id, parent, tx, resting)
   self:task(function()
     if not self:leave(id, tx, resting) then return end
     if parent then self:wake(parent) end
+    self:over(id)
   end)
 end
 
@@ -554,9 +556,13 @@ function engine:settle(run)
   run.stored_state = state
   tx:add("run.state", { id = run.id, state = state, waiting_for = waiting_for, tail = run.handle:tail(),
     steps = run.handle:steps(), cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock() })
-  if run.recovered and not run.held then self:sweep(run, tx) end
+  local freed = run.recovered and not run.held and self:sweep(run, tx)
   self:forget(run)
-  self:task(function() self:leave(run.id, tx, run.resting) end)
+  self:task(function()
+    local ok = self:leave(run.id, tx, run.resting)
+    if ok and freed then self:wake(run.id) end
+    self:over(run.id)
+  end)
 end
 
 --- A crash may have come between a result and the dropping of what ctx.any gave up for
@@ -567,6 +573,7 @@ function engine:sweep(run, tx)
   for _, verb in ipairs { "timer.drop_others", "wait.drop_others" } do tx:add(verb, { run = run.id, seqs_json = waits }) end
   tx:add("approval.close_others", { run = run.id, seqs_json = waits, now = self.clock() })
   self:ask_about_lost(run, tx)
+  return #self:rows("wait.given_others", { run = run.id, seqs_json = waits }) > 0
 end
 
 function hooks_of(self)
@@ -592,8 +599,11 @@ function hooks_of(self)
       tx:add("timer.drop", { run = run.id, seq = seq })
       tx:add("wait.drop", { run = run.id, seq = seq })
       tx:add("approval.close", { run = run.id, seq = seq, now = self.clock() })
+      local freed = cmd.kind == "wait" and (self:rows("wait.get", { run = run.id, seq = seq })[1] or {}).event
       self:task(function()
-        if self:commit(tx) and cmd.kind == "call" then self:cancel_child(cmd) end
+        if not self:commit(tx) then return end
+        if cmd.kind == "call" then self:cancel_child(cmd) end
+        if freed then self:wake(run.id) end -- another wait of it may have that event
       end)
     end,
     ended = function(handle, failed, value)
@@ -646,6 +656,7 @@ end
 function engine:drain(done)
   while not self.failed do
     if self.next_due and self.next_due <= self.clock() then self:fire() end
+    if self.bus_due and self.bus_due <= self.clock() then self:admit() end
     if not self:busy() or done and done() then break end
     loop.turn(true)
   end

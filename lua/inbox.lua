@@ -73,7 +73,7 @@ local function take(e, kind, path)
   local payload, key = inbox.payload(path)
   if not payload then return nil, key end
   if payload.path then payload.path = path:sub(#e.home + 2) end
-  local event, err = e:emit(kind, payload, { key = key, trust = "external" })
+  local event, err = e:emit(kind, payload, { key = key, trust = "external", quiet = true })
   if not event then return nil, err end
   return event.new
 end

@@ -96,10 +96,6 @@ local function unheeded(agents)
       if on.kind ~= "event" then
         list[#list + 1] = ("agents/%s.lua: `%s` is read but nothing starts it yet; use `keel run` or an event"):format(
           name, on.kind)
-      elseif type(on.where) == "table" and on.where["$function"] then
-        list[#list + 1] = ("agents/%s.lua: `where` as a function is read but not asked yet: nothing fits; use a table of payload fields"):format(name)
-      elseif on.throttle then
-        list[#list + 1] = ("agents/%s.lua: `throttle` is read but not held to yet"):format(name)
       end
     end
   end

@@ -15,6 +15,7 @@ local schema = require "schema"
 local shape = require "shape"
 local suggest = require "suggest"
 local values = require "schema.values"
+local where = require "where"
 
 local manifest = {}
 
@@ -60,11 +61,34 @@ local function fractions(value, path)
   return list
 end
 
+--- Conditions on a payload, see where.lua.
 local function filter(value, path)
-  if type(value) ~= "table" or value[1] ~= nil then
-    shape.wrong_type(value, path, "a table of payload fields, or a function")
+  if type(value) ~= "table" or value[1] ~= nil or value["$function"] then
+    shape.wrong_type(value, path, "a table of payload fields")
   end
+  local at, message = where.problem(value)
+  if at then shape.bad_value(shape.at(path, table.unpack(at)), message) end
   return value
+end
+
+--- A number, or the payload field that holds one.
+local function priority(value, path)
+  if type(value) == "number" then return shape.number(-1e9, 1e9)(value, path) end
+  if type(value) ~= "string" then shape.wrong_type(value, path, "a number, or the name of a payload field") end
+  return shape.text()(value, path)
+end
+
+--- So many in a window of time; "30/run" means nothing here.
+local function throttle(value, path)
+  local rate = shape.rate(value, path)
+  if not rate.per_ms then shape.bad_value(path, 'expected a rate like "20/min"') end
+  return rate
+end
+
+local function window(value, path)
+  local ms = shape.duration(value, path)
+  if ms == 0 then shape.bad_value(path, "a window of no time") end
+  return ms
 end
 
 --- Five fields of cron, or a nickname; what they mean is the scheduler's.
@@ -86,17 +110,21 @@ local function cron(value, path)
 end
 
 local event_name = shape.text("^[%w_]+[%w_.%-]*[%w*]?$",
-  'an event type like "mail.received"')
+  'an event type like "mail.received", or a beginning like "mail.*"')
 
 local triggers = {
   event = shape.record("an event trigger", {
     event = event_name, where = filter, key = shape.text(),
-    throttle = shape.rate }),
-  cron = shape.record("a cron trigger", { cron = cron, zone = shape.text() }),
+    throttle = throttle, priority = priority, order = shape.text(), fair = shape.text(),
+    debounce = { window, as = "debounce_ms" }, coalesce = { window, as = "coalesce_ms" } }),
+  cron = shape.record("a cron trigger", { cron = cron, zone = shape.text(),
+    coalesce = { window, as = "coalesce_ms" } }),
   every = shape.record("an interval trigger", {
-    every = { shape.duration, as = "every_ms" } }),
+    every = { shape.duration, as = "every_ms" },
+    coalesce = { window, as = "coalesce_ms" } }),
   at = shape.record("a trigger at one time", {
-    at = { shape.instant, as = "at_ms" } }),
+    at = { shape.instant, as = "at_ms" },
+    coalesce = { window, as = "coalesce_ms" } }),
 }
 
 local function trigger(value, path)
@@ -158,6 +186,7 @@ local agent_shape = shape.record("an agent's manifest", {
   version = { shape.integer(1), required = true },
   about = shape.text(),
   on = { shape.one_or_list(trigger), default = {} },
+  concurrency = shape.integer(1, 10000),
   input = json_schema, output = json_schema, config = json_schema,
   caps = { caps, default = manifest.default_caps },
   budget = { budget, default = {} },
@@ -262,9 +291,10 @@ end
 --   it, its text, the agent's name; `skills` (optional) is a set of the names
 --   that may stand in `uses`
 -- @return { name, version, about, on = { { kind = "event", event, where, key,
---   throttle = { count, per_ms } } | { kind = "cron", cron, zone } |
---   { kind = "every", every_ms } | { kind = "at", at_ms } }, input, output,
---   config, caps = { instructions, memory_bytes, wall_ms }, budget =
+--   throttle = { count, per_ms }, debounce_ms, coalesce_ms, order, fair,
+--   priority } | { kind = "cron", cron, zone, coalesce_ms } | { kind = "every",
+--   every_ms, coalesce_ms } | { kind = "at", at_ms, coalesce_ms } },
+--   concurrency, input, output, config, caps = { instructions, memory_bytes, wall_ms }, budget =
 --   { run_picousd, hour_picousd, day_picousd, month_picousd, calls =
 --   { count, per_ms }, tokens = { count, per_ms }, warn }, uses, memory =
 --   { read, write }, on_node, timeout_ms, run }; `per_ms` is nil for "per run". Or nil, err.

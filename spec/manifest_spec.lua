@@ -54,6 +54,30 @@ describe("an agent's manifest", function()
     assert.equal(code, agent.run)
   end)
 
+  it("says how its events are delivered", function()
+    local agent = assert(check(function(raw)
+      raw.concurrency = 4
+      raw.on = { event = "mail.*", where = { size = { [">"] = 3 } }, order = "thread", fair = "client.id", priority = "urgency",
+        debounce = "10s", coalesce = "1m", throttle = "20/min" }
+    end))
+    assert.equal(4, agent.concurrency)
+    assert.same({ { kind = "event", event = "mail.*", where = { size = { [">"] = 3 } }, order = "thread", fair = "client.id",
+      priority = "urgency", debounce_ms = 10000, coalesce_ms = 60000, throttle = { count = 20, per_ms = 60000 } } }, agent.on)
+    for field, bad in pairs { where = { { ["$function"] = 4 }, { a = { ["$function"] = 4 } }, { n = { ["=>"] = 1 } },
+        { n = { ["in"] = 3 } } }, throttle = { "20/run", "0/min", "often" }, debounce = { "0s", 10 }, coalesce = { "soon" },
+      priority = { true, 1 / 0 }, order = { 1 }, fair = { "" }, event = { "*", "mail.*.x" } } do
+      for i, value in ipairs(bad) do
+        local _, err = check(function(raw)
+          raw.on = { event = "mail.received" }
+          raw.on[field] = value
+        end)
+        assert.is_truthy(err, field .. " " .. i)
+        assert.match("^K210[35]$", err.number)
+      end
+    end
+    assert.equal("K2105", select(2, check(function(raw) raw.concurrency = 0 end)).number)
+  end)
+
   it("needs no more than a version and a run", function()
     local agent = assert(manifest.agent({ version = 1, run = code },
       { name = "small" }))

@@ -1,4 +1,4 @@
-/* store_sqlite_runs.c -- tables and verbs of runs, code, waits, approvals, events.
+/* store_sqlite_runs.c -- tables and verbs of runs, code, timers, approvals.
  *
  * runs.tail is the lsn of the run's last record as of its last change of state.
  * While a run is `running` it may be behind; a crash is healed by looking through
@@ -38,10 +38,6 @@ static const char schema[] =
 " seq)) WITHOUT ROWID;"
 "CREATE INDEX timers_due ON timers(due);"
 
-"CREATE TABLE waits(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
-" type TEXT NOT NULL, match TEXT, PRIMARY KEY(run, seq)) WITHOUT ROWID;"
-"CREATE INDEX waits_type ON waits(type);"
-
 "CREATE TABLE approvals(id TEXT PRIMARY KEY, kind TEXT NOT NULL, run INTEGER"
 " NOT NULL, seq INTEGER NOT NULL, agent TEXT NOT NULL, subject TEXT NOT NULL,"
 " proposal BLOB, digest TEXT NOT NULL, risk TEXT, deadline INTEGER,"
@@ -50,12 +46,6 @@ static const char schema[] =
 " created INTEGER NOT NULL) WITHOUT ROWID;"
 "CREATE INDEX approvals_open ON approvals(created) WHERE state = 'open';"
 "CREATE INDEX approvals_run ON approvals(run, seq);"
-
-"CREATE TABLE events(id INTEGER PRIMARY KEY, type TEXT NOT NULL, key TEXT,"
-" payload BLOB, time INTEGER NOT NULL, trust TEXT NOT NULL, state TEXT NOT"
-" NULL, run INTEGER);"
-"CREATE UNIQUE INDEX events_key ON events(type, key) WHERE key IS NOT NULL;"
-"CREATE INDEX events_new ON events(id) WHERE state = 'new';"
 
 "CREATE TABLE agents(name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT,"
 " updated INTEGER NOT NULL) WITHOUT ROWID;"
@@ -144,16 +134,6 @@ static const struct sqlite_verb verbs[] = {
 	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"
 	  " IN (SELECT value FROM json_each(:seqs_json))", false },
 
-	{ "wait.put", "INSERT INTO waits(run, seq, type, match) VALUES(:run,"
-	  " :seq, :type, :match_json_opt) ON CONFLICT DO NOTHING", false },
-	{ "wait.drop", "DELETE FROM waits WHERE run = :run AND seq = :seq",
-	  false },
-	{ "wait.drop_others", "DELETE FROM waits WHERE run = :run AND seq NOT"
-	  " IN (SELECT value FROM json_each(:seqs_json))", false },
-	{ "wait.drop_run", "DELETE FROM waits WHERE run = :run", false },
-	{ "wait.of_type", "SELECT run, seq, match AS \"match#json\" FROM waits"
-	  " WHERE type = :type ORDER BY run, seq", false },
-
 	/* Approvals. Deciding must find the approval still open. */
 	{ "approval.put", "INSERT INTO approvals(id, kind, run, seq, agent,"
 	  " subject, proposal, digest, risk, deadline, otherwise, state,"
@@ -196,19 +176,6 @@ static const struct sqlite_verb verbs[] = {
 	{ "approval.of_run", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
 	  " JOIN runs r ON r.id = a.run WHERE a.run = :run ORDER BY a.seq",
 	  false },
-
-	/* Events. The key deduplicates for ever. */
-	{ "event.put", "INSERT INTO events(type, key, payload, time, trust,"
-	  " state) VALUES(:type, :key_opt, :payload_codec, :now, :trust,"
-	  " 'new') ON CONFLICT DO NOTHING", false },
-	{ "event.new", "SELECT id, type, key, payload AS \"payload#codec\","
-	  " time, trust FROM events WHERE state = 'new' ORDER BY id LIMIT 100",
-	  false },
-	{ "event.newest", "SELECT max(id) AS id FROM events", false },
-	{ "event.by_key", "SELECT id, type, key, state FROM events WHERE"
-	  " type = :type AND key = :key", false },
-	{ "event.done", "UPDATE events SET state = 'done' WHERE id = :id AND"
-	  " state = 'new'", true },
 
 	{ "agent.state", "INSERT INTO agents(name, state, reason, updated)"
 	  " VALUES(:name, :state, :reason_opt, :now) ON CONFLICT DO UPDATE SET"

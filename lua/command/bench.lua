@@ -5,6 +5,7 @@ local benches = {
   steps = { module = "bench.steps", runs = 1, steps = 1000 },
   recover = { module = "bench.recover", runs = 1000, steps = 100 },
   park = { module = "bench.park", runs = 10000, steps = 1 },
+  bus = { module = "bench.bus", runs = 1, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
 
@@ -32,10 +33,12 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover" } },
+  arguments = { { "what", "steps|replay|park|recover|bus" } },
   flags = {
     { "runs", "R", "so many runs (steps 1, park 10000, recover 1000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
+    { "events", "E", "bus: so many events (100000)", kind = "count" },
+    { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
@@ -45,7 +48,11 @@ return {
     .. " Each works in a folder of its own below DIR, which is gone afterwards, and gives the raw"
     .. " figures of the same disk and moment beside its own: raw_steps_per_s is bare SQLite, for steps"
     .. " with the same rows in commits of the same size as the engine's own were on average (raw_group);"
-    .. " fsync_p50_us is one append of 4 KiB. docs/bench.md says what each figure means.",
+    .. " fsync_p50_us is one append of 4 KiB. docs/bench.md says what each figure means."
+    .. " bus: E events fanned out to one agent that"
+    .. " takes those of a key one at a time, and a thousand of them admitted; look_us is the look at"
+    .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
+    .. " for a type that an event fits.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json" },
   run = function(args, context)
     local bench = benches[args.what]
@@ -55,7 +62,7 @@ return {
     end
     local figures, err = with_scratch(args.dir or ".", function(folder)
       return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
-        folder = folder }
+        events = args.events, keys = args.keys, folder = folder }
     end)
     if not figures then return nil, err end
     if context.json then context.print_json(figures) else print_plain(context, figures) end

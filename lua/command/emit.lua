@@ -19,6 +19,15 @@ local function begun_since(e, ids)
   return fresh
 end
 
+--- How many agents the event still waits for.
+local function queued_of(e, id)
+  local count = 0
+  for _, delivery in ipairs(e:event(id).deliveries) do
+    if delivery.state == "queued" then count = count + 1 end
+  end
+  return count
+end
+
 local function ids_now(e)
   local ids = {}
   for _, run in ipairs(e:list { limit = 200 }) do ids[run.run] = true end
@@ -29,15 +38,18 @@ local function tell(context, event, runs)
   local outcome = require "outcome"
   if context.json then
     for i, run in ipairs(runs) do runs[i] = outcome.json(run) end
-    context.print_json { new = event.new, runs = runs }
+    context.print_json { new = event.new, id = event.id, queued = event.queued, runs = runs }
     return
   end
   if not event.new then
     context.out "that event is known already: the same type and key, so nothing happened\n"
-  elseif #runs == 0 then
-    context.out "kept; no agent began anything for it\n"
-  else
+  elseif #runs > 0 then
     context.out(require("view").runs(context.terminal, runs, context.now()))
+  elseif event.queued == 0 then
+    context.out "kept; no agent began anything for it\n"
+  end
+  if event.queued > 0 then
+    context.out(("%d queued: %s\n"):format(event.queued, context.command("events show " .. event.id)))
   end
 end
 
@@ -59,6 +71,7 @@ return {
     if not event then return nil, err end
     ok, err = e:drain()
     if not ok then return nil, err end
+    event.queued = queued_of(e, event.id)
     tell(context, event, begun_since(e, before))
     local refused = e.refused and e.refused[1]
     if not refused then return 0 end

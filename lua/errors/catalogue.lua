@@ -91,6 +91,14 @@ define(2, {
   { "K1022", "agent_off", "agent '{name}' is {state}",
     "It was switched off by a person, or its budget ran out.",
     "keel agents enable {name}" },
+  { "K1030", "bad_signature",
+    "the request to /events/{name} is not signed as it should be[: {detail}]",
+    "A request from outside shows X-Keel-Timestamp (seconds) and X-Keel-Signature:"
+    .. " sha256= and the HMAC-SHA256 of `timestamp.body` in hex, made with the secret"
+    .. " of the webhook and at most 5 minutes old.", "keel help serve" },
+  { "K1031", "no_webhook", "there is no webhook for events of type '{name}'",
+    "Requests from outside are taken for the types in http.webhooks of config.lua"
+    .. " that have a secret; others need the token of var/token.", "keel help serve" },
 })
 
 define(1, {

@@ -3,7 +3,7 @@ return function(cmd)
   local e, args = cmd.engine, cmd.args
   cmd.effect = "local"
   -- in the transaction of the step: a crash keeps both or neither
-  local ok, message = pcall(cmd.tx.add, cmd.tx, "event.put", { type = cmd.name, key = args.key,
+  local ok, message = pcall(cmd.tx.add, cmd.tx, "event.put", { event = e:event_id(), type = cmd.name, key = args.key,
     payload_codec = args.payload, now = cmd.now, trust = "agent" })
   if not ok then return nil, { code = "error", message = message, raise = true } end
   e:after(cmd, function() e:pump() end)

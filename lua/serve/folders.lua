@@ -114,6 +114,7 @@ local function reload(self)
     if not known[tostring(err)] or self.saved[err.file] then self.say(err) end
   end
   self.saved = {}
+  e:admit() -- other triggers, other limits
 end
 
 --- Load agents and skills again soon.

@@ -22,24 +22,26 @@ function guest.welcome(e)
       for mine in pairs(e.guests) do
         if mine.runs[options.parent] then mine.runs[run.id] = true end
       end
-    elseif run and options and options.key then
+    elseif run and options and options.event then
       for mine in pairs(e.guests) do
-        if mine.emitted then mine.runs[run.id] = true end
+        if mine.events[options.event] then mine.runs[run.id] = true end
       end
     end
     return run, err
   end
   function e.refuse_event(_, event, agent, err)
-    local refusal = { event = event.type, key = event.key, agent = agent, err = err }
+    local refusal = { event = event.type, id = event.id, key = event.key, agent = agent, err = err }
     for mine in pairs(e.guests) do
-      if mine.emitted == event.type then table.insert(mine.refused, refusal) end
+      if mine.events[event.id] then table.insert(mine.refused, refusal) end
     end
     if e.options.on_refused then e.options.on_refused(refusal) end
   end
 end
 
 local function settled(e, mine)
-  if mine.emitted and e.pumping then return false end
+  for _, number in pairs(mine.events) do
+    if e:in_motion(number) then return false end
+  end
   for id in pairs(mine.runs) do
     if e.active[id] or e.settling[id] then return false end
   end
@@ -54,9 +56,22 @@ function methods.start(e, mine, ...)
   return run, err
 end
 
-function methods.emit(e, mine, kind, ...)
-  mine.emitted = kind
-  return e:emit(kind, ...)
+--- What is emitted is known by its id before it is published: its runs may begin while
+--- the guest still waits to hear of it.
+function methods.emit(e, mine, kind, payload, options)
+  local all = { id = e:event_id() }
+  for key, value in pairs(options or {}) do all[key] = value end
+  mine.events[all.id] = 0
+  local event, err = e:emit(kind, payload, all)
+  mine.events[all.id] = event and event.new and event.number or nil
+  return event, err
+end
+
+--- The guest waits for what it has tried again, too (for so many as a list may hold).
+function methods.retry_dead(e, mine, options)
+  local tried = options.id and { e:event(options.id) } or e:rows("event.list_dead", { agent = options.agent, limit = 1000 })
+  for _, event in ipairs(tried) do mine.events[event.id] = event.number end
+  return e:retry_dead(options)
 end
 
 function methods.decide(e, mine, ...)
@@ -99,7 +114,7 @@ function methods.close() end
 --- A guest of `e`: it has the engine's methods and fields. Use it in a task, and
 --- `leave()` when done.
 function guest.new(e)
-  local mine = { runs = {}, refused = {} }
+  local mine = { runs = {}, refused = {}, events = {} }
   e.guests[mine] = true
   local face = { refused = mine.refused }
   for name, method in pairs(methods) do

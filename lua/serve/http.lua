@@ -1,8 +1,8 @@
 --- The door for HTTP: who may come in, and what is said about what cannot be.
 --
 -- Nobody gets past the Host check, so a page of another site that points its name at
--- this machine gets nothing; all but /health want the token of var/token. The routes
--- are in serve/api.lua.
+-- this machine gets nothing; all but /health want the token of var/token, or, where
+-- events come in, a signature (serve/webhook.lua). The routes are in serve/api.lua.
 local core = require "core.http"
 local errors = require "errors"
 local json = require "json"
@@ -62,6 +62,8 @@ local function handle(self, request, answer)
     return refuse(answer, 403, "K1004", { name = "the Host header", detail = "it does not name this engine",
       next = "keel help serve" })
   end
+  local webhook = require "serve.webhook"
+  if webhook.is_for(request) then return webhook.handle(self.engine, request, answer, has_token(self, request)) end
   local api = require "serve.api"
   if api.is_open(request) then return api.handle(self.engine, request, answer) end
   if not has_token(self, request) then

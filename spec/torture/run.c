@@ -57,6 +57,9 @@ static const char prelude[] =
 "  return value\n"
 "end\n"
 "return function()\n"
+"  core.on_cancel(function(why)\n"
+"    return { sum = step('undo', function() return why.sum end) }\n"
+"  end)\n"
 "  local sum, list = 0, {}\n"
 "  for i = 1, 3 do\n"
 "    local got = step('number ' .. i, function()\n"
@@ -73,8 +76,10 @@ static const char prelude[] =
 struct world {
 	struct store *store;
 	int64_t tail;		/* of the record that is played again */
+	int64_t written;	/* its newest log number              */
 	int bodies[4];		/* how often the work of a step was done; [0]:
 				 * of the command that the host performs   */
+	bool gives_up;		/* the host answers with a cancellation */
 	bool over, failed, wrong;
 	char why[200];
 };
@@ -85,6 +90,26 @@ static void say(struct world *w, const char *why)
 	w->failed = true;
 	if (w->why[0] == 0)
 		snprintf(w->why, sizeof(w->why), "%s", why);
+}
+
+/* The host gives the run up, which then undoes: the sum is what the reason says. */
+static int give_up(struct run *r, struct txn *t, const struct codec_reader *sum,
+		   struct err *e)
+{
+	struct buf why;
+	int rc;
+
+	buf_init(&why, 1000);
+	codec_object(&why, 2);
+	codec_key(&why, "hard", 4);
+	codec_bool(&why, true);
+	codec_key(&why, "sum", 3);
+	buf_add(&why, sum->p, (size_t)(sum->end - sum->p));
+	rc = buf_err(&why, e, "why");
+	if (rc == 0)
+		rc = run_cancel(r, t, 7, why.data, why.len, e);
+	buf_release(&why);
+	return rc;
 }
 
 /* The host answers with the sum that it is asked about. */
@@ -104,8 +129,9 @@ static void on_perform(void *arg, struct run *r, const struct run_command *c)
 	t = txn_new();
 	if (t == NULL) {
 		say(w, "no memory for the host");
-	} else if (run_finish(r, t, c->seq, false, EFFECT_IDEMPOTENT, 0, 6,
-			      at.p, (size_t)(at.end - at.p), &e) != 0) {
+	} else if ((w->gives_up ? give_up(r, t, &at, &e)
+			: run_finish(r, t, c->seq, false, EFFECT_IDEMPOTENT, 0,
+				     6, at.p, (size_t)(at.end - at.p), &e))) {
 		txn_free(t);
 		say(w, e.msg);
 	}
@@ -264,10 +290,18 @@ static int check_run(void *arg, char *why, size_t cap)
 	return w->wrong ? -1 : 0;
 }
 
-/* A world whose journal holds the whole run. */
-static void *open_recorded(void)
+static void *open_giving_up(void)
 {
 	struct world *w = open_world();
+
+	if (w != NULL)
+		w->gives_up = true;
+	return w;
+}
+
+/* A world whose journal holds the whole run. */
+static void *recorded(struct world *w)
+{
 	struct store *s;
 	int64_t tail;
 	struct err e;
@@ -280,8 +314,18 @@ static void *open_recorded(void)
 	tail = w->tail;
 	memset(w, 0, sizeof(*w));
 	w->store = s;
-	w->tail = tail;
+	w->tail = w->written = tail;
 	return w;
+}
+
+static void *open_recorded(void)
+{
+	return recorded(open_world());
+}
+
+static void *open_given_up(void)
+{
+	return recorded(open_giving_up());
 }
 
 /* Whatever happens to a replay, it never does the work of a recorded step again,
@@ -297,7 +341,7 @@ static int check_replay(void *arg, char *why, size_t cap)
 		snprintf(why, cap, "recorded step %d was done again", i);
 		return -1;
 	}
-	if (store_next_lsn(w->store) != 6) {
+	if (store_next_lsn(w->store) != w->written + 1) {
 		snprintf(why, cap, "a replay wrote into the journal");
 		return -1;
 	}
@@ -316,5 +360,7 @@ const struct scenario run_scenarios[] = {
 	{ "sandbox", open_nothing, act_sandbox, NULL, free },
 	{ "run", open_world, act_run, check_run, close_world },
 	{ "replay", open_recorded, act_run, check_replay, close_world },
+	{ "cancel", open_giving_up, act_run, check_run, close_world },
+	{ "cancelled", open_given_up, act_run, check_replay, close_world },
 	{ NULL, NULL, NULL, NULL, NULL }
 };

@@ -1,0 +1,51 @@
+-- A store of format 1 (spec/data/format-1.db.gz, written by the version before: two runs that
+-- wait, one of which had an event already) is brought up to date and goes on.
+local home = require "spec.support.home"
+
+describe("a store of the format before", function()
+  local h
+  after_each(function() h:remove() end)
+
+  local function open_old()
+    h = home.make { agents = { waits = [[
+return agent { version = 1, on = { event = "order", key = "id" }, run = function(ctx, input)
+  local first = ctx.wait{ event = "paid", where = { id = input.id } }
+  local second = ctx.wait{ event = "paid", where = { id = input.id } }
+  return { first.payload.n, second.payload.n }
+end }
+]] } }
+    h.now = 1800000000000
+    assert(os.execute(("gzip -dc spec/data/format-1.db.gz > '%s/var/keel.db'"):format(h.path)))
+    return h:open()
+  end
+
+  it("keeps its runs, its waits and what it had of events", function()
+    local e = open_old()
+    assert(e:drain())
+    local runs = e:list { agent = "waits" }
+    assert.same({ "waiting", "waiting" }, { runs[1].state, runs[2].state })
+    for n = 1, 2 do
+      for i = n, 2 do e:emit("paid", { id = n, n = n * 10 + i }) end
+    end
+    e:emit("paid", { id = 2, n = 23 })
+    assert(e:drain())
+    local outputs = {}
+    for _, run in ipairs(e:list { agent = "waits" }) do
+      outputs[e:run_row(run.run).input.id] = run.output
+      assert.is_true(e:replay(run.run).equal)
+    end
+    assert.same({ { 10, 11 }, { 22, 23 } }, outputs)
+    e = h:reopen()
+    assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
+  end)
+
+  it("knows the events that it knew, and starts nothing twice", function()
+    local e = open_old()
+    assert.is_false(e:emit("note", {}, { key = "n1" }).new)
+    e:emit("order", { id = 1 })
+    assert(e:drain())
+    assert.equal(2, #e:list { agent = "waits" })
+    assert.equal("order", e:event("evt_1").type)
+    assert.equal(1, e:event("evt_4").duplicates)
+  end)
+end)
