@@ -24,12 +24,13 @@ local operations = require "engine.operations"
 local prelude = require "prelude"
 local questions = require "engine.questions"
 local runs = require "core.run"
+local schedules = require "engine.schedules"
 local schema = require "schema"
 local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { bus, commands, events, operations, questions } do
+for _, part in ipairs { bus, commands, events, operations, questions, schedules } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -86,6 +87,7 @@ end
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
+-- `schedules = true` fires what is due by the clock, too.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
   local self, err = new(options)
@@ -360,6 +362,7 @@ function engine:recover()
   end
   self:try_faults_again()
   self:pump()
+  self:open_schedules()
   self:set_timer()
 end
 
@@ -371,8 +374,8 @@ local longest_look_ms = 60000
 function engine:set_timer(after)
   if self.closing then return end
   if self.timer then self.timer:stop() end
-  self.timer = nil
-  self.next_due = (self:rows("timer.next", { after = after or -1 })[1] or {}).due
+  self.timer, self.timers_after = nil, after
+  self.next_due = self:next_slot((self:rows("timer.next", { after = after or -1 })[1] or {}).due)
   if not self.next_due then return end
   self:look_again(math.max(0, math.min(self.next_due - self.clock(), longest_look_ms)))
 end
@@ -401,6 +404,7 @@ function engine:fire(anyway)
     if self.more_due then break end
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
+  self:fire_due_slots(now)
   self:set_timer((self.more_due or #due < 2 * most_woken) and now or nil)
   if self.more_due then self:look_again(soon_ms, true) end
 end
@@ -476,6 +480,7 @@ function engine:conclude(id, parent, tx, resting)
     if not self:leave(id, tx, resting) then return end
     if parent then self:wake(parent) end
     self:over(id)
+    self:slots_over()
   end)
 end
 

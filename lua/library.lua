@@ -8,6 +8,8 @@ local errors = require "errors"
 local file = require "file"
 local manifest = require "manifest"
 local prelude = require "prelude"
+local schema = require "schema"
+local trigger = require "trigger"
 
 local library = {}
 library.__index = library
@@ -87,15 +89,17 @@ local function load_folder(self, kind, folder, known)
   return loaded
 end
 
---- What manifests may say already but nobody acts on yet: said aloud, for a schedule
---- that silently never fires is worse than an error.
-local function unheeded(agents)
+--- Agents whose `input` refuses what their schedules hand over: said when they are loaded,
+--- for a schedule that never gets through is worse than an error.
+local function refused_schedules(agents)
   local list = {}
   for name, agent in pairs(agents) do
-    for _, on in ipairs(agent.manifest.on) do
-      if on.kind ~= "event" then
-        list[#list + 1] = ("agents/%s.lua: `%s` is read but nothing starts it yet; use `keel run` or an event"):format(
-          name, on.kind)
+    local takes = agent.manifest.input ~= nil and schema.compile(agent.manifest.input, { decoded = true })
+    for id, def in pairs(takes and trigger.schedules(agent.manifest, "UTC") or {}) do
+      local ok, problems = takes:check(trigger.envelope(id, def, { slot = 0, wall = "1970-01-01T00:00" }))
+      if not ok then
+        list[#list + 1] = ("agents/%s.lua: its `input` refuses what its schedule '%s' hands over: %s"):format(name, id,
+          (schema.describe(problems):gsub("\n.*", "")))
       end
     end
   end
@@ -112,7 +116,7 @@ function library.load(home, adapters)
   self.skills = load_folder(self, "skill", file.join(home, "skills"), known)
   self.agents = load_folder(self, "agent", file.join(home, "agents"), known)
   table.sort(self.problems, function(a, b) return (a.file or "") < (b.file or "") end)
-  self.warnings = unheeded(self.agents)
+  self.warnings = refused_schedules(self.agents)
   return self
 end
 

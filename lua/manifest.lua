@@ -14,6 +14,7 @@ local retry = require "retry"
 local schema = require "schema"
 local shape = require "shape"
 local suggest = require "suggest"
+local times = require "trigger"
 local values = require "schema.values"
 local where = require "where"
 
@@ -91,24 +92,6 @@ local function window(value, path)
   return ms
 end
 
---- Five fields of cron, or a nickname; what they mean is the scheduler's.
-local function cron(value, path)
-  shape.text()(value, path)
-  if value:match("^@%l+$") then return value end
-  local count = 0
-  for field in value:gmatch("%S+") do
-    count = count + 1
-    if not field:match("^[%w*/,#?-]+$") then
-      shape.bad_value(path, ("%q is no cron field"):format(field))
-    end
-  end
-  if count ~= 5 then
-    shape.bad_value(path, ('expected five fields (minute hour day month weekday)'
-      .. ' like "45 7 * * 1-5", got %q'):format(value))
-  end
-  return value
-end
-
 local event_name = shape.text("^[%w_]+[%w_.%-]*[%w*]?$",
   'an event type like "mail.received", or a beginning like "mail.*"')
 
@@ -117,14 +100,7 @@ local triggers = {
     event = event_name, where = filter, key = shape.text(),
     throttle = throttle, priority = priority, order = shape.text(), fair = shape.text(),
     debounce = { window, as = "debounce_ms" }, coalesce = { window, as = "coalesce_ms" } }),
-  cron = shape.record("a cron trigger", { cron = cron, zone = shape.text(),
-    coalesce = { window, as = "coalesce_ms" } }),
-  every = shape.record("an interval trigger", {
-    every = { shape.duration, as = "every_ms" },
-    coalesce = { window, as = "coalesce_ms" } }),
-  at = shape.record("a trigger at one time", {
-    at = { shape.instant, as = "at_ms" },
-    coalesce = { window, as = "coalesce_ms" } }),
+  cron = times.shapes.cron, every = times.shapes.every, at = times.shapes.at,
 }
 
 local function trigger(value, path)
@@ -185,7 +161,7 @@ end
 local agent_shape = shape.record("an agent's manifest", {
   version = { shape.integer(1), required = true },
   about = shape.text(),
-  on = { shape.one_or_list(trigger), default = {} },
+  on = { times.list(trigger), default = {} },
   concurrency = shape.integer(1, 10000),
   input = json_schema, output = json_schema, config = json_schema,
   caps = { caps, default = manifest.default_caps },
@@ -292,12 +268,12 @@ end
 --   that may stand in `uses`
 -- @return { name, version, about, on = { { kind = "event", event, where, key,
 --   throttle = { count, per_ms }, debounce_ms, coalesce_ms, order, fair,
---   priority } | { kind = "cron", cron, zone, coalesce_ms } | { kind = "every",
---   every_ms, coalesce_ms } | { kind = "at", at_ms, coalesce_ms } },
---   concurrency, input, output, config, caps = { instructions, memory_bytes, wall_ms }, budget =
---   { run_picousd, hour_picousd, day_picousd, month_picousd, calls =
---   { count, per_ms }, tokens = { count, per_ms }, warn }, uses, memory =
---   { read, write }, on_node, timeout_ms, run }; `per_ms` is nil for "per run". Or nil, err.
+--   priority } | a schedule's definition (lua/trigger.lua) with kind = "cron",
+--   "every" or "at" }, concurrency, input, output, config, caps =
+--   { instructions, memory_bytes, wall_ms }, budget = { run_picousd,
+--   hour_picousd, day_picousd, month_picousd, calls = { count, per_ms }, tokens =
+--   { count, per_ms }, warn }, uses, memory = { read, write }, on_node, timeout_ms,
+--   run }; `per_ms` is nil for "per run". Or nil, err.
 function manifest.agent(raw, origin)
   local agent, err = checked(agent_shape, raw, "an agent", origin)
   if not agent then return nil, err end

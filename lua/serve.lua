@@ -42,7 +42,7 @@ end
 local function open_engine(self)
   local till = clock.now_ms() + patience_ms
   while true do
-    local e, err = engine.open { home = self.home, on_refused = function(refusal) say(refusal.err) end }
+    local e, err = engine.open { home = self.home, schedules = true, on_refused = function(refusal) say(refusal.err) end }
     if e then return e end
     if err.number ~= "K9001" then return nil, err end
     local running = already_running(self)

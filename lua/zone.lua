@@ -3,6 +3,7 @@
 --   local z = assert(zone.open("Europe/Lisbon"))
 --   z:offset(ms)           --> milliseconds east of UTC at that instant
 --   z:start("day", ms)     --> the instant at which that local day began
+--   z:span(ms)             --> since when and until when that offset holds
 --
 -- A file of the database (RFC 8536) has a list of transitions and, for the time
 -- after the last one, a rule such as "WET0WEST,M3.5.0/1,M10.5.0".
@@ -23,13 +24,28 @@ local function clock_seconds(text)
   return math.tointeger(sign == "-" and -seconds or seconds)
 end
 
+--- The three forms of POSIX: "M3.5.0" (the last Sunday of March), "J60" (the 60th day,
+--- 29 February not counted), "59" (counted from 0, 29 February too); each with "/time",
+--- which may be negative or beyond 24 hours.
 local function parse_rule_day(text)
-  local month, week, day, time = text:match("^M(%d+)%.(%d)%.(%d)/?([%d:+-]*)$")
-  if not month then return nil end
-  return { month = math.tointeger(tonumber(month)), week = math.tointeger(tonumber(week)),
-    day = math.tointeger(tonumber(day)), seconds = time == "" and 7200 or clock_seconds(time) }
+  local day, time = text:match("^([^/]+)/?([%d:+-]*)$")
+  local at = { seconds = 7200 }
+  if time ~= "" then at.seconds = time and clock_seconds(time) end
+  if not at.seconds then return nil end
+  local month, week, weekday = day:match("^M(%d+)%.(%d)%.(%d)$")
+  if month then
+    at.month, at.week, at.day = math.tointeger(tonumber(month)), math.tointeger(tonumber(week)),
+      math.tointeger(tonumber(weekday))
+    return at
+  end
+  at.julian = day:sub(1, 1) == "J"
+  at.number = math.tointeger(tonumber(day:match("^J?(%d+)$")))
+  return at.number and at
 end
 
+--- "EST5EDT,M3.2.0,M11.1.0" -> { standard, summer, from, to }: seconds east of UTC, and
+--- when summer begins and ends. "Summer" is what the rule names second: in Dublin it is
+--- the winter, an hour behind.
 local function parse_rule(text)
   local name = "%a+"
   local rest = text:gsub("<[^>]*>", "XXX")
@@ -45,8 +61,18 @@ local function parse_rule(text)
   return rule
 end
 
+local function is_leap(year)
+  return year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+end
+
 --- Seconds of the local wall clock at which a rule's day comes in a year.
 local function rule_seconds(at, year)
+  if at.number then
+    local first = rfc3339.days(year, 1, 1)
+    local day = first + at.number
+    if at.julian and not (is_leap(year) and at.number >= 60) then day = day - 1 end
+    return day * 86400 + at.seconds
+  end
   local first = rfc3339.days(year, at.month, 1)
   -- 1970-01-01 was a Thursday, which is 4
   local day = first + (at.day - (first + 4)) % 7 + (at.week - 1) * 7
@@ -55,18 +81,18 @@ local function rule_seconds(at, year)
   return day * 86400 + at.seconds
 end
 
-local function rule_offset(rule, seconds)
-  if not rule.from then return rule.standard end
+--- The changes that a rule makes around an instant, in order: { seconds, offset } each.
+-- Three years hold all that can matter to the one in the middle.
+local function rule_changes(rule, seconds)
+  if not rule.from then return {} end
   local year = rfc3339.date((seconds + rule.standard) // 86400)
-  local from = rule_seconds(rule.from, year) - rule.standard
-  local to = rule_seconds(rule.to, year) - rule.summer
-  local summer
-  if from < to then
-    summer = seconds >= from and seconds < to
-  else
-    summer = seconds >= from or seconds < to
+  local list = {}
+  for y = year - 1, year + 1 do
+    list[#list + 1] = { rule_seconds(rule.from, y) - rule.standard, rule.summer }
+    list[#list + 1] = { rule_seconds(rule.to, y) - rule.summer, rule.standard }
   end
-  return summer and rule.summer or rule.standard
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
 end
 
 -- ---- the file ------------------------------------------------------------------
@@ -92,11 +118,15 @@ local function parse(bytes)
   local z = { times = {}, offsets = {} }
   local types_at = at + h.times * (width + 1)
   local function offset_of(index) return (string.unpack(">i4", bytes, types_at + index * 6)) end
-  for i = 0, h.times - 1 do
-    z.times[i + 1] = string.unpack(">i" .. width, bytes, at + i * width)
-    z.offsets[i + 1] = offset_of(bytes:byte(at + h.times * width + i))
-  end
   z.first = offset_of(0)
+  for i = 0, h.times - 1 do
+    local offset, n = offset_of(bytes:byte(at + h.times * width + i)), #z.times
+    -- a new name for the same offset is no change
+    if offset ~= (z.offsets[n] or z.first) then
+      z.times[n + 1], z.offsets[n + 1] = string.unpack(">i" .. width, bytes, at + i * width), offset
+    end
+    z.last = string.unpack(">i" .. width, bytes, at + i * width)
+  end
   local footer = width == 8 and bytes:sub(at + block_size(h, width)):match("^\n([^\n]*)\n")
   z.rule = footer and footer ~= "" and parse_rule(footer) or nil
   return z
@@ -117,20 +147,74 @@ function zone.open(name)
   return setmetatable(z, zone)
 end
 
---- Milliseconds east of UTC at an instant.
-function zone:offset(ms)
-  local seconds, times = ms // 1000, self.times
-  local n = #times
-  if n == 0 or seconds < times[1] then
-    return (n == 0 and self.rule and rule_offset(self.rule, seconds) or self.first) * 1000
-  end
-  if seconds >= times[n] and self.rule then return rule_offset(self.rule, seconds) * 1000 end
-  local low, high = 1, n
+--- The span of unchanged offset that holds `seconds`, by the database's list.
+local function span_of_list(self, seconds)
+  local times, low, high = self.times, 0, #self.times
   while low < high do
     local middle = (low + high + 1) // 2
     if times[middle] <= seconds then low = middle else high = middle - 1 end
   end
-  return self.offsets[low] * 1000
+  return { start = times[low] or math.mininteger, stop = times[low + 1] or math.maxinteger,
+    offset = self.offsets[low] or self.first, before = low > 0 and (self.offsets[low - 1] or self.first) or nil }
+end
+
+--- The same where the rule counts: after the last change that the list has.
+local function span_of_rule(self, seconds)
+  local span = self.last and span_of_list(self, self.last)
+    or { start = math.mininteger, offset = self.rule.standard }
+  span.stop = math.maxinteger
+  for _, change in ipairs(rule_changes(self.rule, seconds)) do
+    local at, offset = change[1], change[2]
+    if self.last and at <= self.last or offset == span.offset then goto next end
+    if at > seconds then
+      span.stop = at
+      break
+    end
+    span.start, span.before, span.offset = at, span.offset, offset
+    ::next::
+  end
+  return span
+end
+
+local function contains(span, seconds) return seconds >= span.start and seconds < span.stop end
+
+--- In seconds; the one asked last is kept, for the next question is mostly about it.
+local function span_at(self, seconds)
+  local span = self.span_kept
+  if span and contains(span, seconds) then return span end
+  if self.rule and (not self.last or seconds >= self.last) then
+    span = span_of_rule(self, seconds)
+  else
+    span = span_of_list(self, seconds)
+    -- the rule may end what the list began
+    if self.rule and span.stop == math.maxinteger and self.last then
+      span.stop = span_of_rule(self, self.last).stop
+    end
+  end
+  self.span_kept = span
+  return span
+end
+
+local function milliseconds(seconds)
+  if seconds == math.mininteger or seconds == math.maxinteger then return seconds end
+  return seconds * 1000
+end
+
+--- How long the offset stays what it is around an instant: { start, stop, offset,
+--- before }, all in milliseconds; `offset` holds from start until before stop, `before`
+--- is the one that start ended (nil for the first span there is). Not to be changed.
+function zone:span(ms)
+  local span = span_at(self, ms // 1000)
+  if not span.in_ms then
+    span.in_ms = { start = milliseconds(span.start), stop = milliseconds(span.stop), offset = span.offset * 1000,
+      before = span.before and span.before * 1000 }
+  end
+  return span.in_ms
+end
+
+--- Milliseconds east of UTC at an instant.
+function zone:offset(ms)
+  return span_at(self, ms // 1000).offset * 1000
 end
 
 --- The first instant at which the local clock shows `local_ms` or later.

@@ -44,7 +44,8 @@ describe("an agent's manifest", function()
     assert.same({
       { kind = "event", event = "mail.received", key = "message_id",
         throttle = { count = 20, per_ms = 60000 } },
-      { kind = "every", every_ms = 900000 } }, agent.on)
+      { kind = "every", every_ms = 900000, jitter_ms = 0, overlap = "skip",
+        catch_up = { within_ms = 86400000, keep = "one" } } }, agent.on)
     assert.same({ instructions = 20000000, memory_bytes = 33554432,
       wall_ms = 60000 }, agent.caps)
     assert.equal("integer", math.type(agent.caps.instructions))
@@ -98,6 +99,19 @@ describe("an agent's manifest", function()
     assert.equal(1772442000000, agent.on[1].at_ms)
   end)
 
+  it("takes what a schedule may have beside its times", function()
+    local agent = assert(check(function(raw)
+      raw.on = { { cron = "30 2 * * SUN", zone = "Europe/Lisbon", name = "digest", jitter = "30s", dst = "twice",
+          overlap = "queue_one", catch_up = { within = "2h", keep = "all" }, input = { issue = 62 } },
+        { every = "1h", from = "2026-03-02T09:00:00Z", catch_up = "10m" } }
+    end))
+    assert.same({ kind = "cron", cron = "30 2 * * SUN", zone = "Europe/Lisbon", name = "digest", jitter_ms = 30000,
+      fold = "twice", overlap = "queue_one", catch_up = { within_ms = 7200000, keep = "all" }, input = { issue = 62 } },
+      agent.on[1])
+    assert.equal(1772442000000, agent.on[2].from_ms)
+    assert.same({ within_ms = 600000, keep = "one" }, agent.on[2].catch_up)
+  end)
+
   it("is refused at the line that is wrong, with what was meant", function()
     local cases = {
       { "K2101", 1, "budget", function(raw) raw.bugdet = {} end },
@@ -107,6 +121,13 @@ describe("an agent's manifest", function()
       { "K2101", 5, "every", function(raw) raw.on[2] = { evry = "15m" } end },
       { "K2105", 5, nil, function(raw) raw.on[2].every = "soon" end },
       { "K2105", 5, nil, function(raw) raw.on[2].cron = "* * * * *" end },
+      { "K2105", 5, nil, function(raw) raw.on[2] = { cron = "0 0 30 2 *" } end },
+      { "K2005", 5, "Europe/Lisbon", function(raw) raw.on[2] = { cron = "@daily", zone = "Europe/Lissbon" } end },
+      { "K2105", 5, "queue_one", function(raw) raw.on[2].overlap = "queue_on" end },
+      { "K2105", 5, "shift", function(raw) raw.on[2] = { cron = "@daily", dst = "shft" } end },
+      { "K2101", 5, nil, function(raw) raw.on[2].dst = "shift" end },
+      { "K2105", 5, nil, function(raw) raw.on[2].every = "200ms" end },
+      { "K2105", 5, nil, function(raw) raw.on = { { every = "1m", name = "a" }, { every = "2m", name = "a" } } end },
       { "K2106", 7, nil,
         function(raw) raw.input.properties.subject.type = "strng" end },
       { "K2106", 6, nil, function(raw) raw.input.propertys = {} end },

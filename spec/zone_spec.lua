@@ -1,3 +1,5 @@
+local file = require "file"
+local keel = require "spec.support.keel"
 local rfc3339 = require "rfc3339"
 local zone = require "zone"
 
@@ -55,5 +57,53 @@ describe("a zone", function()
     for _, name in ipairs { "Europe/Lissabon", "../../etc/passwd", "", "zone.tab" } do
       assert.is_nil((zone.open(name)))
     end
+  end)
+
+  it("knows since when and until when its offset holds", function()
+    local york = assert(zone.open "America/New_York")
+    assert.same({ start = at "2026-03-08T07:00:00Z", stop = at "2026-11-01T06:00:00Z", offset = -4 * 3600000,
+      before = -5 * 3600000 }, york:span(at "2026-07-01T00:00:00Z"))
+    -- where the list of the database ends and its rule begins
+    assert.same({ start = at "2037-11-01T06:00:00Z", stop = at "2038-03-14T07:00:00Z", offset = -5 * 3600000,
+      before = -4 * 3600000 }, york:span(at "2038-01-01T00:00:00Z"))
+    assert.same({ start = at "2050-03-13T07:00:00Z", stop = at "2050-11-06T06:00:00Z", offset = -4 * 3600000,
+      before = -5 * 3600000 }, york:span(at "2050-06-01T00:00:00Z"))
+    local utc = zone.open "UTC"
+    assert.same({ start = math.mininteger, stop = math.maxinteger, offset = 0 }, utc:span(0))
+  end)
+
+  --- A file of the tz database that has nothing but a rule.
+  local function rule_file(rule)
+    local block = "TZif2" .. ("\0"):rep(15) .. string.pack(">I4I4I4I4I4I4", 0, 0, 0, 0, 1, 4)
+      .. string.pack(">i4BB", 0, 0, 0) .. "XXX\0"
+    return block .. block .. "\n" .. rule .. "\n"
+  end
+
+  it("follows every form of a rule as the system does", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(file.mkdir(folder))
+    local times = {}
+    for i = 0, 1100 do times[i + 1] = "@" .. 2540000000 + i * 172800 + i * 61 end -- from 2050, six years
+    assert(file.write(folder .. "/times", table.concat(times, "\n") .. "\n"))
+    local ask = [[local z = assert(require("zone").open("Test"))
+      for line in io.lines(arg[1]) do print(z:offset(math.tointeger(line:sub(2)) * 1000) // 60000) end]]
+    for _, rule in ipairs { "EST5EDT,M3.2.0,M11.1.0", "IST-1GMT0,M10.5.0,M3.5.0/1", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+      "AAA-3BBB,J60/0,J300/0", "AAA3BBB,59/2,J335/1:30", "AAA-10BBB-11,300,58/26", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+      "AAA-2", "XXX-2YYY,M3.4.4/50,M10.4.4/50" } do
+      assert(file.write(folder .. "/Test", rule_file(rule)))
+      local ours = keel({ "lua", "-e", ask, folder .. "/times" }, { env = "TZDIR=" .. folder })
+      assert.equal(0, ours.code, ours.err)
+      local pipe = assert(io.popen(("TZ='%s' date -f %s/times +%%z"):format(rule, folder)))
+      local n = 0
+      for got in ours.out:gmatch("(%S+)\n") do
+        local sign, hours, minutes = pipe:read("l"):match("([+-])(%d%d)(%d%d)")
+        n = n + 1
+        assert.equal((sign == "-" and -1 or 1) * (hours * 60 + minutes), tonumber(got), rule .. " " .. times[n])
+      end
+      pipe:close()
+      assert.equal(#times, n)
+    end
+    os.execute("rm -rf '" .. folder .. "'")
   end)
 end)

@@ -7,6 +7,7 @@
 
 #include "bind_bench.h"
 #include "bind_core.h"
+#include "bind_cron.h"
 #include "bind_program.h"
 #include "bind_file.h"
 #include "bind_budget.h"
@@ -88,6 +89,7 @@ static const luaL_Reg halves[] = {
 	{ "core.vec", bind_open_vec },
 	{ "core.program", bind_open_program },
 	{ "core.sandbox", bind_open_sandbox },
+	{ "core.cron", bind_open_cron },
 	{ NULL, NULL }
 };
 

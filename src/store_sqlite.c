@@ -17,7 +17,7 @@
 
 static const struct sqlite_part *const parts[] = {
 	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger,
-	&sqlite_steps, &sqlite_bus
+	&sqlite_steps, &sqlite_bus, &sqlite_schedules
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

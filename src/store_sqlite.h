@@ -30,7 +30,7 @@ struct sqlite_part {
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
-	sqlite_ledger, sqlite_steps, sqlite_bus;
+	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_schedules;
 
 #define SQLITE_KEPT 6
 

@@ -132,6 +132,7 @@ function operations:resume(target, options)
   end
   self:set_timer()
   self:pump()
+  self:fire_slots()
   return { scope = scope, runs = count }
 end
 

@@ -115,6 +115,10 @@ local function reload(self)
   end
   self.saved = {}
   e:admit() -- other triggers, other limits
+  e:task(function()
+    local ok, err = e:sync_schedules()
+    if not ok and not e.failed then self.say(err) end
+  end)
 end
 
 --- Load agents and skills again soon.

@@ -1,5 +1,5 @@
 --- What the fuzzers begin with: `build/keel lua spec/fuzz/corpus.lua FOLDER` writes
--- FOLDER/codec, FOLDER/json and FOLDER/token.
+-- FOLDER/codec, FOLDER/cron, FOLDER/json and FOLDER/token.
 local file = require "file"
 local json = require "json"
 
@@ -21,10 +21,16 @@ local words = {
   ("x"):rep(100), "a\0b", "-5 1,000.00 e-mail@example.org",
 }
 
-for _, name in ipairs { "codec", "json", "token" } do assert(file.mkdir(file.join(folder, name))) end
+local crons = {
+  "* * * * *", "*/15 0-6,22,23 ? JAN-MAR/2 MON-FRI", "0 9 1,15 * FRI-SUN", "30 2 29 2 *", "5/10 4 31 */5 7", "@yearly", "@x",
+  "0 0 30 2 *", "60 * * * *", "0 0 L * *", "\t1  2 3 4 5 ",
+}
+
+for _, name in ipairs { "codec", "cron", "json", "token" } do assert(file.mkdir(file.join(folder, name))) end
 for i, value in ipairs(values) do
   assert(file.write(file.join(folder, "codec", "value" .. i), (json.pack(value))))
   assert(file.write(file.join(folder, "json", "value" .. i), (json.encode(value))))
 end
 for i, text in ipairs(texts) do assert(file.write(file.join(folder, "json", "text" .. i), text)) end
 for i, text in ipairs(words) do assert(file.write(file.join(folder, "token", "text" .. i), text)) end
+for i, text in ipairs(crons) do assert(file.write(file.join(folder, "cron", "text" .. i), text)) end

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_CC      ?= clang
 FUZZ_DIR     := $B-fuzz
 FUZZERS      := $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
-FUZZ_SRC     := $(addprefix src/,buf.c codec.c err.c json.c token.c)
+FUZZ_SRC     := $(addprefix src/,buf.c codec.c cron.c err.c json.c token.c)
 FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 		-fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -Isrc -Ispec/fuzz
