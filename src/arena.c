@@ -98,18 +98,25 @@ static struct arena_block *take_block(void)
 	return b;
 }
 
+static void cool(struct arena_block *b)
+{
+	madvise((char *)b + 4096, BLOCK - 4096, MADV_DONTNEED);
+	pool.held--;
+	b->next = pool.cold;
+	pool.cold = b;
+}
+
 static void give_block(struct arena_block *b)
 {
 	pthread_mutex_lock(&pool.lock);
-	if (pool.warm_n < KEEP || 2 * pool.warm_n < pool.held) {
-		pool.warm_n++;
-		b->next = pool.warm;
-		pool.warm = b;
-	} else {
-		madvise((char *)b + 4096, BLOCK - 4096, MADV_DONTNEED);
-		pool.held--;
-		b->next = pool.cold;
-		pool.cold = b;
+	b->next = pool.warm;
+	pool.warm = b;
+	pool.warm_n++;
+	while (pool.warm_n > KEEP && 2 * pool.warm_n > pool.held) {
+		b = pool.warm;
+		pool.warm = b->next;
+		pool.warm_n--;
+		cool(b);
 	}
 	pthread_mutex_unlock(&pool.lock);
 }
