@@ -21,7 +21,7 @@ include vendor/lua/rules.mk
 libdir   := $(dir $(shell $(CC) -print-file-name=libc.so))
 archive   = $(wildcard $(libdir)lib$1.a)
 static    = $(or $(call archive,$1),-l$1)
-LIBS      = $(foreach l,sqlite3 jansson ev,$(call static,$l)) \
+LIBS      = $(foreach l,sqlite3 jansson ev z,$(call static,$l)) \
 	    -lcrypto -lm -ldl -lpthread
 
 # C modules for Lua find Lua's functions in the binary, and nothing else of it: a

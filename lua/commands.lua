@@ -6,7 +6,7 @@ commands.groups = {
   { "agents at work", "run", "runs", "show", "replay", "why", "emit", "events", "schedule" },
   { "your decisions", "inbox", "approve", "reject", "snooze", "recall", "reconcile",
     "pause", "resume", "cancel", "fork" },
-  { "what is there", "agents", "records", "memory", "budget", "costs", "audit" },
+  { "what is there", "agents", "records", "memory", "budget", "costs", "audit", "purge", "gc" },
   { "writing agents", "init", "dev", "test", "case", "model", "sandbox", "lua", "repl",
     "demo", "bench" },
   { "the engine", "serve", "doctor", "backup", "restore", "explain", "version", "help" },

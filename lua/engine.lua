@@ -30,7 +30,8 @@ local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { bus, commands, events, operations, questions, schedules } do
+for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.retention",
+  require "engine.purge" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -122,6 +123,7 @@ function engine:close()
   if not self.runner then return end
   self.closing = true
   if self.timer then self.timer:stop() end
+  if self.tidying then self.tidying:stop() end
   self:set_bus_timer(nil)
   self.runner:close()
   self.runner = nil
@@ -184,6 +186,7 @@ end
 
 local function run_by_key(self, name, key)
   local there = self:rows("run.by_key", { agent = name, key = key })[1]
+    or self:rows("tombstone.by_key", { agent = name, key = key })[1]
   return there and { id = there.id, run = there.run, agent = name, state = there.state, old = true }
 end
 
@@ -215,6 +218,7 @@ local function start_new(self, agent, input, options)
   local tx = self.store:tx()
   for _, source in pairs(setup.sources) do
     tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+    tx:add("code.set", { code = setup.code, hash = source.hash })
   end
   local tail
   tail, message, code = run.handle:append(tx, "start", setup, now)

@@ -95,6 +95,7 @@ local function open(self)
   self.engine, err = open_engine(self)
   if not self.engine then return nil, err end
   require("serve.guest").welcome(self.engine)
+  self.engine:keep_tidy()
   for _, problem in ipairs(self.engine.library.problems) do say(problem) end
   for _, text in ipairs(self.engine:warnings()) do note(text) end
   self.token, err = serve.token(self.home)

@@ -146,6 +146,23 @@ local memory = shape.record("memory", {
   retention = { shape.map(shape.duration), default = {} },
 })
 
+--- How long what is over is kept; nothing said: for ever.
+local function kept_for(more)
+  local fields = { runs = { shape.duration, as = "runs_ms" }, failed = { shape.duration, as = "failed_ms" },
+    keep_last = shape.integer(0, 1000000) }
+  for name, field in pairs(more or {}) do fields[name] = field end
+  return shape.record("retention", fields)
+end
+
+local retention = kept_for {
+  events = { shape.duration, as = "events_ms" },
+  tombstones = { shape.duration, as = "tombstones_ms" },
+  max_bytes = shape.bytes,
+  pack = { shape.duration, as = "pack_ms" },
+  every = { shape.duration, as = "every_ms" },
+  agents = { shape.map(kept_for()), default = {} },
+}
+
 local function zone_shape(getenv)
   return function(value, path)
     if type(value) ~= "string" then
@@ -175,6 +192,7 @@ local function config_shape(getenv)
     inbox = { shape.map(folder, event_name), default = default_inbox },
     http = { http, default = default_of(http) },
     memory = { memory, default = default_of(memory) },
+    retention = { retention, default = default_of(retention) },
     agents = { shape.map(shape.map(shape.any)), default = {} },
   })
 end

@@ -168,6 +168,18 @@ function view.head(t, run)
     t:style("dim", view.effort(run)))
 end
 
+--- What is left of a run that was purged.
+function view.tombstone(t, left)
+  local purged = left.purged
+  return ("%s  %s@%s  %s  %s\n%s%s\n"):format(t:style("strong", terminal.escape(left.run)),
+    terminal.escape(left.agent), tostring(left.version), t:style("warn", "purged"),
+    t:style("dim", ("was %s, %s, ended %s"):format(terminal.escape((left.state:gsub("_", " "))),
+      view.count(left.steps, "step"), tostring(left.ended or "?"))),
+    terminal.escape(("purged at %s by %s (%s)%s"):format(purged.at, purged.by, purged.why,
+      purged.note and ": " .. purged.note or "")),
+    purged.digest and ("\n%s of what was there: %s"):format(view.count(purged.records, "record"), purged.digest) or "")
+end
+
 --- Milliseconds of a time that may be RFC 3339 or milliseconds already.
 function view.ms(time)
   if type(time) == "string" then return (require("rfc3339").parse(time)) end

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Fetching an algorithm by name takes longer than hashing a step, so it is done
- * once a thread; libcrypto owns the objects until the process ends. */
+ * once a thread. */
 static _Thread_local EVP_MD *sha256;
 static _Thread_local EVP_MD_CTX *context;
 
@@ -20,6 +20,14 @@ void digest_sha256(const void *p, size_t n, unsigned char out[DIGEST_BYTES])
 	EVP_DigestInit_ex2(context, sha256, NULL);
 	EVP_DigestUpdate(context, p, n);
 	EVP_DigestFinal_ex(context, out, NULL);
+}
+
+void digest_thread_ends(void)
+{
+	EVP_MD_CTX_free(context);
+	EVP_MD_free(sha256);
+	context = NULL;
+	sha256 = NULL;
 }
 
 void digest_hmac(const void *key, size_t key_len, const void *p, size_t n,

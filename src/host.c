@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind_archive.h"
 #include "bind_bench.h"
 #include "bind_core.h"
 #include "bind_cron.h"
@@ -74,6 +75,7 @@ static const luaL_Reg halves[] = {
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
 	{ "core.file", bind_open_file },
+	{ "core.archive", bind_open_archive },
 	{ "core.bench", bind_open_bench },
 	{ "core.store", bind_open_store },
 	{ "core.run", bind_open_run },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "spare.h"
 #include "store_driver.h"
 
@@ -175,7 +176,11 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 {
 	const struct store_driver *d = s->driver;
 	struct txn *t;
-	int rc = d->begin(s->writer, e);
+	int rc;
+
+	if (group->tidy != TIDY_NOT)
+		return d->tidy(s->writer, group->tidy == TIDY_WHOLE, e);
+	rc = d->begin(s->writer, e);
 
 	for (t = group; t != NULL && rc == 0; t = t->next)
 		if ((rc = apply_one(s, t)) != 0)
@@ -192,7 +197,7 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 static void note_failure(struct store *s, const struct txn *t)
 {
 	if (t->rc == 0 || t->done == NULL || s->broken.code != 0 ||
-	    (!hopeless(t->rc) && !t->linked))
+	    t->tidy != TIDY_NOT || (!hopeless(t->rc) && !t->linked))
 		return;
 	s->broken = t->err;
 	s->broken.code = t->rc;
@@ -245,7 +250,8 @@ static struct txn *take_group(struct store *s)
 	struct txn *group = s->queue, *t = group;
 	int n;
 
-	for (n = 1; t->next != NULL && n < GROUP_MAX; n++)
+	for (n = 1; t->next != NULL && n < GROUP_MAX && t->tidy == TIDY_NOT &&
+	     t->next->tidy == TIDY_NOT; n++)
 		t = t->next;
 	s->queue = t->next;
 	if (s->queue == NULL)
@@ -340,6 +346,7 @@ static void *writer_main(void *arg)
 			s->opt.wake(s->opt.wake_arg);
 	}
 	pthread_mutex_unlock(&s->lock);
+	digest_thread_ends();
 	return NULL;
 }
 

@@ -69,6 +69,9 @@ struct txn {
 				 * one needs a savepoint inside the group    */
 	bool linked;		/* others build on it: whatever it is refused
 				 * for, nothing submitted behind it is tried */
+	enum { TIDY_NOT, TIDY_LOG, TIDY_WHOLE } tidy;	/* no transaction: the
+				 * file is tidied instead, on its own, and its
+				 * failure is nobody else's                  */
 	int rc;
 	struct err err;
 	void (*done)(void *arg, struct txn *t);	/* from store_poll()       */

@@ -54,6 +54,11 @@ struct store_driver {
 	/* Bytes of log that a checkpoint would move; and move them. */
 	int64_t (*backlog)(struct db *db);
 	int (*checkpoint)(struct db *db, struct err *e);
+
+	/* Outside of any commit: write the file anew without what was deleted
+	 * (`whole`), and leave nothing in the log. ERR_CONFLICT when a reader
+	 * held on to the log. */
+	int (*tidy)(struct db *db, bool whole, struct err *e);
 };
 
 extern const struct store_driver store_sqlite;

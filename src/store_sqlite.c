@@ -1,4 +1,4 @@
-/* store_sqlite.c -- the SQLite driver: connections, commits, verbs, journal.
+/* store_sqlite.c -- the SQLite driver: connections, commits, verbs.
  *
  * Settings, and why: WAL, so that readers never wait for the writer;
  * synchronous=FULL, so that a commit survives power loss; no automatic
@@ -17,7 +17,8 @@
 
 static const struct sqlite_part *const parts[] = {
 	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger,
-	&sqlite_steps, &sqlite_bus, &sqlite_schedules
+	&sqlite_steps, &sqlite_bus, &sqlite_schedules, &sqlite_payloads,
+	&sqlite_archive, &sqlite_purge
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -80,37 +81,23 @@ sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,
 	return st;
 }
 
-static int run_sql(struct sqlite_db *db, const char *sql, const char *what,
-		   struct err *e)
+sqlite3_stmt *sqlite_kept(struct sqlite_db *db, enum sqlite_statement which,
+			  const char *sql, struct err *e)
+{
+	if (db->kept[which] == NULL)
+		db->kept[which] = sqlite_prepare(db, sql, e);
+	return db->kept[which];
+}
+
+int sqlite_run(struct sqlite_db *db, const char *sql, const char *what,
+	       struct err *e)
 {
 	if (sqlite3_exec(db->h, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_err(db, e, what);
 	return 0;
 }
 
-/* What every commit says, prepared once a connection. */
-enum kept { BEGIN, BEGIN_WRITE, COMMIT, MARK, KEEP, UNDO };
-
-static int run_kept(struct sqlite_db *db, enum kept which, const char *what,
-		    struct err *e)
-{
-	static const char *const texts[SQLITE_KEPT] = {
-		[BEGIN] = "BEGIN", [BEGIN_WRITE] = "BEGIN IMMEDIATE",
-		[COMMIT] = "COMMIT", [MARK] = "SAVEPOINT one",
-		[KEEP] = "RELEASE one", [UNDO] = "ROLLBACK TO one"
-	};
-	sqlite3_stmt **st = &db->kept[which];
-	int rc = 0;
-
-	if (*st == NULL && (*st = sqlite_prepare(db, texts[which], e)) == NULL)
-		return e != NULL ? e->code : ERR_IO;
-	if (sqlite3_step(*st) != SQLITE_DONE)
-		rc = sqlite_err(db, e, what);
-	sqlite3_reset(*st);
-	return rc;
-}
-
-static int64_t one_number(struct sqlite_db *db, const char *sql)
+int64_t sqlite_number(struct sqlite_db *db, const char *sql)
 {
 	sqlite3_stmt *st = NULL;
 	int64_t n = 0;
@@ -152,7 +139,7 @@ static int wrong_version(int64_t version, const char *path, struct err *e)
 /* Make the tables, or bring those of an older format up to date: all or nothing. */
 static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 {
-	int64_t version = one_number(db, "PRAGMA user_version");
+	int64_t version = sqlite_number(db, "PRAGMA user_version");
 	char sql[64];
 	size_t i;
 	int rc;
@@ -160,33 +147,33 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 	if (version == STORE_VERSION)
 		return 0;
 	if (version > STORE_VERSION || (version == 0 &&
-	    one_number(db, "SELECT count(*) FROM sqlite_schema")))
+	    sqlite_number(db, "SELECT count(*) FROM sqlite_schema")))
 		return wrong_version(version, path, e);
-	rc = run_sql(db, "BEGIN IMMEDIATE", "making the store", e);
+	rc = sqlite_run(db, "BEGIN IMMEDIATE", "making the store", e);
 	for (i = 0; i < PARTS && rc == 0; i++) {
 		const char *text = version == 0 ? parts[i]->schema
 						: parts[i]->upgrade;
 
 		if (text != NULL)
-			rc = run_sql(db, text, "making the store", e);
+			rc = sqlite_run(db, text, "making the store", e);
 	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
-		rc = run_sql(db, sql, "making the store", e);
+		rc = sqlite_run(db, sql, "making the store", e);
 	if (rc == 0)
-		rc = run_sql(db, "COMMIT", "making the store", e);
+		rc = sqlite_run(db, "COMMIT", "making the store", e);
 	return rc;
 }
 
 /* A new owner raises the epoch; whoever still believes in an older one fails. */
 static int take_epoch(struct sqlite_db *db, struct err *e)
 {
-	int rc = run_sql(db,
+	int rc = sqlite_run(db,
 		"INSERT INTO meta(key, value) VALUES('epoch', 1) "
 		"ON CONFLICT(key) DO UPDATE SET value = value + 1",
 		"taking ownership of the store", e);
 
-	db->epoch = one_number(db, "SELECT value FROM meta WHERE key='epoch'");
+	db->epoch = sqlite_number(db, "SELECT value FROM meta WHERE key='epoch'");
 	return rc;
 }
 
@@ -235,18 +222,20 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 	int64_t version;
 	int rc = make_slots(db, e);
 
+	if (rc == 0)
+		rc = sqlite_payload_functions(db, e);
 	sqlite3_busy_timeout(db->h, 5000);
 	if (rc == 0 && write)
-		rc = run_sql(db, "PRAGMA journal_mode = WAL", "opening the store",
+		rc = sqlite_run(db, "PRAGMA journal_mode = WAL", "opening the store",
 			     e);
 	if (rc == 0)
-		rc = run_sql(db, settings, "opening the store", e);
+		rc = sqlite_run(db, settings, "opening the store", e);
 	if (rc == 0 && write)
 		rc = make_tables(db, path, e);
 	if (rc == 0 && write)
 		rc = take_epoch(db, e);
 	version = write || rc != 0 ? STORE_VERSION
-		: one_number(db, "PRAGMA user_version");
+		: sqlite_number(db, "PRAGMA user_version");
 	if (version != STORE_VERSION)
 		rc = wrong_version(version, path, e);
 	sqlite3_wal_hook(db->h, wal_grew, db);
@@ -260,12 +249,9 @@ static void sqlite_close(struct db *base)
 
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
-	for (i = 0; i < SQLITE_KEPT; i++)
-		sqlite3_finalize(db->kept[i]);
 	sqlite_memory_release(db);
-	sqlite3_finalize(db->append);
-	sqlite3_finalize(db->row);
-	sqlite3_finalize(db->skim);
+	for (i = 0; i < SQLITE_STATEMENTS; i++)
+		sqlite3_finalize(db->kept[i]);
 	sqlite3_finalize(db->epoch_of);
 	sqlite3_close(db->h);
 	if (db->lock_fd >= 0)
@@ -306,11 +292,26 @@ static int sqlite_open(struct db **out, const char *path, bool write,
 
 /* ---- commits -------------------------------------------------------------- */
 
+/* What every commit says: not parsed anew each time. */
+static int say(struct sqlite_db *db, enum sqlite_statement which,
+	       const char *sql, const char *what, struct err *e)
+{
+	sqlite3_stmt *st = sqlite_kept(db, which, sql, e);
+	int rc = 0;
+
+	if (st == NULL)
+		return e != NULL ? e->code : ERR_IO;
+	if (sqlite3_step(st) != SQLITE_DONE)
+		rc = sqlite_err(db, e, what);
+	sqlite3_reset(st);
+	return rc;
+}
+
 static int sqlite_begin(struct db *base, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
 	int64_t epoch;
-	int rc = run_kept(db, BEGIN_WRITE, "beginning a commit", e);
+	int rc = say(db, SAY_BEGIN, "BEGIN IMMEDIATE", "beginning a commit", e);
 
 	if (rc != 0)
 		return rc;
@@ -331,7 +332,7 @@ static int sqlite_begin(struct db *base, struct err *e)
 
 static int sqlite_commit(struct db *base, struct err *e)
 {
-	int rc = run_kept(sqlite_of(base), COMMIT, "committing", e);
+	int rc = say(sqlite_of(base), SAY_COMMIT, "COMMIT", "committing", e);
 
 	if (rc == 0)
 		sqlite_log_room(sqlite_of(base));
@@ -341,19 +342,20 @@ static int sqlite_commit(struct db *base, struct err *e)
 static void sqlite_rollback(struct db *base)
 {
 	if (!sqlite3_get_autocommit(sqlite_of(base)->h))
-		run_sql(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
+		sqlite_run(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
 }
 
 static int sqlite_mark(struct db *base, struct err *e)
 {
-	return run_kept(sqlite_of(base), MARK, "marking", e);
+	return say(sqlite_of(base), SAY_MARK, "SAVEPOINT one", "marking", e);
 }
 
 static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 {
-	int rc = keep ? 0 : run_kept(sqlite_of(base), UNDO, "unmarking", e);
+	struct sqlite_db *db = sqlite_of(base);
+	int rc = keep ? 0 : say(db, SAY_UNDO, "ROLLBACK TO one", "unmarking", e);
 
-	return rc ? rc : run_kept(sqlite_of(base), KEEP, "unmarking", e);
+	return rc ? rc : say(db, SAY_KEEP, "RELEASE one", "unmarking", e);
 }
 
 /* ---- verbs ----------------------------------------------------------------- */
@@ -480,20 +482,45 @@ static int bind_member(sqlite3_stmt *st, int at, const char *field,
 	return 0;
 }
 
-static int bind_fields(struct sqlite_slot *slot, const void *args, size_t n,
-		       struct err *e)
+/* What is large lies in a place of its own, once (codec fields alone). */
+static int bind_shared(struct sqlite_db *db, sqlite3_stmt *st, int at,
+		       struct codec_reader *r, struct err *e)
+{
+	const unsigned char *from = r->p;
+	unsigned char ref[PAYLOAD_REF];
+	int rc = 0;
+	size_t n;
+
+	if (codec_skip(r) != 0)
+		return err_set(e, ERR_DAMAGED, "a payload is damaged");
+	n = (size_t)(r->p - from);
+	if (n > PAYLOAD_INLINE) {
+		rc = sqlite_payload_put(db, from, n, 0, ref, e);
+		from = ref;
+		n = sizeof(ref);
+	}
+	if (rc == 0)
+		sqlite3_bind_blob64(st, at, from, n, SQLITE_TRANSIENT);
+	return rc;
+}
+
+static int bind_fields(struct sqlite_db *db, struct sqlite_slot *slot,
+		       const void *args, size_t n, struct err *e)
 {
 	int i, rc, count = sqlite3_bind_parameter_count(slot->stmt);
 	struct codec_reader r;
 	char field[64];
+	bool shared;
 
 	for (i = 1; i <= count; i++) {
 		const char *name = sqlite3_bind_parameter_name(slot->stmt, i);
 		size_t len = strlen(name + 1);
 		bool optional = ends_with(name + 1, len, "_opt");
 
-		snprintf(field, sizeof(field), "%.*s",
-			 (int)(optional ? len - 4 : len), name + 1);
+		len -= optional ? strlen("_opt") : 0;
+		shared = ends_with(name + 1, len, "_shared");
+		len -= shared ? strlen("_shared") : 0;
+		snprintf(field, sizeof(field), "%.*s", (int)len, name + 1);
 		if (codec_member(args, n, field, &r) != 0) {
 			if (!optional)
 				return err_set(e, ERR_INPUT, "%s needs '%s'",
@@ -501,21 +528,26 @@ static int bind_fields(struct sqlite_slot *slot, const void *args, size_t n,
 			sqlite3_bind_null(slot->stmt, i);
 			continue;
 		}
-		if ((rc = bind_member(slot->stmt, i, field, &r, e)) != 0)
+		rc = shared ? bind_shared(db, slot->stmt, i, &r, e)
+			    : bind_member(slot->stmt, i, field, &r, e);
+		if (rc != 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int put_column(sqlite3_stmt *st, int c, const char *as, struct buf *out,
-		      struct err *e)
+static int put_column(struct sqlite_db *db, sqlite3_stmt *st, int c,
+		      const char *as, struct buf *out, struct err *e)
 {
 	const void *p;
 	size_t n;
 
-	if (strcmp(as, "#codec") == 0)
-		return buf_add(out, sqlite3_column_blob(st, c),
-			       (size_t)sqlite3_column_bytes(st, c));
+	if (strcmp(as, "#codec") == 0) {
+		p = sqlite3_column_blob(st, c);
+		n = (size_t)sqlite3_column_bytes(st, c);
+		return sqlite_is_ref(p, n) ? sqlite_payload_get(db, p, out, e)
+					   : buf_add(out, p, n);
+	}
 	if (strcmp(as, "#json") == 0)
 		return json_read((const char *)sqlite3_column_text(st, c),
 				     (size_t)sqlite3_column_bytes(st, c), out, e);
@@ -544,7 +576,8 @@ static int put_column(sqlite3_stmt *st, int c, const char *as, struct buf *out,
 }
 
 /* A column that is NULL is left out of the row's object. */
-static int put_row(struct sqlite_slot *slot, struct buf *out, struct err *e)
+static int put_row(struct sqlite_db *db, struct sqlite_slot *slot,
+		   struct buf *out, struct err *e)
 {
 	sqlite3_stmt *st = slot->stmt;
 	int i, c, rc = 0, present = 0;
@@ -562,7 +595,7 @@ static int put_row(struct sqlite_slot *slot, struct buf *out, struct err *e)
 		name = sqlite3_column_name(st, c);
 		n = column_key(name);
 		codec_key(out, name, n);
-		rc = put_column(st, c, name + n, out, e);
+		rc = put_column(db, st, c, name + n, out, e);
 	}
 	return rc;
 }
@@ -578,7 +611,7 @@ static int run_slot(struct sqlite_db *db, struct sqlite_slot *slot,
 	while ((step = sqlite3_step(slot->stmt)) == SQLITE_ROW && rc == 0) {
 		n++;
 		if (out != NULL)
-			rc = put_row(slot, &rows, e);
+			rc = put_row(db, slot, &rows, e);
 	}
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = sqlite_err(db, e, slot->verb->name);
@@ -607,114 +640,12 @@ static int sqlite_verb(struct db *base, const char *verb, const void *args,
 			       verb);
 	if ((rc = prepare_slot(db, slot, e)) != 0)
 		return rc;
-	rc = bind_fields(slot, args, n, e);
+	rc = bind_fields(db, slot, args, n, e);
 	if (rc == 0)
 		rc = run_slot(db, slot, out, e);
 	sqlite3_reset(slot->stmt);
 	sqlite3_clear_bindings(slot->stmt);
 	return rc;
-}
-
-/* ---- the journal ------------------------------------------------------------ */
-
-static int sqlite_append(struct db *base, const struct journal_row *row,
-			 struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-	sqlite3_stmt *st = db->append;
-	if (st == NULL)
-		st = db->append = sqlite_prepare(db,
-			"INSERT INTO journal(lsn, run, prev, seq, kind, effect,"
-			" flags, name, hash, fuel, cost, t, took, args, data) "
-			"VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-			"?15)", e);
-	if (st == NULL)
-		return ERR_IO;
-	sqlite3_bind_int64(st, 1, row->lsn);
-	sqlite3_bind_int64(st, 2, row->run);
-	sqlite3_bind_int64(st, 3, row->prev);
-	sqlite3_bind_int(st, 4, row->seq);
-	sqlite3_bind_int(st, 5, row->kind);
-	sqlite3_bind_int(st, 6, row->effect);
-	sqlite3_bind_int(st, 7, row->flags);
-	sqlite3_bind_text(st, 8, row->name, -1, SQLITE_STATIC);
-	if (row->name != NULL)
-		sqlite3_bind_blob(st, 9, row->hash, JOURNAL_HASH, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(st, 9);
-	sqlite3_bind_int64(st, 10, row->fuel);
-	sqlite3_bind_int64(st, 11, row->cost);
-	sqlite3_bind_int64(st, 12, row->t_ms);
-	sqlite3_bind_int64(st, 13, row->took_us);
-	sqlite3_bind_blob64(st, 14, row->args, row->args_len, SQLITE_STATIC);
-	sqlite3_bind_blob64(st, 15, row->data, row->len, SQLITE_STATIC);
-	if (sqlite3_step(st) != SQLITE_DONE) {
-		int rc = sqlite_err(db, e, "appending to the journal");
-
-		sqlite3_reset(st);
-		return rc;
-	}
-	sqlite3_reset(st);
-	return 0;
-}
-
-static int sqlite_walk(struct db *base, int64_t lsn,
-		       int (*each)(void *arg, const struct journal_row *row),
-		       void *arg, struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-	struct journal_row row;
-	int rc = 0, step;
-
-	/* one read transaction for the walk, not one a record */
-	run_kept(db, BEGIN, "reading the journal", NULL);
-	while (lsn != 0 && rc == 0) {
-		step = sqlite_scan_row(db, lsn, &row, e);
-		if (step != SQLITE_ROW) {
-			rc = step != SQLITE_DONE ? (e != NULL ? e->code : ERR_IO)
-				: err_set(e, ERR_DAMAGED, "journal record %lld "
-					  "is missing", (long long)lsn);
-			break;
-		}
-		if (row.prev < 0 || row.prev >= lsn) {
-			rc = err_set(e, ERR_DAMAGED, "journal record %lld leads "
-				     "to a later one", (long long)lsn);
-			break;
-		}
-		lsn = row.prev;
-		rc = each(arg, &row);
-	}
-	sqlite_scan_end(db);
-	run_kept(db, COMMIT, "reading the journal", NULL);
-	return rc;
-}
-
-static int sqlite_tops(struct db *base, int64_t *lsn, int64_t *id,
-		       struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-
-	(void)e;
-	*lsn = one_number(db, "SELECT max(lsn) FROM journal");
-	*id = one_number(db, "SELECT max(id) FROM runs");
-	return 0;
-}
-
-static int64_t sqlite_backlog(struct db *base)
-{
-	return sqlite_of(base)->wal_pages;
-}
-
-static int sqlite_checkpoint(struct db *base, struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-	int log = 0, moved = 0;
-
-	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
-				      &log, &moved) != SQLITE_OK)
-		return sqlite_err(db, e, "moving the log into the store");
-	db->wal_pages = log - moved;
-	return 0;
 }
 
 const struct store_driver store_sqlite = {
@@ -724,5 +655,6 @@ const struct store_driver store_sqlite = {
 	.unmark = sqlite_unmark, .verb = sqlite_verb,
 	.append = sqlite_append, .walk = sqlite_walk,
 	.skim = sqlite_skim, .tops = sqlite_tops,
-	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint
+	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
+	.tidy = sqlite_tidy
 };

@@ -4,9 +4,18 @@
  * connection. `:field` is bound from the object's member of that name; a field
  * spelt `:field_opt` may be missing (NULL), any other must be there. Members
  * that are lists or objects are bound as JSON text when the field's name ends in
- * `_json`, else as codec bytes (a BLOB). In a result, a column named `x#codec`
- * is a BLOB of codec bytes given as the value it holds, `x#json` is JSON text
- * given as its value; `x#bool` an integer given as a boolean. */
+ * `_json`, else as codec bytes (a BLOB). A field spelt `:field_codec_shared` (and
+ * `_opt` behind it, perhaps) is bound from `field_codec`; what is large goes into
+ * the table of payloads, once, and a reference is bound instead. In a result, a
+ * column named `x#codec` is a BLOB of codec bytes, or a reference to some, given as
+ * the value it holds, `x#json` is JSON text given as its value; `x#bool` an integer
+ * given as a boolean.
+ *
+ * A reference is a BLOB of 33 bytes: PAYLOAD_MARK, which begins no codec value, and
+ * the SHA-256 of the payload. payloads.refs counts the references that lie in
+ * journal, segments, runs, approvals and events: whoever writes one into a journal
+ * or a segment counts it, triggers count the others and everything that goes. So a
+ * column that holds references has its triggers in store_sqlite_payload.c. */
 #ifndef KEEL_STORE_SQLITE_H
 #define KEEL_STORE_SQLITE_H
 
@@ -30,17 +39,24 @@ struct sqlite_part {
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
-	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_schedules;
+	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_schedules,
+	sqlite_payloads, sqlite_archive, sqlite_purge;
 
-#define SQLITE_KEPT 6
+/* Statements of C code that is more than a verb, kept prepared by a connection. */
+enum sqlite_statement {
+	JOURNAL_APPEND, JOURNAL_ROW, JOURNAL_DELETE, SEGMENT_AT, SEGMENT_IN,
+	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_KEEP, PAYLOAD_COUNT,
+	PAYLOAD_PACK, JOURNAL_SCAN, JOURNAL_SKIM, SAY_BEGIN, SAY_COMMIT, SAY_MARK,
+	SAY_KEEP, SAY_UNDO, SQLITE_STATEMENTS
+};
 
 struct sqlite_db {
 	struct db db;
 	sqlite3 *h;
 	struct sqlite_slot *slots;	/* prepared statements, by verb */
-	sqlite3_stmt *append, *row, *skim, *epoch_of, *kept[SQLITE_KEPT];
+	sqlite3_stmt *epoch_of, *kept[SQLITE_STATEMENTS];
 	int64_t epoch;
-	int64_t scan_at;		/* where the cursor of `row` stands, or 0 */
+	int64_t scan_at;		/* where sqlite_scan_row stands, or 0 */
 	int lock_fd;
 	int64_t wal_pages;
 	int64_t log_bytes;		/* of the log's file, as far as known  */
@@ -75,6 +91,8 @@ bool sqlite_no_room(struct sqlite_db *db);
 int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
 		    struct err *e);
 void sqlite_scan_end(struct sqlite_db *db);
+/* The columns of the journal in their order, as sqlite_scan_row selects them. */
+void sqlite_load_row(sqlite3_stmt *st, struct journal_row *row);
 /* store_driver's skim */
 int sqlite_skim(struct db *base, int64_t lsn,
 		int (*each)(void *arg, const struct journal_row *row), void *arg,
@@ -82,10 +100,77 @@ int sqlite_skim(struct db *base, int64_t lsn,
 
 /* After a commit: make the log's file longer when it is about to be full. */
 void sqlite_log_room(struct sqlite_db *db);
+/* store_driver's: how much is in the log, and moving it into the store. */
+int64_t sqlite_backlog(struct db *base);
+int sqlite_checkpoint(struct db *base, struct err *e);
+int sqlite_tidy(struct db *base, bool whole, struct err *e);
 
 /* A statement for code that is more than a verb: prepared once a connection and
  * reset when handed out again. `*slot` belongs to the connection. */
 sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,
 			     struct err *e);
+
+/* The kept statement `which`, whose text is `sql`; NULL with *e set. Reset it. */
+sqlite3_stmt *sqlite_kept(struct sqlite_db *db, enum sqlite_statement which,
+			  const char *sql, struct err *e);
+
+/* Run statements that give no rows; one number of a question (0 for none). */
+int sqlite_run(struct sqlite_db *db, const char *sql, const char *what,
+	       struct err *e);
+int64_t sqlite_number(struct sqlite_db *db, const char *sql);
+
+/* Whether an event `e` is on its way still: an agent or a run may need its payload. */
+#define SQLITE_EVENT_OPEN \
+	"(e.state = 'new' OR EXISTS (SELECT 1 FROM deliveries d LEFT JOIN" \
+	" deliveries c ON c.id = d.carrier WHERE d.event = e.id AND" \
+	" coalesce(c.state, d.state) IN ('waiting', 'blocked', 'queued'," \
+	" 'dead')) OR EXISTS (SELECT 1 FROM waits w WHERE w.event = e.id))"
+
+/* ---- payloads (store_sqlite_payload.c) ----------------------------------- */
+
+#define PAYLOAD_MARK 0x10
+#define PAYLOAD_REF 33		/* bytes of a reference                        */
+#define PAYLOAD_INLINE 1024	/* what is not larger lies where it belongs    */
+
+/* Register what the verbs use in SQL: keel_payload, keel_has,
+ * keel_segment_has, keel_sha256. */
+int sqlite_payload_functions(struct sqlite_db *db, struct err *e);
+
+static inline bool sqlite_is_ref(const void *p, size_t n)
+{
+	return n == PAYLOAD_REF && ((const unsigned char *)p)[0] == PAYLOAD_MARK;
+}
+
+/* Keep the n bytes as a payload, with `refs` more references to it, and make the
+ * reference. */
+int sqlite_payload_put(struct sqlite_db *db, const void *p, size_t n, int refs,
+		       unsigned char ref[PAYLOAD_REF], struct err *e);
+
+/* Append to out what a reference stands for. ERR_DAMAGED when it is not there. */
+int sqlite_payload_get(struct sqlite_db *db, const unsigned char *ref,
+		       struct buf *out, struct err *e);
+
+/* Count `more` references (or fewer) for each of the n hashes that lie one behind
+ * the other. */
+int sqlite_payload_count(struct sqlite_db *db, const unsigned char *hashes,
+			 size_t n, int more, struct err *e);
+
+/* Pack the payload of a hash where it lies, when that makes it smaller. */
+int sqlite_payload_pack(struct sqlite_db *db, const unsigned char *hash,
+			struct err *e);
+
+/* ---- the journal (store_sqlite_journal.c) -------------------------------- */
+
+int sqlite_append(struct db *db, const struct journal_row *row, struct err *e);
+int sqlite_walk(struct db *db, int64_t lsn,
+		int (*each)(void *arg, const struct journal_row *row), void *arg,
+		struct err *e);
+int sqlite_tops(struct db *db, int64_t *lsn, int64_t *id, struct err *e);
+
+/* One record as it lies in the table journal, references and all: SQLITE_ROW,
+ * SQLITE_DONE when it is not there. Valid until the statement, which is left in
+ * *st, is reset. */
+int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
+		       struct journal_row *row, struct err *e);
 
 #endif

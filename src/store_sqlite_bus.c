@@ -129,14 +129,19 @@ EVENT_INDEXES DELIVERY_TABLES;
 	" AND o.in_order = deliveries.in_order AND o.open = 1 AND o.id " which \
 	" deliveries.id)"
 
+/* What is left of the key of a purged event, so that it is known still. */
+#define PURGED_KEY(key) "'sha256:' || keel_sha256(" key ")"
+
 static const struct sqlite_verb verbs[] = {
 	/* Events. Type and key are unique for ever; what comes again is counted.
 	 * A seal is the signature of a request: within its time it brings one
 	 * event, whatever else is said with it. */
 	{ "event.put", "INSERT INTO events(event, type, key, payload, time,"
 	  " trust, state, agent) SELECT :event_opt, :type, :key_opt,"
-	  " :payload_codec, :now, :trust, 'new', :agent_opt WHERE :seal_opt IS"
-	  " NULL OR NOT EXISTS (SELECT 1 FROM seals WHERE seal = :seal_opt)"
+	  " :payload_codec_shared, :now, :trust, 'new', :agent_opt WHERE ("
+	  ":seal_opt IS NULL OR NOT EXISTS (SELECT 1 FROM seals WHERE seal ="
+	  " :seal_opt)) AND NOT EXISTS (SELECT 1 FROM events WHERE type = :type"
+	  " AND key = " PURGED_KEY(":key_opt") ")"
 	  " ON CONFLICT(type, key) WHERE key IS NOT NULL DO UPDATE SET"
 	  " duplicates = duplicates + 1, duplicate_at = :now", false },
 	{ "event.sealed_again", "UPDATE events SET duplicates = duplicates + 1,"
@@ -149,7 +154,7 @@ static const struct sqlite_verb verbs[] = {
 	{ "event.new", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
 	  " e.state = 'new' ORDER BY e.id LIMIT 100", false },
 	{ "event.by_key", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
-	  " e.type = :type AND e.key = :key", false },
+	  " e.type = :type AND e.key IN (:key, " PURGED_KEY(":key") ")", false },
 	{ "event.by_seal", "SELECT " EVENT_COLUMNS " FROM seals s JOIN events e"
 	  " ON e.id = s.event WHERE s.seal = :seal", false },
 	{ "event.by_id", "SELECT " EVENT_COLUMNS " FROM events e WHERE"
@@ -320,7 +325,8 @@ static const struct sqlite_verb verbs[] = {
 	 * another agent's alone. */
 	{ "event.kept", "SELECT e.id AS number, e.time, e.payload AS"
 	  " \"payload#codec\" FROM events e WHERE e.type = :type AND (e.time,"
-	  " e.id) > (:time, :after) AND e.agent IS NULL AND e.id > coalesce(("
+	  " e.id) > (:time, :after) AND e.agent IS NULL AND e.payload IS NOT"
+	  " NULL AND e.id > coalesce(("
 	  "SELECT value FROM meta WHERE key = 'heard_from'), 0)"
 	  " AND NOT EXISTS (SELECT 1 FROM heard h WHERE h.run = :run AND"
 	  " h.event = e.id) AND NOT EXISTS (SELECT 1 FROM waits w WHERE"

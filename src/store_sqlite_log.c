@@ -1,4 +1,4 @@
-/* store_sqlite_log.c -- room in the log ahead of the commits.
+/* store_sqlite_log.c -- the log: room ahead of the commits, and moving it away.
  *
  * A commit that makes the log file longer must sync the file's inode too, which
  * takes as long again as syncing what was written. A log that has been moved into
@@ -49,4 +49,55 @@ void sqlite_log_room(struct sqlite_db *db)
 		size += n;
 	}
 	db->log_bytes = size > to ? size : to;	/* not again for each commit */
+}
+
+/* ---- moving the log into the store ------------------------------------------- */
+
+int64_t sqlite_backlog(struct db *base)
+{
+	return sqlite_of(base)->wal_pages;
+}
+
+int sqlite_checkpoint(struct db *base, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	int log = 0, moved = 0;
+
+	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
+				      &log, &moved) != SQLITE_OK)
+		return sqlite_err(db, e, "moving the log into the store");
+	db->wal_pages = log - moved;
+	return 0;
+}
+
+/* Above this the new file is made beside, not in memory. */
+#define TIDY_IN_MEMORY "(256 << 20)"
+
+int sqlite_tidy(struct db *base, bool whole, struct err *e)
+{
+	struct sqlite_db *db = sqlite_of(base);
+	int log = 0, moved = 0, rc = 0;
+
+	if (whole) {
+		if (sqlite_number(db, "SELECT page_count * page_size > "
+				  TIDY_IN_MEMORY " FROM pragma_page_count,"
+				  " pragma_page_size"))
+			rc = sqlite_run(db, "PRAGMA temp_store = FILE",
+					"writing the store anew", e);
+		if (rc == 0)
+			rc = sqlite_run(db, "VACUUM", "writing the store anew", e);
+		sqlite_run(db, "PRAGMA temp_store = MEMORY", "", NULL);
+	}
+	if (rc != 0)
+		return rc;
+	rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+				       &log, &moved);
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+		return err_set(e, ERR_CONFLICT, "another process is reading the"
+			       " store, so its log could not be emptied");
+	if (rc != SQLITE_OK)
+		return sqlite_err(db, e, "emptying the log");
+	db->wal_pages = 0;
+	db->log_bytes = 0;
+	return 0;
 }

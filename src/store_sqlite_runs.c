@@ -76,13 +76,13 @@ static const struct sqlite_verb verbs[] = {
 	{ "run.put", "INSERT INTO runs(id, run, agent, version, code, state,"
 	  " key, parent, parent_seq, input, tail, created, updated) VALUES("
 	  ":id, :run, :agent, :version, :code, :state, :key_opt, :parent_opt,"
-	  " :parent_seq_opt, :input_codec, :tail, :now, :now)", false },
+	  " :parent_seq_opt, :input_codec_shared, :tail, :now, :now)", false },
 	{ "run.state", "UPDATE runs SET state = :state, waiting_for ="
 	  " :waiting_for_opt, tail = :tail, steps = :steps, cost = :cost,"
 	  " active_ms = :active_ms, updated = :now WHERE id = :id", true },
 	{ "run.end", "UPDATE runs SET state = :state, waiting_for = NULL,"
 	  " tail = :tail, steps = :steps, cost = :cost, active_ms = :active_ms,"
-	  " output = :output_codec_opt, error = :error_codec_opt,"
+	  " output = :output_codec_shared_opt, error = :error_codec_shared_opt,"
 	  " updated = :now, ended = :now WHERE id = :id", true },
 	{ "run.get", "SELECT " RUN_COLUMNS " FROM runs WHERE run = :run",
 	  false },
@@ -99,8 +99,9 @@ static const struct sqlite_verb verbs[] = {
 	  " AND (:state_opt IS NULL OR state = :state_opt)"
 	  " AND (:since_opt IS NULL OR created >= :since_opt)"
 	  " AND (:text_opt IS NULL OR instr(lower(agent || ' ' ||"
-	  " coalesce(key, '') || ' ' || cast(coalesce(input, '') AS TEXT) ||"
-	  " ' ' || cast(coalesce(output, '') AS TEXT)), lower(:text_opt)))"
+	  " coalesce(key, '') || ' ' || cast(coalesce(keel_payload(input), '')"
+	  " AS TEXT) || ' ' || cast(coalesce(keel_payload(output), '') AS"
+	  " TEXT)), lower(:text_opt)))"
 	  " ORDER BY id DESC LIMIT :limit", false },
 	{ "run.open", "SELECT id, run, agent, state, waiting_for, tail FROM"
 	  " runs WHERE ended IS NULL ORDER BY id", false },
@@ -138,10 +139,10 @@ static const struct sqlite_verb verbs[] = {
 	{ "approval.put", "INSERT INTO approvals(id, kind, run, seq, agent,"
 	  " subject, proposal, digest, risk, deadline, otherwise, state,"
 	  " created) VALUES(:id, :kind, :run, :seq, :agent, :subject,"
-	  " :proposal_codec, :digest, :risk_opt, :deadline_opt,"
+	  " :proposal_codec_shared, :digest, :risk_opt, :deadline_opt,"
 	  " :otherwise_opt, 'open', :now) ON CONFLICT DO NOTHING", false },
 	{ "approval.decide", "UPDATE approvals SET state = :state, value ="
-	  " :value_codec_opt, decided_by = :by, decided_at = :now, note ="
+	  " :value_codec_shared_opt, decided_by = :by, decided_at = :now, note ="
 	  " :note_opt WHERE id = :id AND state = 'open' AND digest = :digest",
 	  true },
 	{ "approval.close_run", "UPDATE approvals SET state = 'obsolete',"

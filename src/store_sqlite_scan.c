@@ -10,8 +10,7 @@
 
 #define NEAR 20
 
-/* The columns in the order of sqlite_scan_row's statement. */
-static void load_row(sqlite3_stmt *st, struct journal_row *row)
+void sqlite_load_row(sqlite3_stmt *st, struct journal_row *row)
 {
 	const void *hash = sqlite3_column_blob(st, 8);
 
@@ -59,25 +58,24 @@ static int move_to(struct sqlite_db *db, sqlite3_stmt *st, int64_t *at,
 int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
 		    struct err *e)
 {
+	sqlite3_stmt *st = sqlite_kept(db, JOURNAL_SCAN,
+		"SELECT lsn, run, prev, seq, kind, effect, flags, name, hash,"
+		" fuel, cost, t, took, args, data FROM journal WHERE lsn <= ?1"
+		" ORDER BY lsn DESC", e);
 	int step;
 
-	if (db->row == NULL)
-		db->row = sqlite_prepare(db,
-			"SELECT lsn, run, prev, seq, kind, effect, flags, name,"
-			" hash, fuel, cost, t, took, args, data FROM journal"
-			" WHERE lsn <= ?1 ORDER BY lsn DESC", e);
-	if (db->row == NULL)
+	if (st == NULL)
 		return SQLITE_ERROR;
-	step = move_to(db, db->row, &db->scan_at, lsn, e);
+	step = move_to(db, st, &db->scan_at, lsn, e);
 	if (step == SQLITE_ROW)
-		load_row(db->row, row);
+		sqlite_load_row(st, row);
 	return step;
 }
 
 void sqlite_scan_end(struct sqlite_db *db)
 {
-	if (db->row != NULL)
-		sqlite3_reset(db->row);
+	if (db->kept[JOURNAL_SCAN] != NULL)
+		sqlite3_reset(db->kept[JOURNAL_SCAN]);
 	db->scan_at = 0;
 }
 
@@ -123,15 +121,14 @@ int sqlite_skim(struct db *base, int64_t lsn,
 		struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
+	sqlite3_stmt *st = sqlite_kept(db, JOURNAL_SKIM, "SELECT lsn, run, prev,"
+		" seq, kind, name, t FROM journal WHERE lsn <= ?1 ORDER BY lsn"
+		" DESC", e);
 	int rc;
 
-	if (db->skim == NULL)
-		db->skim = sqlite_prepare(db, "SELECT lsn, run, prev, seq, kind,"
-			" name, t FROM journal WHERE lsn <= ?1 ORDER BY lsn DESC",
-			e);
-	if (db->skim == NULL)
+	if (st == NULL)
 		return ERR_IO;
-	rc = skim(db, db->skim, lsn, each, arg, e);
-	sqlite3_reset(db->skim);
+	rc = skim(db, st, lsn, each, arg, e);
+	sqlite3_reset(st);
 	return rc;
 }

@@ -6,6 +6,7 @@ local benches = {
   recover = { module = "bench.recover", runs = 1000, steps = 100 },
   park = { module = "bench.park", runs = 10000, steps = 1 },
   bus = { module = "bench.bus", runs = 1, steps = 1 },
+  retention = { module = "bench.retention", runs = 1, steps = 1000 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
 
@@ -26,14 +27,15 @@ local function with_scratch(folder, fn)
   local path = file.join(folder, digest.make_id("bench", clock.now_ms(), clock.random()))
   local ok, message, code = file.mkdir(path)
   if not ok then return nil, errors.from(message, code) end
-  local figures, err = fn(path)
+  local ran, figures, err = xpcall(fn, debug.traceback, path)
   os.execute("rm -rf '" .. path:gsub("'", "'\\''") .. "'")
+  if not ran then error(figures, 0) end
   return figures, err
 end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|bus" } },
+  arguments = { { "what", "steps|replay|park|recover|bus|retention" } },
   flags = {
     { "runs", "R", "so many runs (steps 1, park 10000, recover 1000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
@@ -52,8 +54,11 @@ return {
     .. " bus: E events fanned out to one agent that"
     .. " takes those of a key one at a time, and a thousand of them admitted; look_us is the look at"
     .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
-    .. " for a type that an event fits.",
-  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json" },
+    .. " for a type that an event fits."
+    .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
+    .. " under max_bytes: the size, and what it does to the steps.",
+  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
+    "keel bench retention --runs 700 --steps 10 --json" },
   run = function(args, context)
     local bench = benches[args.what]
     if not bench then

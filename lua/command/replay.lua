@@ -13,6 +13,11 @@ local function tell(context, result)
       t:style("good", "replays the same"), t:style("dim", view.count(result.steps or 0, "step"))))
     return
   end
+  if result.purged then
+    context.out(("%s  %s  %s\n"):format(t:style("strong", terminal.escape(result.run)), t:style("warn", "purged"),
+      t:style("dim", terminal.escape(("%s, by %s, %s"):format(result.purged.why, result.purged.by, result.purged.at)))))
+    return
+  end
   local where = result.file and (" at %s%s"):format(terminal.escape(result.file),
     result.line and ":" .. result.line or "") or ""
   context.out(("%s  %s\n"):format(t:style("strong", terminal.escape(result.run)),
@@ -32,7 +37,15 @@ local function ids_of(args, e)
   for _, run in ipairs(list) do
     if run.state ~= "running" and run.state ~= "queued" then ids[#ids + 1] = run.run end
   end
+  for _, left in ipairs(e:tombstones()) do ids[#ids + 1] = left.run end
   return ids
+end
+
+--- What one run's result means for the exit code: a purged one among all is no failure.
+local function code_of(result, args)
+  if result.equal then return 0 end
+  if result.purged then return args.all and 0 or 1 end
+  return args.with and 1 or 7
 end
 
 return {
@@ -45,7 +58,8 @@ return {
   },
   notes = "Nothing is performed, sent or written. Exit code 0 when the run makes the same"
     .. " calls with the same arguments and ends the same; 7 when it does not; 1 when another"
-    .. " source, given by --with, does something else.",
+    .. " source, given by --with, does something else, or the run was purged (--all reports"
+    .. " purged runs and passes over them).",
   examples = { "keel replay RUN", "keel replay RUN --with agents/support_triage.lua" },
   run = function(args, context)
     if not args.run and not args.all then
@@ -62,7 +76,7 @@ return {
       result, err = e:replay(id, { with = args.with })
       if not result then return nil, err end
       results[i] = result
-      if not result.equal then code = args.with and 1 or 7 end
+      code = math.max(code, code_of(result, args))
       if not context.json then tell(context, result) end
     end
     if context.json then context.print_json(args.all and results or results[1]) end

@@ -9,6 +9,10 @@ return {
     e, err = context.look()
     if not e then return nil, err end
     run, err = e:describe(args.run)
+    if not run and err.tombstone then
+      if context.json then context.print_json(err.tombstone) else context.out(view.tombstone(context.terminal, err.tombstone)) end
+      return 0
+    end
     if not run then return nil, err end
     log, err = e:log(run.run)
     if not log then return nil, err end

@@ -54,9 +54,35 @@ local function resolve(self, verb, kind, id)
   return nil, errors.new("K1008", { name = id, count = #rows, next = list })
 end
 
+--- A tombstone: what is left of a run that retention or `keel purge` took.
+local function tombstone_of(row)
+  return { run = row.run, agent = row.agent, version = row.version, state = row.state, steps = row.steps,
+    cost_picousd = tostring(row.cost), created = time(row.created), ended = time(row.ended),
+    purged = { at = time(row.gone), by = row.who, why = row.why, note = row.note, records = row.records,
+      digest = row.digest } }
+end
+
+--- What is left of the dropped runs, newest first.
+function look:tombstones(limit)
+  local list = json.array {}
+  for i, row in ipairs(self:rows("tombstone.list", { limit = limit or 1000000 })) do list[i] = tombstone_of(row) end
+  return list
+end
+
+--- K1904 with `tombstone`, when the id is (the beginning of) that of a dropped run.
+function look:purged(id)
+  local rows = self:rows("tombstone.prefix", { prefix = id })
+  if not rows[1] or rows[2] and rows[1].run ~= id then return nil end
+  local tombstone = tombstone_of(self:rows("tombstone.get", { run = rows[1].run })[1])
+  local err = errors.new("K1904", { name = tombstone.run, detail = ("%s, %s"):format(tombstone.purged.why,
+    tombstone.purged.at) })
+  err.tombstone = tombstone
+  return err
+end
+
 function look:run_row(id)
   local full, err = resolve(self, "run.prefix", "run", id)
-  if not full then return nil, err end
+  if not full then return nil, err.number == "K1007" and self:purged(id) or err end
   return self:rows("run.get", { run = full })[1]
 end
 

@@ -364,7 +364,10 @@ function operations:move(id, options)
   local setup = bundle.shared(self, agent)
   local moved
   moved, err = write_parked(self, row, function(handle, tx)
-    for _, source in pairs(setup.sources) do tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] }) end
+    for _, source in pairs(setup.sources) do
+      tx:add("code.put", { hash = source.hash, body = self.sources[source.hash] })
+      tx:add("code.set", { code = setup.code, hash = source.hash })
+    end
     assert(handle:append(tx, "note", setup, self.clock(), 0, nil, nil, "switch"))
     tx:add("run.move", { id = row.id, version = agent.manifest.version, code = setup.code, tail = handle:tail(), now = self.clock() })
     audit(self, tx, "move", row.run, options, { from = told.from, to = told.to, code = setup.code, note = options.note })

@@ -43,10 +43,15 @@ local function compare_end(result, records, failed, value)
 end
 
 --- Play run `id` against its journal. Returns { run, equal, at, recorded, new, file,
---- line, why, steps }, or nil, err.
+--- line, why, steps }, or nil, err; of a run that was purged { run, equal = false,
+--- purged = { at, by, why, note, records, digest } }.
 function replay.check(self, id, options)
   local row, err = self:run_row(id)
-  if not row then return nil, err end
+  if not row then
+    local left = err.tombstone
+    if left then return { run = left.run, equal = false, purged = left.purged } end
+    return nil, err
+  end
   local records
   records, err = self:journal(row)
   if not records then return nil, err end

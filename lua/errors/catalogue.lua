@@ -91,6 +91,13 @@ define(2, {
   { "K1022", "agent_off", "agent '{name}' is {state}",
     "It was switched off by a person, or its budget ran out.",
     "keel agents enable {name}" },
+  { "K1061", "not_confirmed", "nothing was purged: {detail}",
+    "What is purged cannot be brought back, so it takes --yes; --dry-run shows"
+    .. " what would go.", "keel help purge" },
+  { "K1062", "in_flight", "{kind} '{name}' is {state}, so it cannot be purged",
+    "What a run in flight holds is what it goes on with: its payloads would be"
+    .. " missed at its next step. Cancel it first, or wait for its end.",
+    "keel cancel {name}" },
   { "K1030", "bad_signature",
     "the request to /events/{name} is not signed as it should be[: {detail}]",
     "A request from outside shows X-Keel-Timestamp (seconds) and X-Keel-Signature:"
@@ -114,9 +121,10 @@ define(1, {
   { "K1903", "audit_broken", "the audit trail is broken at record {seq}",
     "A row was changed, inserted or cut after it was written.",
     "keel audit verify --json" },
-  { "K1904", "purged", "run {name} holds data that was purged",
-    "A privacy deletion or retention removed payloads of this run; only their"
-    .. " hashes are left, so it cannot be replayed.", "keel show {name}" },
+  { "K1904", "purged", "run {name} was purged[ ({detail})]",
+    "Retention or a privacy deletion took this run; only its tombstone is left"
+    .. " (when, why, a digest of its records), so it cannot be replayed.",
+    "keel show {name}" },
 })
 
 define(130, {

@@ -12,7 +12,7 @@ local api = {}
 --- How long an answer waits to tell what a decision led to.
 local patience_ms = 5000
 
-local status_of = { K1007 = 404, K1008 = 409, K1014 = 409, K1010 = 400, K1004 = 400 }
+local status_of = { K1007 = 404, K1904 = 410, K1008 = 409, K1014 = 409, K1010 = 400, K1004 = 400 }
 
 local function status(err)
   return status_of[err.number] or errors.exit_code(err) == 2 and 400 or 500

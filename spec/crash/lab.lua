@@ -168,7 +168,7 @@ function lab.replays(home)
   local done = lab.keel(home, "replay --all --json")
   local list = {}
   for _, one in ipairs(json.decode(done.out) or {}) do
-    if not one.equal then list[#list + 1] = "replay: " .. json.encode(one) end
+    if not one.equal and not one.purged then list[#list + 1] = "replay: " .. json.encode(one) end
   end
   if done.code ~= 0 or #done.out == 0 then
     list[#list + 1] = ("replay ended with %d: %s%s"):format(done.code, done.out, done.err)

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_CC      ?= clang
 FUZZ_DIR     := $B-fuzz
 FUZZERS      := $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
-FUZZ_SRC     := $(addprefix src/,buf.c codec.c cron.c err.c json.c token.c)
+FUZZ_SRC     := $(addprefix src/,buf.c codec.c cron.c err.c json.c segment.c token.c)
 FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 		-fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -Isrc -Ispec/fuzz
@@ -39,6 +39,6 @@ endif
 $(FUZZ_DIR)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_SRC) $(wildcard src/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) \
-		-Wl,--start-group $(call static,jansson) -Wl,--end-group -lm
+		-Wl,--start-group $(call static,jansson) $(call static,z) -Wl,--end-group -lm
 
 .PHONY: fuzz

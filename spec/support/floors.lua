@@ -12,7 +12,7 @@ floors.floors = {
   },
   { -- doors: one file for each thing outside
     "arena", "digest", "json", "file", "watch", "loop", "fetch", "http",
-    "socket", "supervise", "journal_row", "store", "store_*",
+    "socket", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises
     "approval", "budget", "journal", "memory", "memory_inside", "model", "queue", "recall", "recall_find", "recall_inside", "ring", "shelf", "timer",
@@ -33,7 +33,7 @@ floors.libraries = {
   ["jansson.h"] = { "json" },
   ["openssl/*"] = { "digest" },
   ["microhttpd.h"] = { "http" },
-  ["zlib.h"] = { "bind_zlib" },
+  ["zlib.h"] = { "bind_zlib", "segment" },
   ["histedit.h"] = { "bind_edit", "bind_line" },
   ["editline/readline.h"] = { "bind_edit", "bind_line" },
 }
@@ -59,7 +59,7 @@ floors.longest_file = 700
 
 --- Those that are longer today, and by how much at most: they may only shrink.
 floors.long_files = {
-  ["src/run.c"] = 860, ["src/store_sqlite.c"] = 740,
+  ["src/run.c"] = 860,
 }
 
 --- A C function may have this many lines (nine in ten have at most `usual`).
