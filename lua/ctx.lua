@@ -59,11 +59,12 @@ end
 --- A command whose work the script does itself: `body` runs unless its result is
 --- recorded. The result handed back is the journal's copy, the first time too. A body
 --- throws dice of its own: how often must not matter to those who come after it, since
---- a replay does not run it again.
-local function worked(kind, name, args, body, begun)
+--- a replay does not run it again. `blamed`: the function whose line tells where this
+--- is, when no line of the script called.
+local function worked(kind, name, args, body, begun, blamed)
   if gathering[running()] then error("ctx.atomic takes reads and writes only, no " .. kind, 3) end
   local dice = random(0)
-  local seq, recorded = begin(kind, name, args, true)
+  local seq, recorded = begin(kind, name, args, blamed or true)
   if begun then begun(seq) end
   if not recorded then
     randomseed(dice, 1)
@@ -148,13 +149,12 @@ function ctx.step(spec)
   if type(name) ~= "string" then error("ctx.step needs a name (text)", 2) end
   if type(body) ~= "function" then error("ctx.step needs run (a function)", 2) end
   if undo ~= nil and type(undo) ~= "function" then error("undo of ctx.step is a function", 2) end
-  local entry, begun
-  if undo ~= nil or retry ~= nil then -- most steps have neither
-    entry = { name = name, undo = undo, retry = spec.undo_retry }
-    begun = function(seq)
-      entry.seq = seq
-      if undo then enter(entry) end
-    end
+  -- one table and one function a step, always: objects are numbered, and recorded runs
+  -- may have seen the numbers of their own
+  local entry = { name = name, undo = undo, retry = spec.undo_retry }
+  local function begun(seq)
+    entry.seq = seq
+    if undo then enter(entry) end
   end
   if timeout ~= nil then body = limited(timeout, body) end
   if retry ~= nil then body = again(name, retry, entry, body) end
@@ -454,7 +454,7 @@ local function undo(entry)
   if entry.broken then return true, { message = "the step was given up in the middle: look what became of it" } end
   local at = {}
   return worked("undo", entry.name, nil, again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
-    function(seq) at.seq = seq end)
+    function(seq) at.seq = seq end, entry.undo)
 end
 
 --- A failure undoes what was done, newest first; each undo is a step of its own. One that

@@ -82,11 +82,11 @@ local function new(options)
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
     active = {}, awake = 0, settling = {}, submitted = 0, tasks = 0, set_aside = {}, places = {}, at_work = {}, bus_queue = {}, starting = {}, sources = {}, compiled = {},
-    clock = options.clock or clock.now_ms }, engine)
+    clock = options.clock or clock.now_ms, chance = options.chance or clock.random }, engine)
 end
 
 --- Open the home for work: takes the store, loads config, agents and skills, and
---- takes up every run that was going on. Options: home, clock (function -> ms),
+--- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
 -- `schedules = true` fires what is due by the clock, too.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
@@ -641,15 +641,19 @@ function hooks_of(self)
     end,
     now = self.options.clock,
     store_failed = function(_, message, code) self:fail_store(message, code) end,
+    now = self.options.clock, -- a step's time, when it is not the real one
   }
 end
 
 --- A replay took another way than its record: the run stops as it is, holding nothing.
 function engine:diverge(run, difference)
+  local sides = require("engine.replay").sides(self, run.id, run.handle:tail(), difference)
+  if self.active[run.id] ~= run then return end
   local tx = self.store:tx()
   local value = { code = "diverged", message = ("at step %d: recorded %s, now %s (%s differs)"):format(difference.at,
     difference.recorded or "nothing", difference.new or "nothing", difference.why),
-    file = difference.file, line = difference.line, at = difference.at }
+    file = sides.new.file or difference.file, line = sides.new.line or difference.line, at = difference.at,
+    recorded = sides.recorded, new = sides.new }
   self:close_run(run, tx, { id = run.id, state = "diverged", error_codec = value })
 end
 

@@ -52,6 +52,7 @@ function outcome.json(run)
   local copy = {}
   for key, value in pairs(run) do copy[key] = value end
   copy.error = errors.json(err).error
+  copy.error.recorded, copy.error.new = run.error.recorded, run.error.new
   return copy
 end
 

@@ -349,4 +349,18 @@ function view.next(context, ...)
   return table.concat(out)
 end
 
+local function side(t, title, value)
+  local json_value = {}
+  for _, key in ipairs { "name", "args", "value" } do json_value[key] = value[key] end
+  local what = next(json_value) and "" or "  no further call"
+  local where = value.file and value.line and ("  %s:%s"):format(terminal.escape(value.file), tostring(value.line)) or ""
+  return ("  %s%s%s\n%s"):format(t:style("dim", title), where, what,
+    what == "" and view.value(json_value, t.width, 4) or "")
+end
+
+--- Both sides of a difference: { recorded, new = {name, args, file, line} }.
+function view.sides(t, difference)
+  return side(t, "recorded", difference.recorded or {}) .. side(t, "now", difference.new or {})
+end
+
 return view

@@ -148,6 +148,18 @@ describe("keel serve", function()
     assert.equal("K1005", served:json("run fresh").error.number)
   end)
 
+  it("says after a save how the runs in flight would fare", function()
+    local text = [[return agent { version = 1, run = function(ctx)
+      ctx.sleep("1h")
+      return "over" end }]]
+    serve { nap = text }
+    served:json("run nap")
+    home:write("agents/nap.lua", (text:gsub("over", "awake"):gsub("version = 1", "version = 2")))
+    served:said("1 of the runs in flight on earlier code could go on")
+    home:write("agents/nap.lua", (text:gsub("1h", "2h")))
+    served:said("at step 1 it had sleep:1h (agents/nap.lua:2), now sleep:2h (agents/nap.lua:2)")
+  end)
+
   it("fires timers", function()
     serve { nap = [[return agent { version = 1, about = "naps", run = function(ctx)
       ctx.sleep("300ms")

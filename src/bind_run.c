@@ -4,13 +4,13 @@
  *                                    with the run first: perform, cancel, ended,
  *                                    idle, diverged, log, store_failed;
  *                                    and now() -> ms, for another clock
- *   runner:store() :submit(tx, fn) :run{ id, replay_only } :close()
+ *   runner:store() :submit(tx, fn) :run{ id, replay_only, find, lines_from } :close()
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
  *   run:copy(tx, record) -> lsn
  *   run:cancel(tx, why, now) :cancelled() :undos() :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
- *   run:release() :id() :tail() :steps() :cost() :now()
+ *   run:release() :id() :tail() :steps() :cost() :now() :made() :found() -> line, file
  *   journal(store, run_id, tail) -> list of records                          */
 #include "bind_run.h"
 
@@ -272,17 +272,22 @@ static bool field_true(lua_State *L, int t, const char *name)
 	return yes;
 }
 
-/* run{ id, replay_only } */
+/* run{ id, replay_only, find, lines_from }: as run.h says; find may be
+ * math.maxinteger for the end */
 static int l_run(lua_State *L)
 {
 	struct held_runner *h = check_runner(L, 1);
 	struct run_options o = { 0 };
+	lua_Integer find;
 	struct held_run *held;
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	o.id = bind_integer(L, 2, "id", 0);
 	o.replay_only = field_true(L, 2, "replay_only");
+	find = bind_integer(L, 2, "find", 0);
+	o.find = find > INT32_MAX ? INT32_MAX : (int32_t)find;
+	o.lines_from = (int32_t)bind_integer(L, 2, "lines_from", 0);
 	held = lua_newuserdatauv(L, sizeof(*held), 2);
 	held->r = NULL;
 	held->h = h;
@@ -355,6 +360,8 @@ void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 	caps->memory_bytes = (size_t)bind_integer(L, t, "memory", 32 << 20);
 	caps->wall_ms = bind_integer(L, t, "wall", 60000);
 	caps->seed = (uint64_t)bind_integer(L, t, "seed", 1);
+	caps->gc_pause = (int)bind_integer(L, t, "gc_pause", 0);
+	caps->slice = (int)bind_integer(L, t, "slice", 0);
 }
 
 /* The first record of a run that was loaded says what it is set up with. */
@@ -370,7 +377,8 @@ static bool recorded_setup(struct run *r, struct run_boot *b)
 	return true;
 }
 
-/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel })
+/* start(setup, prelude, { instructions, memory, wall, seed, check_fuel,
+ *   gc_pause, slice })
  * setup may be nil when the run was loaded and is as its first record says. */
 static int l_start(lua_State *L)
 {
@@ -558,6 +566,25 @@ static int l_now(lua_State *L)
 	return 1;
 }
 
+/* found() -> line, file | nothing */
+static int l_found(lua_State *L)
+{
+	const char *file;
+	int line = run_found(check_run(L, 1), &file);
+
+	if (line <= 0)
+		return 0;
+	lua_pushinteger(L, line);
+	lua_pushstring(L, file);
+	return 2;
+}
+
+static int l_made(lua_State *L)
+{
+	lua_pushinteger(L, run_made(check_run(L, 1)));
+	return 1;
+}
+
 int bind_open_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -578,7 +605,8 @@ int bind_open_run(lua_State *L)
 		{ "copy", l_copy }, { "cancel", l_cancel }, { "cancelled", l_cancelled },
 		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
-		{ "cost", l_cost }, { "now", l_now },
+		{ "cost", l_cost }, { "now", l_now }, { "found", l_found },
+		{ "made", l_made },
 		{ "__gc", l_release }, { NULL, NULL }
 	};
 

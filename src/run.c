@@ -22,7 +22,9 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 		return err_set(e, ERR_NOMEM, "no memory for a run");
 	r->rn = rn;
 	r->id = o->id;
-	r->replay_only = o->replay_only;
+	r->replay_only = o->replay_only || o->find != 0;
+	r->find = o->find;
+	r->lines_from = o->lines_from;
 	r->inbox_end = &r->inbox;
 	r->ready_end = &r->ready;
 	buf_init(&r->scratch, VALUE_BYTES);
@@ -156,23 +158,11 @@ void run_diverged(struct run *r, const char *why, int32_t seq,
 	struct run_difference d = {
 		.seq = seq, .why = why, .recorded = recorded, .got = got,
 		.args = c ? c->args : NULL, .args_len = c ? c->args_len : 0 };
-	lua_Debug ar;
-	int level;
 
 	if (r->over)
 		return;
 	r->over = true;
-	if (r->current != NULL && r->sb != NULL) {
-		for (level = 0; lua_getstack(r->current->co, level, &ar);
-		     level++) {
-			lua_getinfo(r->current->co, "Sl", &ar);
-			if (ar.currentline <= 0 || ar.source[0] != '@')
-				continue;	/* the prelude is stripped */
-			d.line = ar.currentline;
-			d.file = ar.source + 1;
-			break;
-		}
-	}
+	d.line = run_line(r, &d.file);
 	r->rn->hooks.diverged(r->rn->hooks.arg, r, &d);
 }
 
@@ -193,6 +183,10 @@ static bool same_command(struct run *r, const struct command *c)
 	const struct journal_row *was = run_recorded(r, c->seq);
 	const char *why = NULL;
 
+	if (c->seq == r->find) {
+		run_diverged(r, "found", c->seq, NULL, c->label);
+		return false;
+	}
 	if (was == NULL)
 		return true;
 	if (strcmp(was->name, c->label) != 0)

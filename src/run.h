@@ -39,7 +39,8 @@ struct run_command {
 
 struct run_difference {
 	int32_t seq;
-	const char *why;		/* "name", "arguments", "path", "missing", "extra", "output" */
+	const char *why;		/* "name", "arguments", "path", "missing", "extra", "result",
+					 * or "found": options.find is reached */
 	const char *recorded, *got;	/* labels of commands, or NULL */
 	const void *args;		/* of what it got: codec bytes, or NULL */
 	size_t args_len;
@@ -94,6 +95,10 @@ size_t runner_measured(struct runner *rn, int64_t *p50_us, int64_t *p99_us);
 struct run_options {
 	int64_t id;
 	bool replay_only;	/* perform nothing; stop where the record ends */
+	int32_t find;		/* 0, or: replay only, and stop at this command
+				 * (INT32_MAX: go on to the end)                  */
+	int32_t lines_from;	/* 0, or: keep lines once this command is made;
+				 * -1: from the start                             */
 };
 
 int run_open(struct run **out, struct runner *rn, const struct run_options *o,
@@ -174,5 +179,10 @@ int run_records(const struct run *r);
 const struct journal_row *run_record(struct run *r, int i);
 /* The newest record that says what sources the run has from there on, or NULL. */
 const struct journal_row *run_switch(struct run *r);
+
+/* With options.lines_from: the last line of the script that was executed, or that
+ * defines the undo that was begun; 0 when there is none. *file is the run's. */
+int run_found(const struct run *r, const char **file);
+int run_made(const struct run *r);		/* commands, so far           */
 
 #endif

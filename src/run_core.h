@@ -65,6 +65,9 @@ struct run {
 	int64_t id;
 	struct sandbox *sb;
 	bool replay_only, check_fuel;
+	int32_t find, lines_from;	/* run_options */
+	int found_line;
+	char found_file[256];
 
 	struct run_chunk *chunk;	/* what is recorded, see run_record.c */
 	int chunks, chunk_room;
@@ -105,6 +108,11 @@ struct runner {
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
 };
+
+/* run_find.c: the line of the script that the run is at, and keeping it */
+int run_line(const struct run *r, const char **file);
+void run_keep_lines(struct run *r);
+void run_keep_line_of(struct run *r, lua_State *L, int idx);
 
 /* run_record.c, for run.c */
 void run_free_records(struct run *r);

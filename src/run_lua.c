@@ -75,7 +75,8 @@ static void leave_body(lua_State *L, const struct command *c)
 
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
- * its result is recorded. */
+ * its result is recorded. `body` is true, or the script's function that no line of
+ * the script calls: a difference is then blamed on its line. */
 static int l_begin(lua_State *L)
 {
 	struct fiber *f = fiber_of(L);
@@ -92,6 +93,10 @@ static int l_begin(lua_State *L)
 	if (strlen(name) > 200)
 		return luaL_error(L, "name of a %s is longer than 200 bytes",
 				  kind);
+	if (r->find == r->seq + 1 && lua_isfunction(L, 4))
+		run_keep_line_of(r, L, 4);
+	if (r->lines_from == r->seq + 1)
+		run_keep_lines(r);
 	lua_settop(L, 3);
 	buf_reset(args);
 	rc = bind_encode(L, 3, args, &e);
@@ -587,7 +592,9 @@ int run_start(struct run *r, const struct run_boot *b, struct err *e)
 	lua_pushlightuserdata(f->co, r);
 	f->args = 1;
 	r->fibers = r->fibers_first = f;
-	sandbox_set_slice(r->sb, SLICE);
+	if (r->lines_from < 0)
+		run_keep_lines(r);
+	sandbox_set_slice(r->sb, b->caps.slice > 0 ? b->caps.slice : SLICE);
 	sandbox_begin(r->sb);
 	run_fiber_ready(r, f);
 	runner_ready(r->rn, r);

@@ -184,8 +184,9 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
-	lua_gcafter(s->L, FIRST_COLLECTION);
-	lua_gc(s->L, LUA_GCINC, 200, 400, 0);
+	if (caps->gc_pause == 0)
+		lua_gcafter(s->L, FIRST_COLLECTION);
+	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, 0);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
 		sandbox_close(s);

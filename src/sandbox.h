@@ -33,6 +33,10 @@ struct sandbox_caps {		/* 0 means no cap                             */
 	size_t memory_bytes;
 	int64_t wall_ms;
 	uint64_t seed;		/* of hashes, math.random and lua_draw        */
+	int gc_pause;		/* collect at this % of what was left; 0: 200 */
+	int slice;		/* fuel between preemptions of a run; 0: usual.
+				 * No result depends on these two, and make
+				 * determinism turns them to show it          */
 };
 
 enum sandbox_death {
@@ -110,6 +114,7 @@ int sandbox_main(int argc, char **argv);
 
 /* Internal to the sandbox: put the safe globals into L; may raise. */
 void sandbox_open_globals(lua_State *L);
+int sandbox_sort(lua_State *L);		/* table.sort: stable */
 void sandbox_print_line(lua_State *L, const char *text, size_t n);
 
 #endif

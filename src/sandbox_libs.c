@@ -9,6 +9,7 @@
  *                  its place in the order is no fact that a replay could check
  *   setmetatable   refuses __gc
  *   print          one escaped line to whoever listens
+ *   table.sort     stable, and untouched by an order that fails (sandbox_sort.c)
  *   coroutine.*    let a preemption through to the engine, and pay */
 #include <lauxlib.h>
 #include <lfuel.h>
@@ -312,6 +313,10 @@ void sandbox_open_globals(lua_State *L)
 	}
 	lua_getfield(L, -1, "coroutine");
 	replace(L, coroutines);
+	lua_getfield(L, -2, "table");
+	lua_pushcfunction(L, sandbox_sort);
+	lua_setfield(L, -2, "sort");
+	lua_pop(L, 1);
 	lua_getfield(L, -2, "string");
 	lua_pushnil(L);
 	lua_setfield(L, -2, "dump");

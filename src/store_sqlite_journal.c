@@ -257,17 +257,27 @@ int sqlite_walk(struct db *base, int64_t lsn,
 	return rc;
 }
 
-/* Numbers never go back, also when the newest rows were moved or are gone. */
+/* Numbers never go back, also when the newest rows were moved or are gone. A table
+ * that cannot be read must not make them begin anew. */
 int sqlite_tops(struct db *base, int64_t *lsn, int64_t *id, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
+	sqlite3_stmt *st = sqlite_prepare(db, "SELECT max(coalesce((SELECT"
+		" max(lsn) FROM journal), 0), coalesce((SELECT max(last) FROM"
+		" segments), 0), coalesce((SELECT value FROM meta WHERE key ="
+		" 'top_lsn'), 0)), max(coalesce((SELECT max(id) FROM runs), 0),"
+		" coalesce((SELECT value FROM meta WHERE key = 'top_id'), 0))",
+		e);
+	int rc = 0;
 
-	(void)e;
-	*lsn = sqlite_number(db, "SELECT max(coalesce((SELECT max(lsn) FROM"
-		" journal), 0), coalesce((SELECT max(last) FROM segments), 0),"
-		" coalesce((SELECT value FROM meta WHERE key = 'top_lsn'), 0))");
-	*id = sqlite_number(db, "SELECT max(coalesce((SELECT max(id) FROM runs),"
-		" 0), coalesce((SELECT value FROM meta WHERE key = 'top_id'),"
-		" 0))");
-	return 0;
+	if (st == NULL)
+		return ERR_IO;
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		*lsn = sqlite3_column_int64(st, 0);
+		*id = sqlite3_column_int64(st, 1);
+	} else {
+		rc = sqlite_err(db, e, "reading the newest numbers");
+	}
+	sqlite3_finalize(st);
+	return rc;
 }

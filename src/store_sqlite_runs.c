@@ -103,7 +103,7 @@ static const struct sqlite_verb verbs[] = {
 	  " AS TEXT) || ' ' || cast(coalesce(keel_payload(output), '') AS"
 	  " TEXT)), lower(:text_opt)))"
 	  " ORDER BY id DESC LIMIT :limit", false },
-	{ "run.open", "SELECT id, run, agent, state, waiting_for, tail FROM"
+	{ "run.open", "SELECT id, run, agent, state, waiting_for, code, tail FROM"
 	  " runs WHERE ended IS NULL ORDER BY id", false },
 	{ "run.children", "SELECT " RUN_COLUMNS " FROM runs WHERE parent = :id"
 	  " ORDER BY id", false },

@@ -1,10 +1,3 @@
-local function side(view, t, title, value)
-  if value == nil or value == require("json").null then
-    return ("  %s  nothing\n"):format(t:style("dim", title))
-  end
-  return ("  %s\n%s"):format(t:style("dim", title), view.value(value, t.width, 4))
-end
-
 local function tell(context, result)
   local view, terminal = require "view", require "terminal"
   local t = context.terminal
@@ -25,8 +18,7 @@ local function tell(context, result)
   if result.why then
     context.out(("  %s\n"):format(terminal.escape("what differs: " .. tostring(result.why))))
   end
-  context.out(side(view, t, "recorded", result.recorded))
-  context.out(side(view, t, "now", result.new))
+  context.out(view.sides(t, result))
 end
 
 local function ids_of(args, e)
@@ -53,6 +45,7 @@ return {
   arguments = { { "run", "RUN", optional = true } },
   flags = {
     { "with", "FILE", "with this source of the agent instead of the recorded one" },
+    { "path", nil, "compare the instructions between calls, too, with that source" },
     { "all", nil, "every run of the store" },
     { "offline", nil, "nothing is sent in any case; accepted for clarity" },
   },
@@ -73,7 +66,7 @@ return {
     local results, code = require("json").array {}, 0
     for i, id in ipairs(ids) do
       local result
-      result, err = e:replay(id, { with = args.with })
+      result, err = e:replay(id, { with = args.with, path = args.path })
       if not result then return nil, err end
       results[i] = result
       code = math.max(code, code_of(result, args))

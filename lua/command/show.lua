@@ -37,6 +37,7 @@ return {
     if problem then
       problem.next = "keel replay " .. run.run
       context.out("\n" .. view.problem(context, problem) .. "\n")
+      if run.error.new then context.out(view.sides(t, run.error)) end
     end
     local question = (run.state == "waiting" or run.state == "needs_reconciliation") and outcome.question(e, run)
     if question then context.out("\n" .. view.question(context, question)) end

@@ -2,7 +2,6 @@
 --
 -- The bundle is the value of the run's first record. A save, a new price or another
 -- model configured later changes new runs only.
-local clock = require "core.clock"
 local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
@@ -90,8 +89,8 @@ end
 function bundle.make(self, agent, input, now)
   local common, err = bundle.shared(self, agent)
   if not common then return nil, err end
-  local setup = { run = digest.make_id("run", now, clock.random()), input = input,
-    seed = clock.random() & 0x7fffffffffffffff }
+  local setup = { run = digest.make_id("run", now, self.chance()), input = input,
+    seed = self.chance() & 0x7fffffffffffffff }
   for key, value in pairs(common) do setup[key] = value end
   return setup
 end

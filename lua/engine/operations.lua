@@ -339,13 +339,11 @@ end
 --- The runs of an agent (of all) that are not over and stand on another code than its
 --- present one, as gate() tells of each.
 function operations:gate_all(agent)
-  local list = json.array {}
+  local list, present = json.array {}, {}
   for _, row in ipairs(self:rows("run.open", {})) do
-    local now = self.library.agents[row.agent]
-    if now and (agent == nil or row.agent == agent) then
-      local told = self:gate(row.run)
-      if told and not told.current then list[#list + 1] = told end
-    end
+    local now = (agent == nil or row.agent == agent) and self.library.agents[row.agent]
+    if now and present[row.agent] == nil then present[row.agent] = bundle.code_of(self, now) or false end
+    if now and row.code ~= present[row.agent] then list[#list + 1] = self:gate(row.run) end
   end
   return list
 end

@@ -1,4 +1,8 @@
 --- Replaying a run from its journal alone: nothing is performed, nothing is written.
+--
+-- Where a replay differs, both sides are played once more, up to the difference, and
+-- asked where they are (src/run_find.c): so both have a file and a line, although the
+-- journal has none.
 local bundle = require "engine.bundle"
 local errors = require "errors"
 local file = require "file"
@@ -7,6 +11,8 @@ local loop = require "loop"
 local prelude = require "prelude"
 
 local replay = {}
+
+local to_the_end = math.maxinteger
 
 local function command_at(records, seq)
   for _, record in ipairs(records) do
@@ -21,16 +27,126 @@ local function end_of(records)
   return last and last.kind == "end" and last.value or nil
 end
 
---- Another source for the agent, as `--with FILE` gives it.
-local function swap_source(setup, path)
+--- Another source for the agent, as `--with FILE` gives it. It runs under the name of
+--- the recorded one, which is a part of error messages.
+local function swap_source(path)
   local text, message, code = file.read(path)
   if not text then return nil, errors.new("K1009", { name = path, detail = message, code = code }) end
   return { file = path, text = text }
 end
 
-local function sources(self, setup, handle, other)
+--- What a side of the comparison runs: what the run is pinned to, or what it was begun with
+--- (`what.begun`, before it was moved); `what.other` in the agent's place, or, with
+--- `what.move` (what a new run would be pinned to), other sources altogether.
+local function sources(self, setup, switch, handle, what)
+  if not what.begun then bundle.switched(setup, switch) end
+  if what.move then bundle.switched(setup, what.move) end
   bundle.sources(self, setup, handle)
-  if other then assert(handle:source("agent", other.file, other.text)) end
+  if what.other then assert(handle:source("agent", setup.sources.agent.file, what.other.text)) end
+end
+
+local function caps_of(setup, what, how)
+  local caps, same = bundle.caps(setup), not what.other and not what.move
+  caps.check_fuel = caps.check_fuel and (how.path or same) and not how.find
+  caps.gc_pause, caps.slice = how.gc_pause, how.slice
+  return caps
+end
+
+--- Start, and wait until `played` holds what came of it.
+local function wait_for(self, handle, setup, caps, played)
+  self.replaying = self.replaying or {}
+  loop.await(function(wake) -- a task goes on within wake()
+    self.replaying[handle] = {
+      ended = function(failed, value)
+        played.ended = { failed = failed, value = value }
+        wake()
+      end,
+      idle = function()
+        local label, seq = handle:left()
+        if label then played.diverged = { at = seq, why = "missing", recorded = label } end
+        wake()
+      end,
+      diverged = function(difference)
+        played.diverged = difference
+        wake()
+      end,
+    }
+    assert(handle:start(setup, prelude.code, caps))
+  end)
+end
+
+--- Play the records up to `tail` once. what: see sources(). how: find, lines_from (run.h),
+-- path, gc_pause, slice (sandbox.h).
+-- Returns { ended | diverged = what the hook said, line, file, made = its commands, steps,
+-- setup }; neither where it waits as recorded.
+local function play(self, id, tail, what, how)
+  local handle = assert(self.runner:run { id = id, replay_only = true, find = how.find,
+    lines_from = how.lines_from })
+  local setup, switch, code = handle:load(tail)
+  if not setup then
+    handle:release()
+    return nil, errors.from(switch, code)
+  end
+  local played = { setup = setup }
+  local ok, message = pcall(function()
+    sources(self, setup, switch, handle, what)
+    wait_for(self, handle, setup, caps_of(setup, what, how), played)
+    played.steps, played.made = handle:steps(), handle:made()
+    played.line, played.file = handle:found()
+  end)
+  if self.replaying then self.replaying[handle] = nil end
+  handle:release()
+  if not ok then error(message, 0) end
+  local d = played.diverged
+  if d and not played.line then played.line, played.file = d.line, d.file end
+  if what.other and played.file == setup.sources.agent.file then played.file = what.other.file end
+  return played
+end
+
+--- Where a side makes command `seq`: from its frames, else from its last line, else from
+--- the command before.
+local function place_of_command(self, id, tail, what, seq)
+  local function find(at, lines_from)
+    local played = play(self, id, tail, what, { find = at, lines_from = lines_from })
+    return played and played.diverged and played.diverged.why == "found" and played.line and played or nil
+  end
+  return find(seq) or find(seq, seq > 1 and seq - 1 or -1) or seq > 1 and find(seq - 1) or {}
+end
+
+--- Where a side ends, or waits: its last line.
+local function place_of_end(self, id, tail, what)
+  local played = play(self, id, tail, what, { find = to_the_end })
+  if not played then return {} end
+  local last = play(self, id, tail, what, { find = to_the_end, lines_from = played.made > 0 and played.made or -1 })
+  if last and last.line and last.made == played.made then return last end
+  return played.made > 0 and place_of_command(self, id, tail, what, played.made) or {}
+end
+
+--- Give both sides of a difference their places. A side that makes no command there has
+--- the place after which it makes none.
+local function locate(self, id, tail, what, result)
+  local function place(side, source)
+    local at = result.why ~= "output" and side and result.at
+    local found = (at and place_of_command or place_of_end)(self, id, tail, source, at)
+    side = side or {}
+    side.file, side.line = found.file, found.line
+    return side
+  end
+  result.recorded, result.new = place(result.recorded, { begun = true }), place(result.new, what)
+  if not result.recorded.line then result.recorded = place(result.recorded, {}) end
+end
+
+--- Both sides of what the diverged hook told: { recorded, new = {name, args, file, line} }.
+-- Nothing here may fail a run that stops anyway: what cannot be found is left out.
+function replay.sides(self, id, tail, difference, what)
+  local records = self:journal { id = id, state = "waiting", tail = tail } or {}
+  local result = { at = difference.at, why = difference.why,
+    recorded = command_at(records, difference.at) or difference.recorded and { name = difference.recorded } or nil,
+    new = difference.new and { name = difference.new, args = not json.absent(difference.args) and difference.args or nil } }
+  local ok, message = pcall(locate, self, id, tail, what or {}, result)
+  if not ok then self:complain("where run " .. id .. " diverged: " .. tostring(message)) end
+  result.recorded, result.new = result.recorded or {}, result.new or {}
+  return result
 end
 
 local function compare_end(result, records, failed, value)
@@ -39,79 +155,57 @@ local function compare_end(result, records, failed, value)
   local got = { failed = failed, value = value }
   if json.pack(recorded) == json.pack(got) then return end
   result.equal, result.at, result.why = false, records[#records].seq, "output"
-  result.recorded, result.new = recorded.value, value
+  result.recorded, result.new = { name = "end", value = recorded.value }, { name = "end", value = value }
 end
 
---- Play run `id` against its journal. Returns { run, equal, at, recorded, new, file,
---- line, why, steps }, or nil, err; of a run that was purged { run, equal = false,
---- purged = { at, by, why, note, records, digest } }.
+local function sides_of(self, row, options)
+  local what, err = {}, nil
+  if options.move then
+    what.move, err = bundle.shared(self, self.library.agents[row.agent])
+    if not what.move then return nil, err end
+  end
+  if options.with then
+    what.other, err = swap_source(options.with)
+    if not what.other then return nil, err end
+  end
+  return what
+end
+
+--- Play run `id` against its journal. Options: with (a file: that source in the agent's
+--- place), path (compare the instructions too, with that source), move (what new runs of
+--- the agent are pinned to), gc_pause and slice (see sandbox.h).
+-- Returns { run, equal, at, why, recorded, new = {name, args, file, line}, file, line,
+-- steps }, or nil, err. file and line are the new side's. Of a run that was purged it is
+-- { run, equal = false, purged = { at, by, why, note, records, digest } }.
 function replay.check(self, id, options)
-  local row, err = self:run_row(id)
+  local row, records, what, played, err
+  row, err = self:run_row(id)
   if not row then
     local left = err.tombstone
     if left then return { run = left.run, equal = false, purged = left.purged } end
     return nil, err
   end
-  local records
   records, err = self:journal(row)
   if not records then return nil, err end
-  local result, over = { run = row.run, equal = true }, false
-
-  local handle = assert(self.runner:run { id = row.id, replay_only = true })
-  local setup, switch, code = handle:load(#records > 0 and records[#records].lsn or row.tail)
-  if not setup then
-    handle:release()
-    return nil, errors.from(switch, code)
+  what, err = sides_of(self, row, options)
+  if not what then return nil, err end
+  local tail = #records > 0 and records[#records].lsn or row.tail
+  played, err = play(self, row.id, tail, what, options)
+  if not played then return nil, err end
+  local result, difference = { run = row.run, equal = true, steps = played.steps }, played.diverged
+  -- a run that is not over may go on where its record ends
+  if options.move and difference and difference.why == "extra" then difference = nil end
+  if played.ended then
+    compare_end(result, records, bundle.outcome(played.setup, played.ended.failed, played.ended.value))
+    if not result.equal then locate(self, row.id, tail, what, result) end
+  elseif difference then
+    local sides = replay.sides(self, row.id, tail, difference, what)
+    result.equal, result.at, result.why = false, difference.at, difference.why
+    result.recorded, result.new = sides.recorded, sides.new
   end
-  bundle.switched(setup, switch)
-  if options.move then
-    local present
-    present, err = bundle.shared(self, self.library.agents[row.agent])
-    if not present then
-      handle:release()
-      return nil, err
-    end
-    bundle.switched(setup, present)
+  if not result.equal then
+    result.file, result.line = result.new.file or (what.other or played.setup.sources.agent).file, result.new.line
   end
-  local other
-  if options.with then
-    other, err = swap_source(setup, options.with)
-    if not other then return nil, err end
-  end
-  sources(self, setup, handle, other)
-
-  self.replaying = self.replaying or {}
-  self.replaying[handle] = {
-    ended = function(failed, value)
-      compare_end(result, records, bundle.outcome(setup, failed, value))
-      over = true
-    end,
-    idle = function()
-      local label, seq = handle:left()
-      if label then
-        result.equal, result.at, result.why, result.recorded = false, seq, "missing", command_at(records, seq)
-        result.file = (other or setup.sources.agent).file
-      end
-      over = true
-    end,
-    diverged = function(d)
-      over = true
-      -- a run that is not over may go on where its record ends
-      if options.move and d.why == "extra" then return end
-      result.equal, result.at, result.why = false, d.at, d.why
-      result.recorded = command_at(records, d.at) or (d.recorded and { name = d.recorded })
-      result.new = d.new and { name = d.new, args = not json.absent(d.args) and d.args or nil }
-      -- a command made by a tail call has no line of its own left
-      result.file, result.line = d.file or (other or setup.sources.agent).file, d.line
-    end,
-  }
-  local caps = bundle.caps(setup)
-  caps.check_fuel = caps.check_fuel and not other and not options.move
-  assert(handle:start(setup, prelude.code, caps))
-  while not over do loop.turn(true) end
-  result.steps = handle:steps()
-  self.replaying[handle] = nil
-  handle:release()
   return result
 end
 

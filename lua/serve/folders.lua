@@ -102,6 +102,28 @@ local function changes(new, old)
   return list
 end
 
+--- Where a command stands, as people read it: "step two (agents/a.lua:4)".
+local function place(side)
+  if not side then return "nothing" end
+  return ("%s%s"):format(side.name or "another end", side.file and (" (%s%s)"):format(side.file,
+    side.line and ":" .. side.line or "") or "")
+end
+
+--- How the runs in flight would fare on what was saved.
+local function tell_of_runs(self)
+  local stay, move = 0, 0
+  for _, told in ipairs(self.engine:gate_all()) do
+    if told.compatible then move = move + 1 else stay = stay + 1 end
+    if not told.compatible and stay <= 3 then
+      self.note(("run %s of %s stays as it began: at step %s it had %s, now %s"):format(told.run, told.agent,
+        tostring(told.at), place(told.recorded), place(told.new)))
+    end
+  end
+  if stay + move == 0 then return end
+  self.note(("%d of the runs in flight on earlier code could go on with the present one (keel runs move), %d would take another way")
+    :format(move, stay))
+end
+
 local function reload(self)
   local e = self.engine
   local old, new = e.library, library.load(e.home, e.settings.adapters)
@@ -119,6 +141,7 @@ local function reload(self)
     local ok, err = e:sync_schedules()
     if not ok and not e.failed then self.say(err) end
   end)
+  e:task(function() tell_of_runs(self) end)
 end
 
 --- Load agents and skills again soon.

@@ -25,7 +25,7 @@ static void *open_nothing(void)
 
 static int act_sandbox(void *world, char *why, size_t cap)
 {
-	struct sandbox_caps caps = { 1000000, 1 << 20, 0, 7 };
+	struct sandbox_caps caps = { .instructions = 1000000, .memory_bytes = 1 << 20, .seed = 7 };
 	struct sandbox *s = NULL;
 	lua_State *co = NULL;
 	struct err e;
@@ -202,7 +202,7 @@ static int to_its_end(struct world *w, int64_t tail, struct err *e)
 				   on_diverged, on_log, NULL, on_store_failed,
 				   w };
 	struct run_options o = { .id = 1 };
-	struct run_boot b = { .caps = { 1000000, 4 << 20, 0, 7 },
+	struct run_boot b = { .caps = { .instructions = 1000000, .memory_bytes = 4 << 20, .seed = 7 },
 			      .prelude = prelude,
 			      .prelude_len = strlen(prelude) };
 	struct runner *rn = NULL;
