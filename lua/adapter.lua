@@ -14,6 +14,7 @@
 -- it happened (a crash, a lost answer) an idempotent one is sent again with the same key;
 -- for any other the adapter's probe is asked, and where that does not know either, the owner
 -- (engine/questions.lua). Nobody guesses.
+local crash = require "core.crash"
 local errors = require "errors"
 local suggest = require "suggest"
 
@@ -46,7 +47,9 @@ end
 --- Did it happen? "happened", result | "not" | "unknown".
 local function probe(cmd, op, key)
   if not op.probe then return "unknown" end
+  crash.point "probe"
   local answer, result = op.probe(cmd, key)
+  crash.point "probed"
   return answer or "unknown", result
 end
 
@@ -57,7 +60,9 @@ local function ask(cmd, op, key, why)
     proposal = { adapter = cmd.name, op = cmd.args.op, key = key, args = cmd.args, why = why, undo = op.undo ~= nil and cmd:wanted(),
       orphan = not cmd:wanted() or nil }, risk = cmd.args.risk })
   cmd.acted = nil -- the question says it all
+  crash.point "ask"
   cmd:commit()
+  crash.point "asked"
   return cmd:park("reconcile")
 end
 
@@ -65,7 +70,9 @@ end
 local function send(cmd, op, key, attempt)
   local effect = op.effect == "idempotent" or op.effect == "at_most_once"
   cmd.acting, cmd.acted = true, effect -- a cancellation waits for what is on its way
+  crash.point "before_effect"
   local result, err = op.perform(cmd, key)
+  crash.point "after_effect"
   cmd.acting = nil
   if err == nil then return result end
   if err.unknown and effect then
@@ -96,7 +103,9 @@ end
 
 --- It happened, and shall not have: undo it here; the steps before it are the run's own.
 function answers.undo(cmd, op, key, row)
+  crash.point "before_undo"
   local done, err = op.undo(cmd, key, row.value)
+  crash.point "after_undo"
   if err then
     cmd.tx = cmd.engine.store:tx()
     cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
@@ -117,6 +126,7 @@ local function go_on(cmd, op, key)
   if row and row.state == "open" then return cmd:park("reconcile") end
   if row and not row.delivered then
     cmd.engine:note_answer(cmd, row)
+    crash.point "answered"
     return answers[row.state](cmd, op, key, row)
   end
   local timer = cmd:timer()

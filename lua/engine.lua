@@ -13,6 +13,7 @@ local bundle = require "engine.bundle"
 local bus = require "engine.bus"
 local clock = require "core.clock"
 local commands = require "engine.commands"
+local crash = require "core.crash"
 local errors = require "errors"
 local events = require "engine.events"
 local file = require "file"
@@ -359,11 +360,15 @@ function engine:recover()
     for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
   end
   for _, row in ipairs(open) do
-    if row.state == "running" then self:restore(row.id, math.max(tails[row.id] or 0, row.tail)) end
+    if row.state == "running" then
+      self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
+      crash.point "recovering"
+    end
   end
   for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
+  crash.point "recovered"
   self:try_faults_again()
   self:pump()
   self:open_schedules()
@@ -406,6 +411,7 @@ function engine:fire(anyway)
   for _, row in ipairs(due) do
     self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
     if self.more_due then break end
+    crash.point "timer"
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
   self:fire_due_slots(now)
@@ -469,7 +475,9 @@ end
 function engine:leave(id, tx, resting)
   local place = { resting = resting }
   self.settling[id] = place
+  crash.point "leave"
   local ok = self:commit(tx)
+  crash.point "left"
   self.settling[id] = nil
   local run = ok and place.wake and self:wake(id) or nil
   if not run then return ok, wake_all(place.resting) end

@@ -9,6 +9,7 @@ local errors = require "errors"
 local file = require "file"
 local json = require "json"
 local loop = require "loop"
+local rest = require "serve.rest"
 local supervise = require "core.supervise"
 
 local serve = {}
@@ -90,19 +91,60 @@ local function write_papers(self)
   return text
 end
 
-local function open(self)
+--- What a served engine does beside what it is asked.
+local function begin_service(e)
+  require("serve.guest").welcome(e)
+  e:keep_tidy()
+  return true
+end
+
+local function open_folders(self)
+  local err
+  self.folders, err = require("serve.folders").open(self.engine, say, note)
+  return self.folders, err
+end
+
+--- The store refuses changes: read on, and wait for it. Returns true, or nil, err.
+local function wait_for_store(self, failed, err, code)
+  if self.folders then self.folders:close() end
+  self.folders = nil
+  local ok, why = rest.until_it_works(self.home, failed, err, code, {
+    swap = function(e) self.engine = e end,
+    open = function()
+      local e, refusal = open_engine(self)
+      if e then begin_service(e) end
+      return e, refusal
+    end,
+    note = note,
+    stopping = function() return self.stopping end,
+  })
+  if ok and not self.stopping then
+    write_papers(self) -- they may be missing, or those of an engine before this one
+    ok, why = open_folders(self)
+  end
+  return ok, why
+end
+
+--- The first engine of this process. One that was started again, on a disk that does not
+--- take its mark, reads until it does; the first of all says so and ends.
+local function first_engine(self)
   local err
   self.engine, err = open_engine(self)
-  if not self.engine then return nil, err end
-  require("serve.guest").welcome(self.engine)
-  self.engine:keep_tidy()
+  if self.engine then return begin_service(self.engine) end
+  if supervise.history().restarts == 0 or not rest.passes(err) then return nil, err end
+  self.engine = rest.onlooker(self.home, err)
+  return self.engine ~= nil, err
+end
+
+local function open(self)
+  local ok, err = first_engine(self)
+  if not ok then return nil, err end
   for _, problem in ipairs(self.engine.library.problems) do say(problem) end
   for _, text in ipairs(self.engine:warnings()) do note(text) end
   self.token, err = serve.token(self.home)
   if not self.token then return nil, err end
-  self.folders, err = require("serve.folders").open(self.engine, say, note)
-  if not self.folders then return nil, err end
-  local ok
+  if not self.engine.resting then ok, err = open_folders(self) end
+  if not ok then return nil, err end
   ok, err = open_socket(self)
   if not ok then return nil, err end
   return open_http(self)
@@ -111,14 +153,15 @@ end
 -- ---- being there -------------------------------------------------------------------
 
 local function announce(self)
-  supervise.ready()
-  local text, err = write_papers(self)
-  if not text then return nil, err end
   local history = supervise.history()
+  local text, err = write_papers(self)
+  if not text and (history.restarts == 0 or not rest.passes(err)) then return nil, err end
+  supervise.ready()
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
   else
+    if err then say(err) end
     note(("the engine is back (process %d)"):format(file.getpid()))
     if history.run ~= 0 then
       note(("it died while it executed run number %d (%d in a row)"):format(history.run, history.deaths))
@@ -127,10 +170,25 @@ local function announce(self)
   return true
 end
 
+--- Until a signal. A store that fails for a while is waited for; another failure is the
+--- end: returns nil, err.
 local function turn(self)
-  local e = self.engine
   self.heart = loop.timer(0, supervise.beat, math.max(self.stall_ms // 5, 10))
-  while not self.stopping and not e.failed do loop.turn(true) end
+  while not self.stopping do
+    local e = self.engine
+    if e.resting then
+      local ok, err = wait_for_store(self, e, e.resting, e.failed_code)
+      if not ok then return nil, err end
+    elseif not e.failed then
+      loop.turn(true)
+    elseif not rest.passes(e.failed) then
+      return nil, e.failed
+    else
+      local ok, err = wait_for_store(self, e, e.failed, e.failed_code)
+      if not ok then return nil, err end
+    end
+  end
+  return true
 end
 
 local function close(self)
@@ -139,7 +197,7 @@ local function close(self)
   if self.socket then self.socket:close() end
   if self.http then self.http:close() end
   if not e then return end
-  if not e.failed then
+  if not e.failed and not e.resting then
     local till = clock.now_ms() + farewell_ms
     local alarm = loop.timer(farewell_ms, function() end)
     e:drain(function() return e.submitted == 0 or clock.now_ms() > till end)
@@ -158,7 +216,7 @@ function serve.engine(self)
   end)
   local ok, err = open(self)
   if ok then ok, err = announce(self) end
-  if ok and not self.stopping then turn(self) end
+  if ok and not self.stopping then ok, err = turn(self) end
   err = err or self.engine and self.engine.failed
   close(self)
   if err then return nil, err end

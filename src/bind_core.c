@@ -1,10 +1,12 @@
-/* bind_core.c -- small C halves: core.json, core.clock, core.digest, core.ids. */
+/* bind_core.c -- small C halves: core.json, core.clock, core.digest, core.ids,
+ * core.crash. */
 #include "bind_core.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "crash.h"
 #include "digest.h"
 #include "ids.h"
 #include "json.h"
@@ -158,6 +160,24 @@ static int l_make_id(lua_State *L)
 	ids_make(luaL_checkstring(L, 1), luaL_checkinteger(L, 2),
 		 (uint64_t)luaL_checkinteger(L, 3), id);
 	lua_pushstring(L, id);
+	return 1;
+}
+
+/* point(name): a place where the process can be told to die (crash.h) */
+static int l_crash_point(lua_State *L)
+{
+	if (crash_armed)
+		crash_pass(luaL_checkstring(L, 1));
+	return 0;
+}
+
+int bind_open_crash(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "point", l_crash_point }, { NULL, NULL }
+	};
+
+	bind_module(L, functions);
 	return 1;
 }
 

@@ -273,6 +273,8 @@ static void ended_by_curl(struct fetch_call *c, CURLcode code)
 	const char *why = c->curl_says[0] != 0 ? c->curl_says
 					       : curl.easy_strerror(code);
 
+	if (code == CURLE_ABORTED_BY_CALLBACK)	/* by before_request */
+		why = "the connection was closed before a reply";
 	if (c->header.failed == ERR_LIMIT)
 		end_call(c, FETCH_TOO_LARGE, "the reply's header is too large");
 	else if (c->received > c->body_limit)
@@ -394,11 +396,8 @@ static int before_request(void *arg, char *ip, char *local_ip, int port,
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
-	if (c->reply.sent) {
-		snprintf(c->curl_says, sizeof(c->curl_says),
-			 "the connection was closed before a reply");
+	if (c->reply.sent)
 		return CURL_PREREQFUNC_ABORT;
-	}
 	c->reply.sent = true;
 	c->heard_us = clock_mono_us();
 	c->reply.connect_us = c->heard_us - c->start_us;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
+
 #define PATH_BYTES 4096
 
 enum file_kind file_kind(const char *path)
@@ -57,6 +59,23 @@ int file_list(const char *path, struct buf *out, struct err *e)
 	return buf_err(out, e, path);
 }
 
+static void sync_folder_of(const char *path)
+{
+	char folder[PATH_BYTES];
+	char *slash;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash != NULL)
+		slash[slash == folder] = 0;
+	fd = open(slash != NULL ? folder : ".", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
 int file_mkdir(const char *path, struct err *e)
 {
 	char part[PATH_BYTES];
@@ -69,7 +88,10 @@ int file_mkdir(const char *path, struct err *e)
 		if (part[i] != '/' && part[i] != 0)
 			continue;
 		part[i] = 0;
-		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+		/* what is in a folder is only as durable as its name */
+		if (mkdir(part, 0755) == 0)
+			sync_folder_of(part);
+		else if (errno != EEXIST)
 			return err_errno(e, errno, "cannot make %s", part);
 		part[i] = path[i];
 	}
@@ -121,23 +143,6 @@ static int write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
-static void sync_folder_of(const char *path)
-{
-	char folder[PATH_BYTES];
-	char *slash;
-	int fd;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash != NULL)
-		slash[slash == folder] = 0;
-	fd = open(slash != NULL ? folder : ".", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	fsync(fd);
-	close(fd);
-}
-
 int file_write(const char *path, const void *p, size_t n, int mode,
 	       struct err *e)
 {
@@ -176,21 +181,22 @@ static off_t whole_lines(int fd)
 
 int file_append(const char *path, const void *p, size_t n, struct err *e)
 {
-	bool fresh = file_kind(path) == FILE_NONE;
 	int rc = 0, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	off_t end;
 
 	if (fd < 0)
 		return err_errno(e, errno, "cannot append to %s", path);
+	CRASH_POINT("before_append");
 	end = whole_lines(fd);
+	if (end == 0)		/* maybe new: a line is only as durable as its */
+		sync_folder_of(path);			/* file's name */
 	if (ftruncate(fd, end) != 0 || lseek(fd, end, SEEK_SET) != end ||
 	    write_all(fd, p, n) != 0 || fsync(fd) != 0) {
 		rc = err_errno(e, errno, "cannot append to %s", path);
 		if (ftruncate(fd, end) != 0)	/* leave no half line behind */
 			rc = err_errno(e, errno, "cannot mend %s", path);
 	}
+	CRASH_POINT("after_append");
 	close(fd);
-	if (rc == 0 && fresh)
-		sync_folder_of(path);
 	return rc;
 }

@@ -74,6 +74,7 @@ static const luaL_Reg halves[] = {
 	{ "core.json", bind_open_json },
 	{ "core.clock", bind_open_clock },
 	{ "core.digest", bind_open_digest },
+	{ "core.crash", bind_open_crash },
 	{ "core.file", bind_open_file },
 	{ "core.archive", bind_open_archive },
 	{ "core.bench", bind_open_bench },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "crash.h"
 #include "digest.h"
 #include "spare.h"
 #include "store_driver.h"
@@ -185,8 +186,10 @@ static int commit_group(struct store *s, struct txn *group, struct err *e)
 	for (t = group; t != NULL && rc == 0; t = t->next)
 		if ((rc = apply_one(s, t)) != 0)
 			*e = t->err;
+	CRASH_POINT("before_commit");
 	if (rc == 0)
 		rc = d->commit(s->writer, e);
+	CRASH_POINT("after_commit");
 	if (rc != 0)
 		d->rollback(s->writer);
 	return rc;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "json.h"
 
 #define MAX_COLUMNS 32
@@ -157,6 +158,7 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 		if (text != NULL)
 			rc = sqlite_run(db, text, "making the store", e);
 	}
+	CRASH_POINT("making_tables");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
 		rc = sqlite_run(db, sql, "making the store", e);

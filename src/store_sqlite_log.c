@@ -9,6 +9,7 @@
  * older round has left there. */
 #include <string.h>
 
+#include "crash.h"
 #include "store_sqlite.h"
 
 #define FRAME (4096 + 24)	/* a page in the log                           */
@@ -63,9 +64,11 @@ int sqlite_checkpoint(struct db *base, struct err *e)
 	struct sqlite_db *db = sqlite_of(base);
 	int log = 0, moved = 0;
 
+	CRASH_POINT("before_checkpoint");
 	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
 				      &log, &moved) != SQLITE_OK)
 		return sqlite_err(db, e, "moving the log into the store");
+	CRASH_POINT("after_checkpoint");
 	db->wal_pages = log - moved;
 	return 0;
 }

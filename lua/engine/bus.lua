@@ -14,6 +14,7 @@
 -- next one finds, in the same order after a crash as before.
 --
 -- Methods of the engine (lua/engine.lua).
+local crash = require "core.crash"
 local errors = require "errors"
 local json = require "json"
 local loop = require "loop"
@@ -177,7 +178,9 @@ local function fan_out(self)
     table.move(more, 1, #more, #ops + 1, ops)
   end
   for _, op in ipairs(ops) do tx:add(op[1], op[2]) end
+  crash.point "deliver"
   assert(self:commit(tx))
+  crash.point "delivered"
   return #fresh
 end
 
@@ -290,6 +293,7 @@ local function bury(self, head, event, err)
 end
 
 local function start(self, head)
+  crash.point "admit"
   if head.seq then
     change(self, "delivery.start", { id = head.id, run = head.run })
     return self:wake(head.run)
@@ -339,6 +343,7 @@ local function turn(self)
   end
   local list, alarm = pick(self, now)
   start_all(self, list)
+  if #list > 0 then crash.point "admitted" end
   return moved or #list > 0, due and math.min(due, alarm or due) or alarm
 end
 

@@ -6,6 +6,7 @@
 -- returns its value, or nil, err, or what cmd:park() and cmd:rest() returned. It is called
 -- again from its beginning when something wakes the run: what is durable by then is in the
 -- store, so the way after a crash is the way of every day.
+local crash = require "core.crash"
 local json = require "json"
 local loop = require "loop"
 local retry = require "retry"
@@ -44,7 +45,9 @@ function command:commit()
   local tx = self.tx
   self.tx = self.engine.store:tx()
   if self:in_memory() then self.run:mark_running(self.engine, tx) end
+  crash.point "before_intent"
   local ok, message, code = self.engine:commit(tx)
+  crash.point "after_intent"
   if not ok then error({ code = code, message = message }, 0) end
   if not self:wanted() then error({ code = "cancelled", message = "nobody waits for this" }, 0) end
 end
@@ -158,6 +161,7 @@ function commands:finish(cmd, value, err)
     if cmd.settles then self:task(function() self:commit(cmd.tx) end) end
     return
   end
+  crash.point "performed"
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
@@ -178,6 +182,7 @@ function commands:finish(cmd, value, err)
 end
 
 function commands:perform(cmd)
+  crash.point "perform"
   cmd.now, cmd.again = self.clock(), nil
   cmd.tx = self.store:tx()
   self.tasks = self.tasks + 1

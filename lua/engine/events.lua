@@ -3,6 +3,7 @@
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local clock = require "core.clock"
+local crash = require "core.crash"
 local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
@@ -33,8 +34,10 @@ function events:emit(kind, payload, options)
   if event.seal then tx:add("event.sealed_again", event) end
   tx:add("event.put", event)
   if event.seal then tx:add("seal.put", event):add("seal.forget", { before = now - seal_ms }) end
+  crash.point "emit"
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
+  crash.point "emitted"
   local row = self:rows("event.by_id", { id = event.event })[1]
   local new = row ~= nil
   row = row or event.seal and self:rows("event.by_seal", event)[1] or self:rows("event.by_key", event)[1]

@@ -8,6 +8,7 @@
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local clock = require "core.clock"
+local crash = require "core.crash"
 local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
@@ -67,7 +68,9 @@ local function close_question(self, item, decision)
   end
   tx:add("audit.put", { now = now, who = who, what = decision.audit, subject = item.subject,
     detail_codec = { question = item.id, run = item.run, digest = item.digest, note = decision.note } })
+  crash.point "decide"
   local ok, message, code = self:commit(tx)
+  crash.point "decided"
   if not ok then
     return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
   end

@@ -6,6 +6,7 @@
 -- when nothing else goes on, and now and then when something always does.
 -- The rules are `retention` of config.lua: docs/storage.md.
 local archive = require "core.archive"
+local crash = require "core.crash"
 local errors = require "errors"
 local json = require "json"
 local loop = require "loop"
@@ -197,6 +198,7 @@ local stages = {
 --- Do one slice of a pass. Returns false when the pass is over.
 local function slice(pass)
   while stages[pass.stage] do
+    crash.point "gc"
     if stages[pass.stage](pass) then return true end
     pass.stage = pass.stage + 1
   end

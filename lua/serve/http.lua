@@ -63,15 +63,15 @@ local function handle(self, request, answer)
       next = "keel help serve" })
   end
   local webhook = require "serve.webhook"
-  if webhook.is_for(request) then return webhook.handle(self.engine, request, answer, has_token(self, request)) end
+  if webhook.is_for(request) then return webhook.handle(self.serve.engine, request, answer, has_token(self, request)) end
   local api = require "serve.api"
-  if api.is_open(request) then return api.handle(self.engine, request, answer) end
+  if api.is_open(request) then return api.handle(self.serve.engine, request, answer) end
   if not has_token(self, request) then
     return refuse(answer, 401, "K1004", { name = "the Authorization header",
       detail = "expected 'Bearer' and the token of var/token", next = "cat var/token" },
       { ["WWW-Authenticate"] = 'Bearer realm="keel"' })
   end
-  api.handle(self.engine, request, answer)
+  api.handle(self.serve.engine, request, answer)
 end
 
 -- ---- life --------------------------------------------------------------------------
@@ -92,7 +92,7 @@ function http.open(serve)
     return nil, errors.new("K1004", { name = "--listen", command = "serve",
       detail = ("expected HOST:PORT, got '%s'"):format(text) })
   end
-  local self = { engine = serve.engine, token = serve.token }
+  local self = { serve = serve, token = serve.token }
   local server, message, code = core.listen(host, port, { body_bytes = max_body_bytes, idle_s = idle_s,
     connections = max_connections }, function(request, answer)
     loop.spawn(handle, function(failure, trace)

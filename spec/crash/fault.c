@@ -7,12 +7,15 @@
  *   full   from here on the disk has no room: writes fail with ENOSPC, after half
  *   io     from here on writes and syncs fail with EIO
  *   sync   from here on only syncs fail
+ * KEEL_FAULT_FROM=FILE: once it exists, every call is behind the nth (in processes that
+ * begin to count later, too). KEEL_FAULT_END=FILE: once it exists, the disk is well.
  * KEEL_FAULT_COUNT=FILE: how many there were, written there at the end. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +27,7 @@ enum call { CALL_WRITE, CALL_GROW, CALL_CHANGE, CALL_SYNC };
 
 static enum kind kind;
 static long at;
+static const char *from, *end;
 static atomic_long calls;
 
 __attribute__((constructor)) static void set_up(void)
@@ -36,13 +40,16 @@ __attribute__((constructor)) static void set_up(void)
 	for (i = 1; i < sizeof(names) / sizeof(names[0]); i++)
 		if (n == strlen(names[i]) && memcmp(text, names[i], n) == 0)
 			kind = (enum kind)i;
+	end = getenv("KEEL_FAULT_END");
+	from = getenv("KEEL_FAULT_FROM");
 	at = kind != NONE && text[n] != 0 ? atol(text + n + 1) : 0;
 }
 
 __attribute__((destructor)) static void count_out(void)
 {
 	const char *name = getenv("KEEL_FAULT_COUNT");
-	FILE *f = name != NULL ? fopen(name, "w") : NULL;
+	/* those that only start others say nothing */
+	FILE *f = name != NULL && calls > 0 ? fopen(name, "w") : NULL;
 
 	if (f == NULL)
 		return;
@@ -69,7 +76,9 @@ static int fate(enum call call)
 {
 	long n = atomic_fetch_add(&calls, 1) + 1;
 
-	if (kind == NONE || n < at)
+	bool begun = n >= at || (from != NULL && access(from, F_OK) == 0);
+
+	if (kind == NONE || !begun || (end != NULL && access(end, F_OK) == 0))
 		return 0;
 	if (kind == KILL || (kind == TEAR && call != CALL_WRITE))
 		die();

@@ -11,7 +11,7 @@ floors.floors = {
     "err", "buf", "clock", "ids", "codec", "cron", "embed", "names", "score", "spare", "token", "vec", "words",
   },
   { -- doors: one file for each thing outside
-    "arena", "digest", "json", "file", "watch", "loop", "fetch", "http",
+    "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
     "socket", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises
