@@ -13,3 +13,4 @@ print("machine  " .. line_of "uname -srm" .. ", " .. line_of "nproc" .. " cores,
 for _, shape in ipairs { { 1, 5000 }, { 64, 1000 }, { 1000, 100 } } do
   print(line_of(("%s bench steps --runs %d --steps %d --json"):format(program, shape[1], shape[2])))
 end
+for _, name in ipairs { "replay", "park", "recover" } do print(line_of(("%s bench %s --json"):format(program, name))) end

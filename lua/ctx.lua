@@ -23,8 +23,8 @@ local function check(condition, message, level)
 end
 
 local function one_table(name, args)
-  check(type(args) == "table", ("%s takes one table, got %s"):format(name, type(args)), 2)
-  return args
+  if type(args) == "table" then return args end
+  error(("%s takes one table, got %s"):format(name, type(args)), 3)
 end
 
 --- An error as the journal keeps it: a class and a sentence, never a position in the
@@ -45,19 +45,15 @@ local function present(value)
   return value
 end
 
---- The writes that a ctx.atomic gathers, by the fiber that is inside of it; and how many are.
+--- The writes that a ctx.atomic gathers, by the fiber that is inside of it; and how many are:
+-- where none is, no fiber is looked up, which would number it.
 local gathering, gatherers = {}, 0
-
---- Inside of ctx.atomic nothing is done but reading and writing. Where there is none the fiber
---- is not looked up: that would give it a number, and runs that are recorded count on theirs.
-local function not_gathering(what, level)
-  if gatherers == 0 then return end
-  check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. what, level + 1)
-end
 
 --- Issue a command and wait for its result: value | nil, {code, message}.
 local function command(kind, name, args)
-  if kind ~= "records" and kind ~= "memory" then not_gathering(kind, 2) end
+  if gatherers > 0 and kind ~= "records" and kind ~= "memory" and gathering[running()] then
+    error("ctx.atomic takes reads and writes only, no " .. kind, 3)
+  end
   local failed, value = await((begin(kind, name, args)))
   if not failed then return present(value) end
   if value.raise then error(value.message, 3) end
@@ -70,7 +66,7 @@ end
 --- a replay does not run it again. `blamed`: the function whose line tells where this
 --- is, when no line of the script called.
 local function worked(kind, name, args, body, begun, blamed)
-  check(not gathering[running()], "ctx.atomic takes reads and writes only, no " .. kind, 2)
+  if gathering[running()] then error("ctx.atomic takes reads and writes only, no " .. kind, 3) end
   local dice = random(0)
   local seq, recorded = begin(kind, name, args, blamed or true)
   if begun then begun(seq) end
@@ -95,9 +91,8 @@ end
 
 local ctx = { config = setup.config, run = setup.run, agent = setup.agent }
 
---- What a failure has undone by now: the failure, the entry that is being undone and the
---- number of that command; nil while the script goes on.
-local ending
+-- When what the script did is being undone: for which failure, and which entry by which command.
+local ending, undoing_seq
 
 -- What could be undone: steps that are done, in the order in which they were, and those
 -- that are under way, by the number of their command.
@@ -137,12 +132,6 @@ local function again(name, policy, at, body)
   end
 end
 
---- Whether it looks like a length of time; what it is exactly is found when it is slept.
-local function is_time(time)
-  if type(time) == "number" then return time >= 0 and time < 1 / 0 end
-  return type(time) == "string" and match(time, "^%d[%d%.]*%s*%a") ~= nil
-end
-
 --- `body`, given up after a time.
 local function limited(time, body)
   return function()
@@ -167,19 +156,28 @@ end
 -- tries again what failed, `timeout = "30s"` gives an attempt up. Returns the result, or
 -- nil, err when `run` returned nil, err; an error raised in `run` is raised again.
 function ctx.step(spec)
-  one_table("ctx.step", spec)
-  check(type(spec.name) == "string", "ctx.step needs a name (text)")
-  check(type(spec.run) == "function", "ctx.step needs run (a function)")
-  check(spec.undo == nil or type(spec.undo) == "function", "undo of ctx.step is a function")
-  check(spec.timeout == nil or is_time(spec.timeout), "timeout of ctx.step is a duration such as \"30s\"")
-  local body, entry = spec.run, { name = spec.name, undo = not ending and spec.undo or nil, retry = spec.undo_retry }
-  if spec.timeout ~= nil then body = limited(spec.timeout, body) end
-  if spec.retry ~= nil then body = again(spec.name, spec.retry, entry, body) end
-  local failed, value = worked("step", spec.name, spec.args, body, function(seq)
+  if type(spec) ~= "table" then one_table("ctx.step", spec) end
+  local name, body, undo, retry, timeout = spec.name, spec.run, spec.undo, spec.retry, spec.timeout
+  if type(name) ~= "string" then error("ctx.step needs a name (text)", 2) end
+  if type(body) ~= "function" then error("ctx.step needs run (a function)", 2) end
+  if undo ~= nil and type(undo) ~= "function" then error("undo of ctx.step is a function", 2) end
+  -- what it is exactly is found when it is slept
+  if timeout ~= nil and not (type(timeout) == "string" and match(timeout, "^%d[%d%.]*%s*%a")
+    or type(timeout) == "number" and timeout >= 0 and timeout < 1 / 0) then
+    error("timeout of ctx.step is a duration such as \"30s\"", 2)
+  end
+  if ending then undo = nil end
+  -- one table and one function a step, always: objects are numbered, and recorded runs
+  -- may have seen the numbers of their own
+  local entry = { name = name, undo = undo, retry = spec.undo_retry }
+  local function begun(seq)
     entry.seq = seq
-    if entry.undo then enter(entry) end
-  end)
-  if entry.undo then
+    if undo then enter(entry) end
+  end
+  if timeout ~= nil then body = limited(timeout, body) end
+  if retry ~= nil then body = again(name, retry, entry, body) end
+  local failed, value = worked("step", name, spec.args, body, begun)
+  if undo then
     entry.value = copy(value)
     leave(entry, not failed)
   end
@@ -221,7 +219,8 @@ end
 -- had passed this place before they were moved to the edited version.
 function ctx.patch(name)
   check(type(name) == "string", "ctx.patch takes a name (text)")
-  not_gathering("patch", 1) -- before it looks ahead: what lies there is no patch
+  -- before it looks ahead: what lies there is no patch
+  check(gatherers == 0 or not gathering[running()], "ctx.atomic takes reads and writes only, no patch")
   if core.ahead("patch:" .. name) == "other" then return false end
   worked("patch", name, nil, function() return true end)
   return true
@@ -382,7 +381,7 @@ end
 
 local function branches(name, fns)
   one_table(name, fns)
-  not_gathering(name, 2)
+  check(gatherers == 0 or not gathering[running()], "ctx.atomic takes reads and writes only, no " .. name, 2)
   local keys = sorted_keys(fns)
   for _, k in pairs(keys) do
     check(type(fns[k]) == "function", name .. " takes a table of functions", 2)
@@ -474,41 +473,31 @@ end
 
 local function undo(entry)
   if entry.broken then return true, { message = entry.broken } end
-  ending.entry = entry
   local at = {}
   local failed, value = worked("undo", entry.name, nil,
     again(entry.name, entry.retry, at, function() return entry.undo(entry.value) end),
-    function(seq) at.seq, ending.seq = seq, seq end, entry.undo)
-  ending.entry, ending.seq = nil, nil
+    function(seq) at.seq, undoing_seq = seq, seq end, entry.undo)
+  undoing_seq = nil
   return failed, value
-end
-
---- The newest of what could be undone is dealt with.
-local function drop_newest()
-  undos[#undos] = nil
-  tell_undos()
-end
-
---- The sandbox died while something was undone: what became of that nobody can tell, unless
---- its result is there.
-local function take_up_undoing()
-  local failed, value
-  if ending.seq then failed, value = core.unread(ending.seq) end
-  if failed == false then
-    ending.failure.compensated = true
-    drop_newest()
-  end
-  local entry = undos[#undos]
-  if entry then
-    entry.broken = failed and value.message or "undoing it reached a cap: look what became of it"
-  end
 end
 
 --- A failure undoes what was done, newest first; each undo is a step of its own. One that
 --- fails is the owner's to answer: it happened (by hand), try again, or leave it.
 local function compensate(failure)
-  ending = ending or { failure = failure }
-  if core.undoing() then take_up_undoing() end
+  ending = failure
+  if core.undos(#undos + ways, true) then
+    -- the sandbox died of undoing the newest: what became of that nobody can tell, unless its
+    -- result is there
+    local failed, value
+    if undoing_seq then failed, value = core.unread(undoing_seq) end
+    if failed == false then
+      undos[#undos], failure.compensated = nil, true
+      tell_undos()
+    end
+    local entry = undos[#undos]
+    if entry then entry.broken = failed and value.message or "undoing it reached a cap: look what became of it" end
+    undoing_seq = nil
+  end
   while #undos > 0 do
     local entry = undos[#undos]
     local failed, value = undo(entry)
@@ -524,7 +513,8 @@ local function compensate(failure)
         failed, value = undo(entry)
       end
     end
-    drop_newest()
+    undos[#undos] = nil
+    tell_undos()
     if not failed then failure.compensated = true end
   end
   return failure
@@ -538,7 +528,7 @@ local manifest = captured("agent", "agent")
 
 --- The script was given up: what it did is undone.
 local function given_up(why)
-  if ending then error(compensate(ending.failure), 0) end
+  if ending then error(compensate(ending), 0) end
   take_over()
   error(compensate{ code = why.code, message = why.message, by = why.by }, 0)
 end

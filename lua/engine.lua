@@ -36,6 +36,8 @@ for _, part in ipairs { bus, commands, events, operations, questions, schedules,
   for name, method in pairs(part) do engine[name] = method end
 end
 
+local most_woken
+
 --- Nothing may wake this run, or ask in its name, any more.
 local function drop_what_waits(tx, run, now)
   tx:add("timer.drop_run", { run = run.id })
@@ -45,9 +47,7 @@ end
 
 engine.drop_what_waits = drop_what_waits
 
-local function wake_all(list)
-  for _, wake in ipairs(list or {}) do wake() end
-end
+local function wake_all(list) for _, wake in ipairs(list or {}) do wake() end end
 
 local run_methods = {}
 run_methods.__index = run_methods
@@ -84,7 +84,7 @@ local function new(options)
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
-    active = {}, settling = {}, submitted = 0, tasks = 0, set_aside = {}, places = {}, at_work = {}, bus_queue = {}, starting = {}, sources = {}, compiled = {},
+    active = {}, awake = 0, settling = {}, submitted = 0, tasks = 0, set_aside = {}, places = {}, at_work = {}, bus_queue = {}, starting = {}, sources = {}, compiled = {},
     clock = options.clock or clock.now_ms, chance = options.chance or clock.random }, engine)
 end
 
@@ -197,11 +197,12 @@ end
 -- (caps too small) is over at once.
 function engine:begin(run)
   self.active[run.id] = run
+  self.awake = self.awake + 1
   self:entered(run)
   -- who gave up what was held wants it undone
-  local _, given_up = run.handle:cancelled()
-  if self:paused(run.agent, run.run, given_up) then self:hold(run) end
-  local ok, message, code = run.handle:start(run.setup, prelude.code, bundle.caps(run.setup))
+  if self:paused(run.agent, run.run) and self:paused(run.agent, run.run, run.handle:given_up_at()) then self:hold(run) end
+  local ok, message, code = run.handle:start(not run.as_recorded and run.setup or nil, prelude.code,
+    bundle.caps(run.setup))
   if ok then return end
   self:task(function() self:end_run(run, true, { code = code, message = message }) end)
 end
@@ -211,7 +212,8 @@ local function start_new(self, agent, input, options)
   local setup, err = bundle.make(self, agent, input, now)
   if not setup then return nil, err end
 
-  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running" }
+  local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running",
+    parent = options.parent }
   local ok, message, code
   run.handle, message, code = self.runner:run { id = run.id }
   if not run.handle then return nil, errors.from(message, code) end
@@ -274,7 +276,8 @@ end
 -- ---- waking --------------------------------------------------------------------------
 
 local function load_run(self, row, tail)
-  local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms }
+  local run = new_run { id = row.id, run = row.run, agent = row.agent, stored_state = row.state, active_ms = row.active_ms,
+    parent = row.parent }
   local message, switch
   run.handle = assert(self.runner:run { id = row.id })
   run.setup, switch = run.handle:load(tail)
@@ -282,6 +285,7 @@ local function load_run(self, row, tail)
     run.handle:release()
     return nil, switch
   end
+  run.as_recorded = switch == nil
   bundle.switched(run.setup, switch)
   local ok
   ok, message = pcall(bundle.sources, self, run.setup, run.handle)
@@ -294,8 +298,8 @@ end
 
 --- Bring a run back from its journal, with those who wait for its rest. Returns the run,
 --- or nil when it is over.
-function engine:restore(id, tail, resting)
-  local row = self:rows("run.by_id", { id = id })[1]
+function engine:restore(id, tail, resting, row)
+  row = row or self:rows("run.to_wake", { id = id })[1]
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     wake_all(resting)
@@ -330,8 +334,8 @@ function engine:wake(id)
     return nil
   end
   if not run then
-    local row = self:rows("run.by_id", { id = id })[1]
-    if not row or row.ended or not self:paused(row.agent, row.run) then return self:restore(id) end
+    local row = self:rows("run.to_wake", { id = id })[1]
+    if not row or row.ended or not self:paused(row.agent, row.run) then return self:restore(id, nil, nil, row) end
     local tx = self.store:tx()
     tx:add("run.held", { id = id, now = self.clock() })
     self:task(function() self:commit(tx) end)
@@ -387,22 +391,37 @@ function engine:set_timer(after)
   self.timer, self.timers_after = nil, after
   self.next_due = self:next_slot((self:rows("timer.next", { after = after or -1 })[1] or {}).due)
   if not self.next_due then return end
-  local ms = math.max(0, math.min(self.next_due - self.clock(), longest_look_ms))
-  self.timer = loop.timer(ms, function() self:fire() end)
+  self:look_again(math.max(0, math.min(self.next_due - self.clock(), longest_look_ms)))
 end
+
+function engine:look_again(ms, anyway)
+  if self.timer then self.timer:stop() end
+  self.timer = loop.timer(ms, function() self:fire(anyway) end)
+end
+
+--- So many runs are woken at once; the others when half of these are over or wait again,
+-- or do not come to that soon. Each takes memory while it is awake, and all together
+-- would only wait for one another.
+most_woken = 256
+local soon_ms = 20
 
 --- Wake the runs whose timers are due. A timer is dropped with what it brought about,
 -- so the next alarm is for those that are not due yet: to fire at one again while its
 -- run is at work would be a busy wait.
-function engine:fire()
+function engine:fire(anyway)
   local now = self.clock()
-  local due = self:rows("timer.due", { now = now })
+  local most = most_woken + (anyway and self.awake or 0)
+  local due = self:rows("timer.due", { now = now, limit = 2 * most_woken })
+  self.more_due = false
   for _, row in ipairs(due) do
+    self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
+    if self.more_due then break end
     crash.point "timer"
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
   self:fire_due_slots(now)
-  self:set_timer(#due < 1000 and now or nil)
+  self:set_timer((self.more_due or #due < 2 * most_woken) and now or nil)
+  if self.more_due then self:look_again(soon_ms, true) end
 end
 
 -- ---- what handlers use ---------------------------------------------------------------
@@ -435,8 +454,13 @@ end
 -- ---- ending ---------------------------------------------------------------------------------
 
 function engine:forget(run)
+  if self.active[run.id] == run then self.awake = self.awake - 1 end
   self.active[run.id] = nil
   run.handle:release()
+  if self.more_due and not self.closing and self.awake <= most_woken // 2 then
+    self.more_due = false
+    self:task(function() self:fire() end)
+  end
 end
 
 --- Wait until a run is over, or waits for something slow, and the store says so too.
@@ -447,17 +471,15 @@ function engine:rest(id)
   loop.await(function(wake) table.insert(run.resting, wake) end)
 end
 
---- Make `tx` true, which says how a run stands that is not in memory (yet, or any more).
--- Until then it can neither be woken nor said to rest. Returns true, nil, nil, those who
--- wait for its rest, whether it was to be woken; or nil, message, code.
+--- Make `tx` true, which says how a run stands that is not in memory; until then it is not
+-- woken. Returns true, nil, nil, who waits for its rest, whether to wake it | nil, message, code.
 function engine:commit_away(id, tx, resting)
   local place = { resting = resting }
   self.settling[id] = place
   local ok, message, code = self:commit(tx)
   self.settling[id] = nil
-  if ok then return true, nil, nil, place.resting, place.wake end
-  wake_all(place.resting)
-  return nil, message, code
+  if not ok then wake_all(place.resting) end
+  return ok, message, code, ok and place.resting or nil, ok and place.wake
 end
 
 --- The run is forgotten, and stands as `tx` says.
@@ -526,9 +548,8 @@ function engine:close_run(run, tx, row)
   tx:add("run.end", row)
   if row.error_codec then self:cancel_children(run) end
   if run.recovered then self:ask_about_lost(run, tx) end
-  local parent = (self:rows("run.by_id", { id = run.id })[1] or {}).parent
   self:forget(run)
-  self:conclude(run.id, parent, drop_what_waits(tx, run, now), run.resting)
+  self:conclude(run.id, run.parent, drop_what_waits(tx, run, now), run.resting)
 end
 
 --- What a run that waits waits for, as its row says it: its first command's; a question
@@ -616,8 +637,7 @@ function hooks_of(self)
       local playing = replay_of(handle)
       if playing then return playing.ended(failed, value) end
       local run = run_of(handle)
-      if not run then return end
-      run.ending = true
+      if run then run.ending = true else return end
       self:task(function() self:end_run(run, failed, value) end)
     end,
     idle = function(handle)

@@ -34,6 +34,20 @@ static int l_fsync(lua_State *L)
 	return 1;
 }
 
+/* scan(path) -> ms, rows */
+static int l_scan(lua_State *L)
+{
+	int64_t rows;
+	double ms;
+	struct err e;
+
+	if (store_bench_scan(luaL_checkstring(L, 1), &rows, &ms, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushnumber(L, ms);
+	lua_pushinteger(L, rows);
+	return 2;
+}
+
 /* rss() -> resident bytes of this process */
 static int l_rss(lua_State *L)
 {
@@ -53,7 +67,7 @@ int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "commits", l_commits }, { "fsync", l_fsync },
-		{ "rss", l_rss }, { NULL, NULL }
+		{ "scan", l_scan }, { "rss", l_rss }, { NULL, NULL }
 	};
 
 	bind_module(L, functions);

@@ -8,7 +8,7 @@
  *   run:source(name, file, text [, compiled]) :load(tail) :start(setup, prelude, caps)
  *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
  *   run:copy(tx, record) -> lsn
- *   run:cancel(tx, why, now) :cancelled() -> nil|"asked"|"done", ms, heard
+ *   run:cancel(tx, why, now) :cancelled() -> nil|"asked"|"done", heard :given_up_at() -> ms
  *      :undos() -> n, undoing :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now() :made() :found() -> line, file
@@ -340,7 +340,6 @@ static int l_load(lua_State *L)
 	struct run *r = check_run(L, 1);
 	const struct journal_row *first;
 	struct err e;
-	int i;
 
 	if (run_load(r, luaL_checkinteger(L, 2), &e) != 0)
 		return bind_fail(L, &e);
@@ -351,11 +350,8 @@ static int l_load(lua_State *L)
 			(long long)run_id(r));
 		return bind_fail(L, &e);
 	}
-	for (i = run_records(r) - 1; i > 0; i--)
-		if (run_is_switch(run_record(r, i)))
-			break;
-	bind_push_value(L, i > 0 ? run_record(r, i)->data : NULL,
-		   i > 0 ? run_record(r, i)->len : 0);
+	first = run_switch(r);
+	bind_push_value(L, first ? first->data : NULL, first ? first->len : 0);
 	return 2;
 }
 
@@ -369,8 +365,22 @@ void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 	caps->slice = (int)bind_integer(L, t, "slice", 0);
 }
 
+/* The first record of a run that was loaded says what it is set up with. */
+static bool recorded_setup(struct run *r, struct run_boot *b)
+{
+	const struct journal_row *first = run_records(r) > 0
+		? run_record(r, 0) : NULL;
+
+	if (first == NULL)
+		return false;
+	b->setup = first->data;
+	b->setup_len = first->len;
+	return true;
+}
+
 /* start(setup, prelude, { instructions, memory, wall, seed, check_fuel,
- *   gc_pause, slice }) */
+ *   gc_pause, slice })
+ * setup may be nil when the run was loaded and is as its first record says. */
 static int l_start(lua_State *L)
 {
 	struct run *r = check_run(L, 1);
@@ -385,11 +395,13 @@ static int l_start(lua_State *L)
 	b.check_fuel = field_true(L, 4, "check_fuel");
 	lua_pushvalue(L, 3);		/* borrowed by the run: keep it */
 	lua_setiuservalue(L, 1, 2);
-	setup = bind_buf(L, CODEC_BYTES);
-	if (bind_encode(L, 2, setup, &e) != 0)
-		return bind_fail(L, &e);
-	b.setup = setup->data;
-	b.setup_len = setup->len;
+	if (!lua_isnoneornil(L, 2) || !recorded_setup(r, &b)) {
+		setup = bind_buf(L, CODEC_BYTES);
+		if (bind_encode(L, 2, setup, &e) != 0)
+			return bind_fail(L, &e);
+		b.setup = setup->data;
+		b.setup_len = setup->len;
+	}
 	if (run_start(r, &b, &e) != 0)
 		return bind_fail(L, &e);
 	loop_soon_start(held->h->loop, &held->h->soon, take_turns, held->h);
@@ -496,9 +508,14 @@ static int l_cancelled(lua_State *L)
 	const struct run *r = check_run(L, 1);
 
 	lua_pushstring(L, names[run_cancelled(r)]);
-	lua_pushinteger(L, run_cancelled_at(r));
 	lua_pushinteger(L, run_cancels_heard(r));
-	return 3;
+	return 2;
+}
+
+static int l_given_up_at(lua_State *L)
+{
+	lua_pushinteger(L, run_cancelled_at(check_run(L, 1)));
+	return 1;
 }
 
 static int l_undos(lua_State *L)
@@ -599,6 +616,7 @@ int bind_open_run(lua_State *L)
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
 		{ "copy", l_copy }, { "cancel", l_cancel }, { "cancelled", l_cancelled },
+		{ "given_up_at", l_given_up_at },
 		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now }, { "found", l_found },

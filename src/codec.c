@@ -282,11 +282,28 @@ static size_t sequence(const unsigned char *s, size_t n)
 	return 0;
 }
 
+/* How many bytes at s are ASCII, as far as whole words tell. */
+static size_t plain(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+		memcpy(&word, s + i, sizeof(word));
+		if (word & 0x8080808080808080u)
+			break;
+	}
+	return i;
+}
+
 bool codec_utf8(const unsigned char *s, size_t n)
 {
-	while (n > 0) {
-		size_t step = sequence(s, n);
+	size_t step = plain(s, n);
 
+	s += step;
+	n -= step;
+	while (n > 0) {
+		step = sequence(s, n);
 		if (step == 0)
 			return false;
 		s += step;

@@ -6,6 +6,7 @@
 #include "bind.h"
 #include "digest.h"
 #include "run_core.h"
+#include "spare.h"
 #include "store_driver.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)	/* of one argument list or result */
@@ -40,7 +41,7 @@ int run_open(struct run **out, struct runner *rn, const struct run_options *o,
 static void free_command(struct command *c)
 {
 	buf_release(&c->outcome);
-	free(c);
+	spare_give(c, c->size);
 }
 
 static void free_deliveries(struct delivery *d)
@@ -50,7 +51,7 @@ static void free_deliveries(struct delivery *d)
 	for (; d != NULL; d = next) {
 		next = d->next;
 		free(d->data);
-		free(d);
+		spare_give(d, sizeof(*d));
 	}
 }
 
@@ -204,7 +205,8 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len)
 {
 	size_t k = strlen(kind), n = strlen(name), label_len = k + n + 2;
-	struct command *c = calloc(1, sizeof(*c) + label_len + args_len), **at;
+	size_t size = sizeof(struct command) + label_len + args_len;
+	struct command *c = spare_take(size), **at;
 	int64_t spent = sandbox_script_instructions(r->sb);
 	unsigned char sum[DIGEST_BYTES];
 	unsigned char *to;
@@ -213,10 +215,12 @@ struct command *run_begin(struct run *r, const char *kind, const char *name,
 		run_no_memory(r, "a command");
 		return NULL;
 	}
+	memset(c, 0, sizeof(*c));
+	c->size = size;
 	to = c->bytes;
 	memcpy(to, kind, k);
 	to[k] = ':';
-	memcpy(to + k + 1, name, n);
+	memcpy(to + k + 1, name, n + 1);
 	memcpy(to + label_len, args, args_len);
 	c->label = (const char *)to;
 	c->args = to + label_len;
@@ -249,6 +253,11 @@ static int append_apply(struct db *db, struct op *op, struct err *e)
 	return db->driver->append(db, &((struct append_op *)op)->row, e);
 }
 
+static size_t append_size(const char *label)
+{
+	return sizeof(struct append_op) + (label ? strlen(label) + 1 : 0);
+}
+
 static void append_drop(struct op *op)
 {
 	struct append_op *a = (struct append_op *)op;
@@ -258,7 +267,7 @@ static void append_drop(struct op *op)
 		free_deliveries(a->delivery);
 	else
 		free((void *)a->row.data);
-	free(a);
+	spare_give(a, append_size(a->row.name));
 }
 
 /* data becomes the op's. Every record knows the one before, so a record must not
@@ -266,8 +275,8 @@ static void append_drop(struct op *op)
 static struct append_op *new_append(struct run *r, enum journal_kind kind,
 				    const char *label, void *data, size_t len)
 {
-	size_t n = label != NULL ? strlen(label) + 1 : 0;
-	struct append_op *a = calloc(1, sizeof(*a) + n);
+	size_t size = append_size(label);
+	struct append_op *a = spare_zero(size);
 
 	if (a == NULL)
 		return NULL;
@@ -279,7 +288,7 @@ static struct append_op *new_append(struct run *r, enum journal_kind kind,
 	a->row.data = data;
 	a->row.len = len;
 	if (label != NULL) {
-		memcpy(a->label, label, n);
+		memcpy(a->label, label, size - sizeof(*a));
 		a->row.name = a->label;
 	}
 	return a;
@@ -414,14 +423,14 @@ static int finish(struct run *r, struct txn *t, struct command *c, bool failed,
 		  enum effect_class effect, int64_t cost, int64_t now_ms,
 		  void *data, size_t len, struct err *e)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 	struct append_op *a = NULL;
 
 	if (d != NULL)
 		a = new_append(r, c->intended ? JOURNAL_RESULT : JOURNAL_STEP,
 			       c->intended ? NULL : c->label, data, len);
 	if (a == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		free(data);
 		return err_set(e, ERR_NOMEM, "no memory for a result");
 	}
@@ -465,7 +474,7 @@ int run_finish(struct run *r, struct txn *t, int32_t seq, bool failed,
 int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 	       size_t len, struct err *e)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 	struct append_op *a = NULL;
 	void *copy = malloc(len ? len : 1);
 
@@ -473,7 +482,7 @@ int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 		a = new_append(r, JOURNAL_NOTE, RUN_NOTE_CANCEL,
 			       memcpy(copy, why, len), len);
 	if (a == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		free(copy);
 		return err_set(e, ERR_NOMEM, "no memory to cancel a run");
 	}
@@ -491,19 +500,6 @@ int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 
 /* ---- ending ------------------------------------------------------------------------------ */
 
-/* A recorded command that this script never made. */
-const struct journal_row *run_left(const struct run *r)
-{
-	int i;
-
-	for (i = r->records - 1; i >= 0 && r->command_top > r->seq; i--)
-		if ((r->record[i].kind == JOURNAL_STEP ||
-		     r->record[i].kind == JOURNAL_INTENT) &&
-		    r->record[i].seq > r->seq)
-			return &r->record[i];
-	return NULL;
-}
-
 static void end_main(struct run *r, struct fiber *f, bool failed)
 {
 	const struct journal_row *left = run_left(r);
@@ -511,10 +507,10 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	struct err e;
 	int rc;
 
-	if (left != NULL) {
+	if (left != NULL)
 		run_diverged(r, "missing", left->seq, left->name, NULL);
+	if (r->over)
 		return;
-	}
 	buf_init(&value, VALUE_BYTES);
 	if (lua_gettop(f->co) == 0)
 		lua_pushnil(f->co);
@@ -641,10 +637,10 @@ static void hand_over(struct run *r, struct command *c, struct delivery *d)
 
 static struct delivery *from_record(const struct journal_row *row)
 {
-	struct delivery *d = calloc(1, sizeof(*d));
+	struct delivery *d = spare_zero(sizeof(*d));
 
 	if (d == NULL || (d->data = malloc(row->len ? row->len : 1)) == NULL) {
-		free(d);
+		spare_give(d, sizeof(*d));
 		return NULL;
 	}
 	memcpy(d->data, row->data, row->len);
@@ -663,16 +659,18 @@ static bool deliver_recorded(struct run *r)
 	struct command *c;
 
 	while (r->cursor < r->records) {
-		row = &r->record[r->cursor];
+		row = run_record(r, r->cursor);
+		if (row == NULL)
+			return true;
 		if (run_is_cancel(row)) {
-			r->cursor++;
 			run_note_cancel(r, row->data, row->len, row->t_ms);
+			run_pass(r);
 			run_note_death(r);
 			return true;
 		}
 		if (row->kind != JOURNAL_STEP && row->kind != JOURNAL_RESULT) {
 			r->cost += row->cost;
-			r->cursor++;
+			run_pass(r);
 			continue;
 		}
 		c = find_command(r, row->seq);
@@ -690,7 +688,7 @@ static bool deliver_recorded(struct run *r)
 			return true;
 		}
 		r->cost += row->cost;
-		r->cursor++;
+		run_pass(r);
 		hand_over(r, c, d);
 		run_note_death(r);
 		return true;
@@ -711,6 +709,8 @@ static bool deliver_new(struct run *r)
 	d->next = NULL;
 	c = find_command(r, d->seq);
 	if (c != NULL) {
+		if (d->seq > r->command_top)
+			run_past_record(r);
 		hand_over(r, c, d);
 		return true;
 	}
@@ -798,6 +798,8 @@ static void perform_new(struct run *r)
 		if (c->dispatched || !awaited(r, c))
 			continue;
 		was = run_recorded(r, c->seq);
+		if (r->over)
+			return;
 		if (was != NULL && was->kind == JOURNAL_INTENT)
 			c->intended = true;
 		if (r->replay_only) {

@@ -156,7 +156,7 @@ int run_cancel(struct run *r, struct txn *t, int64_t now_ms, const void *why,
 enum run_cancelled { RUN_CANCEL_NOT, RUN_CANCEL_ASKED, RUN_CANCEL_DONE };
 enum run_cancelled run_cancelled(const struct run *r);
 /* When somebody last gave the run up, by its record (ms); 0 when nobody did. */
-int64_t run_cancelled_at(const struct run *r);
+int64_t run_cancelled_at(struct run *r);
 int run_cancels_heard(const struct run *r);
 /* How much of what was done could be undone: what the prelude said last. */
 int run_undos(const struct run *r);
@@ -167,7 +167,7 @@ bool run_undoing(const struct run *r);
 void run_hold(struct run *r, bool held);
 
 /* A recorded command that the script has not made (yet), or NULL. */
-const struct journal_row *run_left(const struct run *r);
+const struct journal_row *run_left(struct run *r);
 
 bool run_is_switch(const struct journal_row *row);
 
@@ -180,11 +180,15 @@ int run_steps(const struct run *r);		/* commands with a result     */
 int64_t run_cost(const struct run *r);		/* pico-USD                   */
 int64_t run_now(const struct run *r);		/* its clock, ms              */
 int run_records(const struct run *r);
+/* From the oldest; borrowed until the next one is asked for. NULL when the store
+ * fails, which its hook was told. */
+const struct journal_row *run_record(struct run *r, int i);
+/* The newest record that says what sources the run has from there on, or NULL. */
+const struct journal_row *run_switch(struct run *r);
 
 /* With options.lines_from: the last line of the script that was executed, or that
  * defines the undo that was begun; 0 when there is none. *file is the run's. */
 int run_found(const struct run *r, const char **file);
 int run_made(const struct run *r);		/* commands, so far           */
-const struct journal_row *run_record(const struct run *r, int i);
 
 #endif

@@ -65,14 +65,15 @@ static bool died_here(const struct run *r, const struct journal_row *row)
 }
 
 /* The record of such a death that comes before the next result, or -1. */
-static int next_death(const struct run *r)
+static int next_death(struct run *r)
 {
 	const struct journal_row *row;
 	int i;
 
 	for (i = r->cursor; i < r->records; i++) {
-		row = &r->record[i];
-		if (row->kind == JOURNAL_STEP || row->kind == JOURNAL_RESULT)
+		row = run_record(r, i);
+		if (row == NULL || row->kind == JOURNAL_STEP ||
+		    row->kind == JOURNAL_RESULT)
 			return -1;
 		if (run_is_cancel(row) && says(row->data, row->len, "dead"))
 			return died_here(r, row) ? i : -1;
@@ -86,8 +87,10 @@ void run_note_death(struct run *r)
 	int died;
 
 	while ((died = next_death(r)) >= 0)
-		for (; r->cursor <= died; r->cursor++) {
-			row = &r->record[r->cursor];
+		for (; r->cursor <= died; run_pass(r)) {
+			row = run_record(r, r->cursor);
+			if (row == NULL)
+				return;
 			r->cost += row->cost;
 			if (run_is_cancel(row))
 				run_note_cancel(r, row->data, row->len,
@@ -103,7 +106,7 @@ bool run_frozen(const struct run *r, const struct fiber *f)
 }
 
 /* What the script did itself will be recorded, or is. */
-static bool will_arrive(const struct run *r, const struct command *c)
+static bool will_arrive(struct run *r, const struct command *c)
 {
 	return c != NULL && c->worked &&
 	       (c->outcome.len > 0 || c->finished ||
@@ -151,13 +154,15 @@ enum run_cancelled run_cancelled(const struct run *r)
 	       r->cancel == CANCEL_NOT ? RUN_CANCEL_NOT : RUN_CANCEL_ASKED;
 }
 
-int64_t run_cancelled_at(const struct run *r)
+int64_t run_cancelled_at(struct run *r)
 {
 	const struct journal_row *row;
 	int i;
 
 	for (i = r->records - 1; i >= 0; i--) {
-		row = &r->record[i];
+		row = run_record(r, i);
+		if (row == NULL)
+			break;
 		if (run_is_cancel(row) && !says(row->data, row->len, "dead"))
 			return row->t_ms;
 	}

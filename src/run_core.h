@@ -31,6 +31,7 @@ struct command {		/* issued, its result not yet handed over */
 	bool intended, dispatched, finished;
 	unsigned int kept_ids;		/* of the run, while the body has its own */
 	uint64_t kept_seed;
+	size_t size;		/* of all of this */
 	unsigned char bytes[];	/* label, NUL, args */
 };
 
@@ -68,10 +69,12 @@ struct run {
 	int found_line;
 	char found_file[256];
 
-	struct journal_row *record;	/* what is recorded, oldest first */
-	int records, record_room, cursor;
-	int *command_at;		/* seq -> index in record, + 1    */
-	int32_t command_top;
+	struct run_chunk *chunk;	/* what is recorded, see run_record.c */
+	int chunks, chunk_room;
+	int records, cursor;
+	int *command_at;		/* seq -> distance from the newest, + 1 */
+	int32_t command_top, command_room;
+	int switched;			/* distance of the newest switch, or -1 */
 
 	int32_t seq;
 	int64_t tail, cost, now_ms, fuel_mark;
@@ -116,6 +119,10 @@ void run_keep_line_of(struct run *r, lua_State *L, int idx);
 
 /* run_record.c, for run.c */
 void run_free_records(struct run *r);
+/* The replay is done with the record at the cursor. */
+void run_pass(struct run *r);
+/* The run has gone beyond its record, which is hardly asked for any more. */
+void run_past_record(struct run *r);
 
 /* run_fiber.c */
 struct fiber *run_take_ready(struct run *r);
@@ -137,7 +144,9 @@ int run_cancel_main(struct run *r, struct err *e);
 struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len);
 struct command *run_command_of(struct run *r, int32_t seq);
-const struct journal_row *run_recorded(const struct run *r, int32_t seq);
+/* The command of that number; NULL also when the run is over because it cannot be
+ * read (ask r->over before doing anything anew). */
+const struct journal_row *run_recorded(struct run *r, int32_t seq);
 /* The machine has no memory for what the run needs, which is nothing that its
  * script did: stop here, and write nothing. */
 void run_no_memory(struct run *r, const char *what);

@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "lfuel.h"
 #include "run_core.h"
+#include "spare.h"
 #include "words.h"
 
 #define VALUE_BYTES ((size_t)8 << 20)
@@ -139,7 +140,10 @@ static int l_outcome(lua_State *L)
 	leave_body(L, c);
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
-	rc = bind_encode(L, 3, &c->outcome, &e);
+	buf_reset(&r->scratch);
+	rc = bind_encode(L, 3, &r->scratch, &e);
+	if (rc == 0)		/* one allocation, of the right size */
+		rc = buf_add(&c->outcome, r->scratch.data, r->scratch.len);
 	if (rc == ERR_NOMEM) {
 		run_no_memory(r, "the result of a step");
 		return leave(L);
@@ -174,7 +178,7 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 		return luaL_error(L, "the journal is damaged");
 	f->result = NULL;
 	free(d->data);
-	free(d);
+	spare_give(d, sizeof(*d));
 	r->fuel_mark = sandbox_script_instructions(r->sb);
 	return 2;
 }
@@ -324,8 +328,9 @@ static int l_log(lua_State *L)
 	size_t n;
 	const char *text = luaL_checklstring(L, 2, &n);
 
-	/* a replay does not say again what was said */
-	if (r->live || r->records == 0)
+	/* a replay does not say again what was said; what comes behind its last
+	 * record may have been said, or not */
+	if (r->live || r->cursor >= r->records)
 		r->rn->hooks.log(r->rn->hooks.arg, r, level, text, n);
 	return 0;
 }
@@ -433,19 +438,15 @@ static int l_ahead(lua_State *L)
 	return 1;
 }
 
-/* undos(n): so much could be undone by now. */
+/* undos(n [, undoing]) -> died: so much could be undone by now. undoing: the script is
+ * over, and that is what happens; whether the sandbox died of it just now. */
 static int l_undos(lua_State *L)
-{
-	run_of(L)->undos = (int)luaL_checkinteger(L, 1);
-	return 0;
-}
-
-/* undoing() -> died: the script is over, and what it did is being undone; whether
- * the sandbox died of that just now. */
-static int l_undoing(lua_State *L)
 {
 	struct run *r = run_of(L);
 
+	r->undos = (int)luaL_checkinteger(L, 1);
+	if (!lua_toboolean(L, 2))
+		return 0;
 	lua_pushboolean(L, r->died_undoing);
 	r->died_undoing = false;
 	r->undoing = true;
@@ -533,8 +534,8 @@ static const luaL_Reg core[] = {
 	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
 	{ "line_of", l_line_of }, { "array", l_array },
 	{ "similarity", l_similarity }, { "ahead", l_ahead },
-	{ "undos", l_undos }, { "undoing", l_undoing },
-	{ "on_cancel", l_on_cancel }, { "unread", l_unread }, { NULL, NULL }
+	{ "undos", l_undos }, { "on_cancel", l_on_cancel },
+	{ "unread", l_unread }, { NULL, NULL }
 };
 
 /* ---- starting --------------------------------------------------------------- */
@@ -570,6 +571,7 @@ static int boot(lua_State *L)
 	lua_setfield(L, -2, "null");
 	if (bind_decode(L, r->setup.data, r->setup.len) != 0)
 		return luaL_error(L, "the start of this run is damaged");
+	buf_release(&r->setup);
 	lua_callk(L, 2, 1, 0, prelude_done);
 	return prelude_done(L, 0, 0);
 }

@@ -125,8 +125,12 @@ bool runner_turn(struct runner *rn)
 	while (rn->turn != NULL && n-- > 0) {
 		r = rn->turn;
 		runner_forget(rn, r);
+		if (n > 0 && rn->store != NULL)
+			store_expect(rn->store, (int)n);
 		if (take_turn(rn, r))
 			runner_ready(rn, r);
 	}
+	if (rn->store != NULL)
+		store_expect(rn->store, 0);
 	return rn->turn != NULL;
 }

@@ -2,10 +2,12 @@
 
 #include <lauxlib.h>
 #include <lfuel.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "bind.h"
 #include "clock.h"
 
@@ -16,11 +18,17 @@
  * while slices are asked for: some tens of milliseconds. */
 #define STRETCH 4000000
 
+/* Until a run has booted there is nothing to collect. */
+#define FIRST_COLLECTION ((size_t)64 << 10)
+
 struct sandbox {
 	lua_State *L;
 	struct lua_Fuel *fuel;
 	struct sandbox_caps caps;
+	struct arena arena;
 	size_t used, peak;
+	size_t page_cap;	/* what pieces of many sizes may waste counts too */
+	bool closing;
 	int64_t end;		/* the total at which the cap is reached      */
 	int64_t deadline_us;
 	int64_t slice;
@@ -33,6 +41,16 @@ struct sandbox {
 
 /* ---- memory ------------------------------------------------------------ */
 
+/* A script that frees a few pieces of each page and asks for other sizes would
+ * hold more than it uses: pages count against half as much again as the cap. The
+ * same script meets either end at the same place in every process. */
+static bool over_cap(const struct sandbox *s, size_t more)
+{
+	return s->caps.memory_bytes != 0 &&
+	       (more > s->caps.memory_bytes - s->used ||
+		s->arena.pages > s->page_cap);
+}
+
 static void *allocate(void *ud, void *p, size_t from, size_t to)
 {
 	struct sandbox *s = ud;
@@ -41,14 +59,15 @@ static void *allocate(void *ud, void *p, size_t from, size_t to)
 	if (p == NULL)
 		from = 0;	/* then it tells the kind of object */
 	if (to == 0) {
-		free(p);
+		if (from > 0 && !s->closing)	/* else all goes as a whole */
+			arena_give(&s->arena, p, from);
 		s->used -= from;
 		return NULL;
 	}
-	if (to > from && s->caps.memory_bytes != 0 &&
-	    to - from > s->caps.memory_bytes - s->used)
+	if (to > from && over_cap(s, to - from))
 		return NULL;
-	q = realloc(p, to);
+	q = from == 0 ? arena_take(&s->arena, to)
+		      : arena_resize(&s->arena, p, from, to);
 	if (q == NULL)
 		return NULL;
 	s->used += to - from;
@@ -154,8 +173,10 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	if (s == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a run");
 	s->caps = *caps;
+	s->page_cap = caps->memory_bytes / ARENA_PAGE * 3 / 2 + 64;
 	s->L = lua_newrun(allocate, s, caps->seed);
 	if (s->L == NULL) {
+		arena_release(&s->arena);
 		free(s);
 		return err_set(e, ERR_NOMEM, "no memory for a run's state");
 	}
@@ -163,6 +184,8 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
+	if (caps->gc_pause == 0)
+		lua_gcafter(s->L, FIRST_COLLECTION);
 	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, 0);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
@@ -184,7 +207,10 @@ void sandbox_close(struct sandbox *s)
 	if (s == NULL)
 		return;
 	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
+	s->closing = true;
+	s->fuel->whole = 1;
 	lua_close(s->L);
+	arena_release(&s->arena);
 	free(s);
 }
 

@@ -3,16 +3,19 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "crash.h"
 #include "digest.h"
+#include "spare.h"
 #include "store_driver.h"
 
 #define GROUP_MAX 1024		/* transactions in one commit                  */
-#define SOON_US 60
+#define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
+#define WINDOW_FULL 256		/* ... and one that waits for no more          */
 #define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
 #define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
@@ -28,13 +31,15 @@ struct store {
 	pthread_mutex_t lock;	/* guards all below, and nothing of the data    */
 	pthread_cond_t work, asked, known;
 	struct txn *queue, **queue_end;
+	int queued;		/* how many; those behind a full group may be
+				 * missing from it                           */
+	bool holding;		/* the writer waits for a fuller group       */
 	struct txn *told, **told_end;		/* outcomes to deliver */
 	struct txn *due, **due_end;		/* those being delivered, of
 						 * the polling thread alone  */
 	bool stop, want_checkpoint, mover_runs;
 	bool closed;		/* nobody commits (any more) */
-	bool alone;		/* the last commit was one transaction       */
-	atomic_bool waiting;	/* queue != NULL, for a look without the lock */
+	atomic_int coming;	/* store_expect() */
 	struct err broken;			/* the writer's: code 0 is well */
 	pthread_t writer_thread, mover_thread;
 
@@ -47,10 +52,16 @@ struct store {
 
 struct txn *txn_new(void)
 {
-	struct txn *t = calloc(1, sizeof(*t));
+	struct txn *t = spare_take(sizeof(*t));
 
-	if (t != NULL)
-		t->last = &t->first;
+	if (t == NULL)
+		return NULL;
+	memset(t, 0, offsetof(struct txn, err));
+	t->err.code = 0;
+	t->err.msg[0] = 0;
+	t->done = NULL;
+	t->arg = NULL;
+	t->last = &t->first;
 	return t;
 }
 
@@ -64,7 +75,7 @@ void txn_free(struct txn *t)
 		next = op->next;
 		op->drop(op);
 	}
-	free(t);
+	spare_give(t, sizeof(*t));
 }
 
 void txn_add(struct txn *t, struct op *op)
@@ -77,8 +88,8 @@ void txn_add(struct txn *t, struct op *op)
 struct verb_op {
 	struct op op;
 	const char *verb;
-	size_t n;
-	unsigned char args[];
+	size_t n, size;
+	unsigned char args[];	/* and the verb's name */
 };
 
 static int verb_apply(struct db *db, struct op *op, struct err *e)
@@ -90,26 +101,23 @@ static int verb_apply(struct db *db, struct op *op, struct err *e)
 
 static void verb_drop(struct op *op)
 {
-	free((char *)((struct verb_op *)op)->verb);
-	free(op);
+	spare_give(op, ((struct verb_op *)op)->size);
 }
 
 int txn_verb(struct txn *t, const char *verb, const void *args, size_t n,
 	     struct err *e)
 {
-	struct verb_op *v = malloc(sizeof(*v) + n);
-	char *name = strdup(verb);
+	size_t len = strlen(verb) + 1, size = sizeof(struct verb_op) + n + len;
+	struct verb_op *v = spare_take(size);
 
-	if (v == NULL || name == NULL) {
-		free(v);
-		free(name);
+	if (v == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for '%s'", verb);
-	}
+	v->size = size;
 	v->op.apply = verb_apply;
 	v->op.drop = verb_drop;
-	v->verb = name;
 	v->n = n;
 	memcpy(v->args, args, n);
+	v->verb = memcpy(v->args + n, verb, len);
 	t->may_refuse = true;
 	txn_add(t, &v->op);
 	return 0;
@@ -251,7 +259,7 @@ static struct txn *take_group(struct store *s)
 	s->queue = t->next;
 	if (s->queue == NULL)
 		s->queue_end = &s->queue;
-	atomic_store(&s->waiting, s->queue != NULL);
+	s->queued -= n;
 	t->next = NULL;
 	return group;
 }
@@ -267,30 +275,12 @@ static void give_back(struct store *s, struct txn *group)
 	pthread_cond_broadcast(&s->known);
 }
 
-/* A lone run submits its next step some 20 us after it heard of the last: look that
- * long before sleeping, for to be woken takes as long again. Whoever has nothing to
- * do sleeps after one such look, and where many run nobody looks. */
-static bool soon_work(struct store *s)
-{
-	int64_t until = clock_mono_us() + SOON_US;
-
-	pthread_mutex_unlock(&s->lock);
-	while (!atomic_load_explicit(&s->waiting, memory_order_acquire) &&
-	       clock_mono_us() < until)
-		;
-	pthread_mutex_lock(&s->lock);
-	return s->queue != NULL || s->stop;
-}
-
 /* Wait for work; moves the log into the file when there is a pause. */
 static void wait_for_work(struct store *s)
 {
 	struct timespec until;
 	struct err e;
 
-	if (s->alone && soon_work(s))
-		return;
-	s->alone = false;
 	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
@@ -302,6 +292,28 @@ static void wait_for_work(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 	s->driver->checkpoint(s->writer, &e);
 	pthread_mutex_lock(&s->lock);
+}
+
+/* Whether a commit now would be a small one beside those that follow at once. The
+ * half is taken and not the whole, so that one half is on its way to the disk
+ * while the other is made. */
+static bool too_few(const struct store *s)
+{
+	return s->queued < WINDOW_FULL && !s->stop &&
+	       s->queued < atomic_load_explicit(&s->coming,
+						memory_order_relaxed);
+}
+
+static void hold_for_more(struct store *s)
+{
+	struct timespec until;
+
+	clock_deadline(WINDOW_MS, &until);
+	s->holding = true;
+	while (too_few(s))
+		if (pthread_cond_timedwait(&s->work, &s->lock, &until) != 0)
+			break;
+	s->holding = false;
 }
 
 static void start_mover(struct store *s);
@@ -318,8 +330,9 @@ static void *writer_main(void *arg)
 			wait_for_work(s);
 			continue;
 		}
+		if (too_few(s))
+			hold_for_more(s);
 		group = take_group(s);
-		s->alone = group->next == NULL;
 		pthread_mutex_unlock(&s->lock);
 		commit_list(s, group);
 		if (s->driver->backlog(s->writer) > BACKLOG_MOST)
@@ -497,7 +510,7 @@ void store_counts(struct store *s, int64_t *commits, int64_t *txns)
 
 void store_submit(struct store *s, struct txn *t)
 {
-	bool idle;
+	bool wake;
 
 	t->next = NULL;
 	pthread_mutex_lock(&s->lock);
@@ -512,15 +525,30 @@ void store_submit(struct store *s, struct txn *t)
 			s->opt.wake(s->opt.wake_arg);
 		return;
 	}
-	idle = s->queue == NULL;
+	wake = s->queue == NULL;
 	*s->queue_end = t;
 	s->queue_end = &t->next;
-	atomic_store_explicit(&s->waiting, true, memory_order_release);
+	s->queued++;
+	if (s->holding)
+		wake = !too_few(s);
 	pthread_mutex_unlock(&s->lock);
-	if (idle)
+	if (wake)
 		pthread_cond_signal(&s->work);
 }
 
+void store_expect(struct store *s, int n)
+{
+	bool wake;
+
+	atomic_store_explicit(&s->coming, n, memory_order_relaxed);
+	if (n > 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	wake = s->holding;
+	pthread_mutex_unlock(&s->lock);
+	if (wake)
+		pthread_cond_signal(&s->work);
+}
 
 /* Take a told transaction out of the list, when it is there. */
 static bool untell(struct store *s, struct txn *t)
@@ -547,6 +575,7 @@ int store_commit(struct store *s, struct txn *t, struct err *e)
 		return err_set(e, ERR_STATE, "the store is open for reading only");
 	}
 	t->done = NULL;
+	store_expect(s, 0);	/* nothing else comes while we wait */
 	store_submit(s, t);
 	pthread_mutex_lock(&s->lock);
 	while (!untell(s, t))

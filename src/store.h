@@ -18,8 +18,9 @@
  * (journal.h), the ledger, and the vector scan.
  *
  * Threads: a storage thread owns the writing connection. It takes every
- * transaction that waits, makes them one commit (group commit: no timer, the
- * group is what arrived during the last commit) and reports each. Under load a
+ * transaction that waits, makes them one commit (group commit: the group is what
+ * arrived during the last commit; while many more are announced, see
+ * store_expect(), it waits a moment for them) and reports each. Under load a
  * third thread moves the WAL into the file. Outcomes come back to the thread that
  * calls store_poll(); reading happens on the thread that asks. */
 #ifndef KEEL_STORE_H
@@ -89,6 +90,10 @@ int txn_verb(struct txn *t, const char *verb, const void *args, size_t n,
 /* Hand over. t->done is called from store_poll() with t->rc and t->err set, and
  * then t is freed. */
 void store_submit(struct store *s, struct txn *t);
+/* About n more transactions will be submitted within the next ms by this thread,
+ * which says 0 as soon as that is no longer so. A group that would be small beside
+ * what is coming waits for it, WINDOW_MS at most (store.c). */
+void store_expect(struct store *s, int n);
 /* The same, and wait; t is freed. What one waits for builds on nothing that failed,
  * so it is tried also after a failure. */
 int store_commit(struct store *s, struct txn *t, struct err *e);

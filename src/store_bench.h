@@ -20,6 +20,10 @@ struct store_raw {
 int store_bench_commits(const char *path, int64_t rows, int group, size_t bytes,
 			struct store_raw *out, struct err *e);
 
+/* Read every row of the journal of the store at path, oldest first, all columns. */
+int store_bench_scan(const char *path, int64_t *rows, double *ms,
+		     struct err *e);
+
 /* Median time of appending 4 KiB to a file at path with fdatasync. */
 int store_bench_fsync(const char *path, int times, double *p50_us,
 		      struct err *e);

@@ -268,6 +268,7 @@ static int sqlite_open(struct db **out, const char *path, bool write,
 	struct sqlite_db *db = calloc(1, sizeof(*db));
 	int rc = 0, flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
 
+	sqlite_settle();
 	if (db == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a store");
 	db->db.driver = &store_sqlite;
@@ -293,11 +294,26 @@ static int sqlite_open(struct db **out, const char *path, bool write,
 
 /* ---- commits -------------------------------------------------------------- */
 
+/* What every commit says: not parsed anew each time. */
+static int say(struct sqlite_db *db, enum sqlite_statement which,
+	       const char *sql, const char *what, struct err *e)
+{
+	sqlite3_stmt *st = sqlite_kept(db, which, sql, e);
+	int rc = 0;
+
+	if (st == NULL)
+		return e != NULL ? e->code : ERR_IO;
+	if (sqlite3_step(st) != SQLITE_DONE)
+		rc = sqlite_err(db, e, what);
+	sqlite3_reset(st);
+	return rc;
+}
+
 static int sqlite_begin(struct db *base, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
 	int64_t epoch;
-	int rc = sqlite_run(db, "BEGIN IMMEDIATE", "beginning a commit", e);
+	int rc = say(db, SAY_BEGIN, "BEGIN IMMEDIATE", "beginning a commit", e);
 
 	if (rc != 0)
 		return rc;
@@ -318,7 +334,11 @@ static int sqlite_begin(struct db *base, struct err *e)
 
 static int sqlite_commit(struct db *base, struct err *e)
 {
-	return sqlite_run(sqlite_of(base), "COMMIT", "committing", e);
+	int rc = say(sqlite_of(base), SAY_COMMIT, "COMMIT", "committing", e);
+
+	if (rc == 0)
+		sqlite_log_room(sqlite_of(base));
+	return rc;
 }
 
 static void sqlite_rollback(struct db *base)
@@ -329,13 +349,15 @@ static void sqlite_rollback(struct db *base)
 
 static int sqlite_mark(struct db *base, struct err *e)
 {
-	return sqlite_run(sqlite_of(base), "SAVEPOINT one", "marking", e);
+	return say(sqlite_of(base), SAY_MARK, "SAVEPOINT one", "marking", e);
 }
 
 static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 {
-	return sqlite_run(sqlite_of(base), keep ? "RELEASE one"
-		       : "ROLLBACK TO one; RELEASE one", "unmarking", e);
+	struct sqlite_db *db = sqlite_of(base);
+	int rc = keep ? 0 : say(db, SAY_UNDO, "ROLLBACK TO one", "unmarking", e);
+
+	return rc ? rc : say(db, SAY_KEEP, "RELEASE one", "unmarking", e);
 }
 
 /* ---- verbs ----------------------------------------------------------------- */
@@ -628,64 +650,13 @@ static int sqlite_verb(struct db *base, const char *verb, const void *args,
 	return rc;
 }
 
-/* ---- the log --------------------------------------------------------------- */
-
-static int64_t sqlite_backlog(struct db *base)
-{
-	return sqlite_of(base)->wal_pages;
-}
-
-static int sqlite_checkpoint(struct db *base, struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-	int log = 0, moved = 0;
-
-	CRASH_POINT("before_checkpoint");
-	if (sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE,
-				      &log, &moved) != SQLITE_OK)
-		return sqlite_err(db, e, "moving the log into the store");
-	CRASH_POINT("after_checkpoint");
-	db->wal_pages = log - moved;
-	return 0;
-}
-
-/* Above this the new file is made beside, not in memory. */
-#define TIDY_IN_MEMORY "(256 << 20)"
-
-static int sqlite_tidy(struct db *base, bool whole, struct err *e)
-{
-	struct sqlite_db *db = sqlite_of(base);
-	int log = 0, moved = 0, rc = 0;
-
-	if (whole) {
-		if (sqlite_number(db, "SELECT page_count * page_size > "
-				  TIDY_IN_MEMORY " FROM pragma_page_count,"
-				  " pragma_page_size"))
-			rc = sqlite_run(db, "PRAGMA temp_store = FILE",
-					"writing the store anew", e);
-		if (rc == 0)
-			rc = sqlite_run(db, "VACUUM", "writing the store anew", e);
-		sqlite_run(db, "PRAGMA temp_store = MEMORY", "", NULL);
-	}
-	if (rc != 0)
-		return rc;
-	rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-				       &log, &moved);
-	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
-		return err_set(e, ERR_CONFLICT, "another process is reading the"
-			       " store, so its log could not be emptied");
-	if (rc != SQLITE_OK)
-		return sqlite_err(db, e, "emptying the log");
-	db->wal_pages = 0;
-	return 0;
-}
-
 const struct store_driver store_sqlite = {
 	.open = sqlite_open, .close = sqlite_close,
 	.begin = sqlite_begin, .commit = sqlite_commit,
 	.rollback = sqlite_rollback, .mark = sqlite_mark,
 	.unmark = sqlite_unmark, .verb = sqlite_verb,
-	.append = sqlite_append, .walk = sqlite_walk, .tops = sqlite_tops,
+	.append = sqlite_append, .walk = sqlite_walk,
+	.skim = sqlite_skim, .tops = sqlite_tops,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
 	.tidy = sqlite_tidy
 };

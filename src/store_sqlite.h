@@ -45,8 +45,9 @@ extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
 /* Statements of C code that is more than a verb, kept prepared by a connection. */
 enum sqlite_statement {
 	JOURNAL_APPEND, JOURNAL_ROW, JOURNAL_DELETE, SEGMENT_AT, SEGMENT_IN,
-	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_COUNT,
-	PAYLOAD_PACK, SQLITE_STATEMENTS
+	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_COUNT, PAYLOAD_PACK,
+	JOURNAL_SCAN, JOURNAL_SKIM, SAY_BEGIN, SAY_COMMIT, SAY_MARK, SAY_KEEP,
+	SAY_UNDO, SQLITE_STATEMENTS
 };
 
 struct sqlite_db {
@@ -55,8 +56,10 @@ struct sqlite_db {
 	struct sqlite_slot *slots;	/* prepared statements, by verb */
 	sqlite3_stmt *epoch_of, *kept[SQLITE_STATEMENTS];
 	int64_t epoch;
+	int64_t scan_at;		/* where sqlite_scan_row stands, or 0 */
 	int lock_fd;
 	int64_t wal_pages;
+	int64_t log_bytes;		/* of the log's file, as far as known  */
 	struct sqlite_memory *memory;	/* statements of memory */
 };
 
@@ -76,8 +79,31 @@ int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);
  * the process that has it. */
 int sqlite_lock(struct sqlite_db *db, const char *path, struct err *e);
 
+/* The settings of the library as a whole, before its first use. */
+void sqlite_settle(void);
+
 /* Whether what SQLite just took for a broken disk is one without room for us. */
 bool sqlite_no_room(struct sqlite_db *db);
+
+/* The journal row of that number: SQLITE_ROW, SQLITE_DONE when there is none, or an
+ * error (then e is set). The row is borrowed until the next call. Quick when called
+ * with falling numbers; after the last, sqlite_scan_end(). */
+int sqlite_scan_row(struct sqlite_db *db, int64_t lsn, struct journal_row *row,
+		    struct err *e);
+void sqlite_scan_end(struct sqlite_db *db);
+/* The columns of the journal in their order, as sqlite_scan_row selects them. */
+void sqlite_load_row(sqlite3_stmt *st, struct journal_row *row);
+/* store_driver's skim */
+int sqlite_skim(struct db *base, int64_t lsn,
+		int (*each)(void *arg, const struct journal_row *row), void *arg,
+		struct err *e);
+
+/* After a commit: make the log's file longer when it is about to be full. */
+void sqlite_log_room(struct sqlite_db *db);
+/* store_driver's: how much is in the log, and moving it into the store. */
+int64_t sqlite_backlog(struct db *base);
+int sqlite_checkpoint(struct db *base, struct err *e);
+int sqlite_tidy(struct db *base, bool whole, struct err *e);
 
 /* A statement for code that is more than a verb: prepared once a connection and
  * reset when handed out again. `*slot` belongs to the connection. */

@@ -70,31 +70,6 @@ int sqlite_append(struct db *base, const struct journal_row *row, struct err *e)
 
 /* ---- reading --------------------------------------------------------------- */
 
-static void load_row(sqlite3_stmt *st, struct journal_row *row)
-{
-	const void *hash = sqlite3_column_blob(st, 8);
-
-	memset(row, 0, sizeof(*row));
-	row->lsn = sqlite3_column_int64(st, 0);
-	row->run = sqlite3_column_int64(st, 1);
-	row->prev = sqlite3_column_int64(st, 2);
-	row->seq = sqlite3_column_int(st, 3);
-	row->kind = (uint8_t)sqlite3_column_int(st, 4);
-	row->effect = (uint8_t)sqlite3_column_int(st, 5);
-	row->flags = (uint8_t)sqlite3_column_int(st, 6);
-	row->name = (const char *)sqlite3_column_text(st, 7);
-	if (hash != NULL && sqlite3_column_bytes(st, 8) == JOURNAL_HASH)
-		memcpy(row->hash, hash, JOURNAL_HASH);
-	row->fuel = sqlite3_column_int64(st, 9);
-	row->cost = sqlite3_column_int64(st, 10);
-	row->t_ms = sqlite3_column_int64(st, 11);
-	row->took_us = sqlite3_column_int64(st, 12);
-	row->args = sqlite3_column_blob(st, 13);
-	row->args_len = (size_t)sqlite3_column_bytes(st, 13);
-	row->data = sqlite3_column_blob(st, 14);
-	row->len = (size_t)sqlite3_column_bytes(st, 14);
-}
-
 int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
 		       struct journal_row *row, struct err *e)
 {
@@ -109,7 +84,7 @@ int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
 	sqlite3_bind_int64(*st, 1, lsn);
 	step = sqlite3_step(*st);
 	if (step == SQLITE_ROW)
-		load_row(*st, row);
+		sqlite_load_row(*st, row);
 	else if (step != SQLITE_DONE)
 		sqlite_err(db, e, "reading the journal");
 	return step;
@@ -119,7 +94,6 @@ int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
 
 struct walk {
 	struct sqlite_db *db;
-	sqlite3_stmt *row;
 	struct buf segment;	/* the one that is being read, unpacked */
 	struct segment_reader reader;
 	int64_t run;		/* whose it is */
@@ -206,7 +180,7 @@ static int find_record(struct walk *w, int64_t lsn, struct journal_row *row,
 		return 0;
 	if (rc < 0)
 		return rc;
-	switch (sqlite_journal_row(w->db, lsn, &w->row, row, e)) {
+	switch (sqlite_scan_row(w->db, lsn, row, e)) {
 	case SQLITE_ROW:
 		return 0;
 	case SQLITE_DONE:
@@ -254,8 +228,6 @@ static int walk_on(struct walk *w, int64_t lsn,
 		    (rc = resolve(w, &w->data, &row.data, &row.len, e)) != 0 ||
 		    (rc = each(arg, &row)) != 0)
 			return rc;
-		if (w->row != NULL)
-			sqlite3_reset(w->row);
 	}
 	return 0;
 }
@@ -276,8 +248,7 @@ int sqlite_walk(struct db *base, int64_t lsn,
 	if (alone)
 		sqlite_run(w.db, "BEGIN", "reading the journal", NULL);
 	rc = walk_on(&w, lsn, each, arg, e);
-	if (w.row != NULL)
-		sqlite3_reset(w.row);
+	sqlite_scan_end(w.db);
 	if (alone)
 		sqlite_run(w.db, "COMMIT", "reading the journal", NULL);
 	buf_release(&w.segment);

@@ -1,6 +1,7 @@
 /* store_sqlite_owner.c -- the store's file among other processes, and its room. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -75,4 +76,18 @@ bool sqlite_no_room(struct sqlite_db *db)
 	return sqlite3_extended_errcode(db->h) == SQLITE_IOERR_WRITE &&
 	       getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	       limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* SQLite counts what it allocates, under a lock that every allocation takes; nobody
+ * asks for the count. */
+static void no_counting(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+void sqlite_settle(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, no_counting);
 }

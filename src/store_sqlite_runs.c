@@ -88,6 +88,8 @@ static const struct sqlite_verb verbs[] = {
 	  false },
 	{ "run.by_id", "SELECT " RUN_COLUMNS " FROM runs WHERE id = :id",
 	  false },
+	{ "run.to_wake", "SELECT id, run, agent, state, tail, steps, cost, ended,"
+	  " active_ms, parent FROM runs WHERE id = :id", false },
 	{ "run.by_key", "SELECT " RUN_COLUMNS " FROM runs WHERE agent = :agent"
 	  " AND key = :key", false },
 	{ "run.prefix", "SELECT run FROM runs WHERE run >= :prefix AND run <"
@@ -127,7 +129,7 @@ static const struct sqlite_verb verbs[] = {
 	  " :seq",
 	  false },
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
-	  " ORDER BY due, run, seq LIMIT 1000", false },
+	  " ORDER BY due, run, seq LIMIT coalesce(:limit_opt, 1000)", false },
 	{ "timer.next", "SELECT min(due) AS due FROM timers WHERE due > :after",
 	  false },
 	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"

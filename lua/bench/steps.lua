@@ -5,6 +5,7 @@ local core = require "core.bench"
 local engine = require "engine"
 local errors = require "errors"
 local file = require "file"
+local lab = require "bench.lab"
 local loop = require "loop"
 
 local steps = {}
@@ -24,12 +25,6 @@ return agent {
 }
 ]]
 
-local function scratch_home(path)
-  for _, folder in ipairs { "agents", "skills", "var" } do assert(file.mkdir(file.join(path, folder))) end
-  assert(file.write(file.join(path, "config.lua"), 'return { zone = "UTC" }\n'))
-  assert(file.write(file.join(path, "agents", "bench.lua"), agent))
-end
-
 local function start_all(e, count, per_run)
   local failed
   for _ = 1, count do
@@ -45,11 +40,12 @@ end
 -- Returns the figures of contracts section 3, or nil, err.
 function steps.measure(options)
   local runs, per_run, folder = options.runs or 1, options.steps or 1000, options.folder
-  scratch_home(folder)
-  local fsync, message, code = core.fsync(file.join(folder, "var", "fsync.bin"), 200)
-  if not fsync then return nil, errors.from(message, code) end
+  lab.home(folder, { bench = agent })
+  local fsync, err = lab.fsync(folder)
+  if not fsync then return nil, err end
 
-  local e, err = engine.open { home = folder }
+  local e
+  e, err = engine.open { home = folder }
   if not e then return nil, err end
   e.runner:measure(runs * per_run)
   local cpu, began = clock.cpu_us(), clock.mono_us()
@@ -59,7 +55,7 @@ function steps.measure(options)
   local took, used = clock.mono_us() - began, clock.cpu_us() - cpu
   local p50, p99, count = e.runner:measured()
   local commits, commits_rows = e.runner:commits()
-  local rss = core.rss()
+  local rss, peak = lab.resident()
   e:close()
   if not ok or failed() then return nil, err or failed() end
 
@@ -72,7 +68,7 @@ function steps.measure(options)
   if not raw then return nil, errors.from(raw_p50, raw_p99) end
   local full = runs == 1 and raw or raw_with("full.db", math.min(runs, 1024))
   return { runs = runs, steps = per_run, total_steps = count, steps_per_s = math.floor(count * 1e6 / took),
-    p50_us = p50, p99_us = p99, cpu_us_per_step = used / count, rss_bytes = rss, fsync_p50_us = fsync,
+    p50_us = p50, p99_us = p99, cpu_us_per_step = used / count, rss_bytes = rss, rss_peak_bytes = peak, fsync_p50_us = fsync,
     raw_steps_per_s = math.floor(raw), raw_p50_us = raw_p50, raw_p99_us = raw_p99, raw_group = group,
     raw_full_steps_per_s = math.floor(full) }
 end

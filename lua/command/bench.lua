@@ -1,6 +1,14 @@
 local errors = require "errors"
 
-local benches = { steps = "bench.steps", bus = "bench.bus", retention = "bench.retention" }
+-- What is measured, and how much of it unless said otherwise.
+local benches = {
+  steps = { module = "bench.steps", runs = 1, steps = 1000 },
+  recover = { module = "bench.recover", runs = 1000, steps = 100 },
+  park = { module = "bench.park", runs = 10000, steps = 1 },
+  bus = { module = "bench.bus", runs = 1, steps = 1 },
+  retention = { module = "bench.retention", runs = 1, steps = 1000 },
+  replay = { module = "bench.replay", runs = 1, steps = 100000 },
+}
 
 local function one(text)
   return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
@@ -27,32 +35,38 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|bus|retention" } },
+  arguments = { { "what", "steps|replay|park|recover|bus|retention" } },
   flags = {
-    { "runs", "R", "so many runs at once (1)", kind = "count" },
-    { "steps", "S", "so many steps in each (1000)", kind = "count" },
+    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000)", kind = "count" },
+    { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
-    .. " raw_steps_per_s is bare SQLite on the same disk: the same rows in commits of the same"
-    .. " size as the engine's own were on average (raw_group); raw_full_steps_per_s the same with"
-    .. " R rows a commit, the best that grouping can do. bus: E events fanned out to one agent that"
+    .. " replay: a run of S steps waits; after a restart its event arrives."
+    .. " park: R runs sleep; what they take meanwhile, and how soon all have gone on after a restart."
+    .. " recover: R runs of S steps are killed with -9 when 45 % is done, and started again."
+    .. " Each works in a folder of its own below DIR, which is gone afterwards, and gives the raw"
+    .. " figures of the same disk and moment beside its own: raw_steps_per_s is bare SQLite, for steps"
+    .. " with the same rows in commits of the same size as the engine's own were on average (raw_group);"
+    .. " fsync_p50_us is one append of 4 KiB. docs/bench.md says what each figure means."
+    .. " bus: E events fanned out to one agent that"
     .. " takes those of a key one at a time, and a thousand of them admitted; look_us is the look at"
     .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
     .. " for a type that an event fits."
     .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
     .. " under max_bytes: the size, and what it does to the steps.",
-  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench retention --runs 700 --steps 10 --json" },
+  examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
+    "keel bench retention --runs 700 --steps 10 --json" },
   run = function(args, context)
-    local name = benches[args.what]
-    if not name then
+    local bench = benches[args.what]
+    if not bench then
       return nil, errors.new("K1004", { name = args.what, detail = "there is no such bench", command = "bench",
         suggestion = require("suggest").nearest(args.what, benches) })
     end
     local figures, err = with_scratch(args.dir or ".", function(folder)
-      return require(name).measure { runs = args.runs or 1, steps = args.steps or 1000,
+      return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
         events = args.events, keys = args.keys, folder = folder }
     end)
     if not figures then return nil, err end

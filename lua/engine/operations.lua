@@ -258,7 +258,7 @@ end
 function operations:undo_dead(run, value)
   local tx, handle, died = self.store:tx(), run.handle, run.died
   local _, undoing = handle:undos()
-  local _, _, heard = handle:cancelled()
+  local _, heard = handle:cancelled()
   died = { steps = handle:steps(), times = died and died.steps == handle:steps() and died.times + 1 or 1 }
   if died.times > 2 then return false end
   run:mark_running(self, tx)

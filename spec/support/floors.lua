@@ -8,10 +8,10 @@ local floors = {}
 --- From the ground up.
 floors.floors = {
   { -- libc only, no files, no sockets
-    "err", "buf", "clock", "ids", "codec", "cron", "embed", "names", "score", "token", "vec", "words",
+    "err", "buf", "clock", "ids", "codec", "cron", "embed", "names", "score", "spare", "token", "vec", "words",
   },
   { -- doors: one file for each thing outside
-    "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
+    "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
     "socket", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises

@@ -25,6 +25,11 @@ void fuel_init(struct lua_Fuel *f, int run, uint64_t seed)
 	f->left = f->granted = INT64_MAX / 2;
 }
 
+void lua_gcafter(lua_State *L, size_t bytes)
+{
+	luaE_setdebt(G(L), -(l_mem)bytes);
+}
+
 /* A coroutine may be left standing only if everybody who resumed it may. */
 static int all_yieldable(lua_State *L)
 {

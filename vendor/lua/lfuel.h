@@ -39,6 +39,7 @@ struct lua_Fuel {
 	unsigned char run;	/* 1: no addresses, no weak tables, no __gc    */
 	unsigned char dead;	/* nothing of the script runs any more         */
 	unsigned char nomem;	/* it died of memory                           */
+	unsigned char whole;	/* lua_close leaves its objects to their owner */
 	unsigned char preempted;	/* the last yield was not the script's */
 };
 
@@ -53,6 +54,9 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n);
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
  * through. */
 LUA_API int lua_closethread(lua_State *L, lua_State *from);
+
+/* The next collection begins when so many more bytes were allocated. */
+LUA_API void lua_gcafter(lua_State *L, size_t bytes);
 
 /* Reallocate a block of L's memory that is no object: counted, with an
  * emergency collection before it gives up; raises a memory error. */
