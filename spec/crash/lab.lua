@@ -148,10 +148,12 @@ function lab.state(home)
     runs = by_text(runs_of(e)), waiting = by_text(e:inbox()), integrity = integrity }
 end
 
---- What differs: a list of sentences.
-function lab.differences(want, got)
+local all_parts = { "integrity", "runs", "records", "memory", "outbox", "waiting" }
+
+--- What differs in these parts of a state: a list of sentences.
+function lab.differences(want, got, parts)
   local list = {}
-  for _, part in ipairs { "integrity", "runs", "records", "memory", "outbox", "waiting" } do
+  for _, part in ipairs(parts or all_parts) do
     local count = {}
     for _, text in ipairs(want[part]) do count[text] = (count[text] or 0) + 1 end
     for _, text in ipairs(got[part]) do count[text] = (count[text] or 0) - 1 end

@@ -26,20 +26,6 @@ end
 
 local parts = { "integrity", "runs", "records", "memory", "outbox", "documents", "ledger", "waiting", "replays" }
 
-local function differences(want, got)
-  local list = {}
-  for _, part in ipairs(parts) do
-    local count = {}
-    for _, text in ipairs(want[part]) do count[text] = (count[text] or 0) + 1 end
-    for _, text in ipairs(got[part]) do count[text] = (count[text] or 0) - 1 end
-    for text, n in pairs(count) do
-      if n ~= 0 then list[#list + 1] = ("%s: %s %s"):format(part, n > 0 and "lost" or "too much", text) end
-    end
-  end
-  table.sort(list)
-  return list
-end
-
 local matrix = {}
 matrix.__index = matrix
 
@@ -114,7 +100,7 @@ function matrix:cell(name, scenario, want, kills)
   if hit then row.hits = row.hits + 1 end
   local code, state, said = self:process(name, home, realm)
   if state then
-    for _, one in ipairs(differences(want, state)) do complaints[#complaints + 1] = one end
+    for _, one in ipairs(lab.differences(want, state, parts)) do complaints[#complaints + 1] = one end
   else
     complaints[#complaints + 1] = ("going on ended with %d: %s"):format(code, said)
   end
