@@ -6,7 +6,8 @@
 --       refund = { path = "/refunds" }, get = { path = "/charges/{id}", method = "GET" },
 --       ring = { path = "/bell", effect = "at_most_once" } } }
 --
--- A call POSTs its arguments as JSON, with an Idempotency-Key made of run and step, and the
+-- An op without a path goes to /NAME; with no `ops` at all every op does, as one that
+-- happens at most once. A call POSTs its arguments as JSON, with an Idempotency-Key made of run and step, and the
 -- secret as a bearer, to listed hosts only. `keys = true` says that the service honours the
 -- key: then an op is idempotent, and without it at_most_once. `probe` is a path that is
 -- GET after a crash: 2xx means "happened" and its JSON is the result, 404 "it did not",
@@ -30,7 +31,7 @@ local default_timeout_ms, most_bytes = 30000, 4 << 20
 local path = shape.text("^/[^%s#]*$", 'a path like "/charges/{key}"')
 
 local op_shape = shape.record("an op of http_json", {
-  path = { path, required = true },
+  path = path,
   method = shape.one_of { "POST", "PUT", "PATCH", "DELETE", "GET" },
   effect = shape.one_of { "read", "idempotent", "at_most_once" },
   keys = shape.flag, probe = path, undo = shape.text(),
@@ -38,15 +39,17 @@ local op_shape = shape.record("an op of http_json", {
 
 local function host_of(url) return (url:match("^https?://([^/?#]+)"):gsub(":%d+$", "")):lower() end
 
+local function effect_of(entry, op)
+  local keyed = op.keys
+  if keyed == nil then keyed = entry.keys end
+  return op.method == "GET" and "read" or keyed and "idempotent" or "at_most_once"
+end
+
 local function check_ops(value, at)
-  for name, op in pairs(value.ops) do
+  for name, op in pairs(value.ops or {}) do
+    op.path, op.effect = op.path or "/" .. name, op.effect or effect_of(value, op)
     if op.undo and not value.ops[op.undo] then
       shape.bad_value(shape.at(at, "ops", name, "undo"), ("there is no op '%s'"):format(op.undo))
-    end
-    if not op.effect then
-      local keyed = op.keys
-      if keyed == nil then keyed = value.keys end
-      op.effect = op.method == "GET" and "read" or keyed and "idempotent" or "at_most_once"
     end
   end
 end
@@ -57,7 +60,7 @@ function adapter.shape(of)
   local record = shape.record("an http_json adapter", {
     use = shape.text(), base_url = { of.url, required = true }, hosts = shape.list(of.host, 1), secret = of.secret,
     keys = { shape.flag, default = false }, timeout = { shape.duration, as = "timeout_ms", default = default_timeout_ms },
-    ops = { shape.map(op_shape), default = {} },
+    ops = shape.map(op_shape),
   })
   return function(value, at)
     local entry = record(value, at)
@@ -72,7 +75,7 @@ end
 
 --- `entry` as adapter.shape made it.
 function adapter.open(_, name, entry)
-  return setmetatable({ name = name, entry = entry, ops = entry.ops }, adapter)
+  return setmetatable({ name = name, entry = entry, ops = entry.ops or {} }, adapter)
 end
 
 -- ---- a request -------------------------------------------------------------------------
@@ -196,6 +199,10 @@ end
 
 function adapter:op(name)
   local op = self.ops[name]
+  if not op and not self.entry.ops and name:find("^[%w_.-]+$") then
+    op = { path = "/" .. name, effect = effect_of(self.entry, {}) }
+    self.ops[name] = op
+  end
   if not op then return nil end
   local undo = op.undo and self.ops[op.undo]
   return {
