@@ -127,8 +127,8 @@ describe("an HTTP request", function()
   end)
 
   it("does not call a slow drip a stall", function()
-    server:play { fault = "drip", body = ("x"):rep(20) }
-    assert.equal(20, #assert(get { limits = { stall_ms = 40, first_byte_ms = 500 } }).body)
+    server:play { fault = "drip", body = ("x"):rep(60) }
+    assert.equal(60, #assert(get { limits = { stall_ms = 150, first_byte_ms = 500 } }).body)
   end)
 
   it("says that nobody listens", function()
