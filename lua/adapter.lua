@@ -44,6 +44,8 @@ local function op_of(one, name, cmd)
     tostring(op), near and (", did you mean '" .. near .. "'?") or "") }, 0)
 end
 
+local function changes_the_world(op) return op.effect == "idempotent" or op.effect == "at_most_once" end
+
 --- Did it happen? "happened", result | "not" | "unknown".
 local function probe(cmd, op, key)
   if not op.probe then return "unknown" end
@@ -68,7 +70,7 @@ end
 
 --- Send it. `attempt` counts from 1.
 local function send(cmd, op, key, attempt)
-  local effect = op.effect == "idempotent" or op.effect == "at_most_once"
+  local effect = changes_the_world(op)
   cmd.acting, cmd.acted = true, effect -- a cancellation waits for what is on its way
   crash.point "before_effect"
   local result, err = op.perform(cmd, key)
@@ -104,15 +106,14 @@ end
 --- It happened, and shall not have: undo it here; the steps before it are the run's own.
 function answers.undo(cmd, op, key, row)
   crash.point "before_undo"
-  local done, err = op.undo(cmd, key, row.value)
+  local _, err = op.undo(cmd, key, row.value)
   crash.point "after_undo"
   if err then
     cmd.tx = cmd.engine.store:tx()
     cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
     return ask(cmd, op, key, "undoing it failed: " .. tostring(err.message))
   end
-  return nil, { code = "undone", raise = true, message = ("%s.%s %s was undone"):format(cmd.name, cmd.args.op, key),
-    value = done }
+  return nil, { code = "undone", raise = true, message = ("%s.%s %s was undone"):format(cmd.name, cmd.args.op, key) }
 end
 
 function answers.abandon(cmd, _, key)
@@ -129,12 +130,12 @@ local function go_on(cmd, op, key)
     crash.point "answered"
     return answers[row.state](cmd, op, key, row)
   end
-  local timer = cmd:timer()
-  if timer and timer.due > cmd.engine.clock() then return cmd:park("timer") end
-  if timer then
+  local attempt, mark = cmd:attempt()
+  if not attempt then return mark end
+  if attempt > 1 then
     cmd.tx:add("timer.drop", { run = cmd.run.id, seq = cmd.seq })
     cmd:commit() -- from here on it may have happened
-    return send(cmd, op, key, timer.attempt + 1)
+    return send(cmd, op, key, attempt)
   end
   if op.effect ~= "at_most_once" then return send(cmd, op, key, 1) end
   local answer, result = probe(cmd, op, key)
@@ -150,7 +151,7 @@ function adapter.perform(cmd)
   local key = type(cmd.args.key) == "string" and cmd.args.key or cmd.key
   cmd.effect = op.effect
   if cmd.intended then return go_on(cmd, op, key) end
-  if op.effect == "idempotent" or op.effect == "at_most_once" then cmd:intent(op.effect) end
+  if changes_the_world(op) then cmd:intent(op.effect) end
   return send(cmd, op, key, 1)
 end
 

@@ -279,6 +279,24 @@ describe("an effect", function()
       no_replay_difference(e, run)
     end)
 
+    it("is tried no longer than its policy says, counted from the first try, also over restarts", function()
+      w.retry = assert(require("retry").policy { attempts = 50, initial = "1m", factor = 1, jitter = 0, within = "150s" })
+      w.on = function() return nil, { code = "overloaded", message = "busy", retry = true } end
+      for _, op in ipairs { "pay", "look" } do
+        local e = with(('local v, err = ctx.skill.bank{ op = "%s", key = "k" } return err.code'):format(op))
+        w.attempts = 0
+        local run = h:run("a")
+        for _ = 1, 5 do
+          h.now = h.now + 60000
+          e = h:reopen()
+          run = settle(e, run)
+        end
+        assert.same({ "done", "overloaded", 3 }, { run.state, run.output, w.attempts })
+        no_replay_difference(e, run)
+        if op == "pay" then h:remove() end
+      end
+    end)
+
     it("is the script's to handle when no try can mend it", function()
       w.on = function() return nil, { code = "invalid_request", message = "no such account" } end
       local e = with 'local v, err = ctx.skill.bank{ op = "pay", key = "x" } return { code = err.code, v = v }'

@@ -34,8 +34,8 @@ static const char schema[] =
 "CREATE INDEX runs_parent ON runs(parent) WHERE parent IS NOT NULL;"
 
 "CREATE TABLE timers(run INTEGER NOT NULL, seq INTEGER NOT NULL,"
-" due INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(run,"
-" seq)) WITHOUT ROWID;"
+" due INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, since INTEGER,"
+" PRIMARY KEY(run, seq)) WITHOUT ROWID;"
 "CREATE INDEX timers_due ON timers(due);"
 
 "CREATE TABLE approvals(id TEXT PRIMARY KEY, kind TEXT NOT NULL, run INTEGER"
@@ -118,14 +118,15 @@ static const struct sqlite_verb verbs[] = {
 	  " lsn > :since GROUP BY run", false },
 
 	/* attempt: which one failed before this pause, of a command that is
-	 * tried again; 0 for other timers. */
-	{ "timer.put", "INSERT INTO timers(run, seq, due, attempt) VALUES(:run,"
-	  " :seq, :due, coalesce(:attempt_opt, 0)) ON CONFLICT DO UPDATE SET"
-	  " due = excluded.due, attempt = excluded.attempt", false },
+	 * tried again, and since when it is tried; 0 for other timers. */
+	{ "timer.put", "INSERT INTO timers(run, seq, due, attempt, since) VALUES("
+	  ":run, :seq, :due, coalesce(:attempt_opt, 0), :since_opt) ON CONFLICT"
+	  " DO UPDATE SET due = excluded.due, attempt = excluded.attempt, since"
+	  " = excluded.since", false },
 	{ "timer.drop", "DELETE FROM timers WHERE run = :run AND seq = :seq",
 	  false },
 	{ "timer.drop_run", "DELETE FROM timers WHERE run = :run", false },
-	{ "timer.get", "SELECT due, attempt FROM timers WHERE run = :run AND seq ="
+	{ "timer.get", "SELECT due, attempt, since FROM timers WHERE run = :run AND seq ="
 	  " :seq",
 	  false },
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
@@ -213,6 +214,7 @@ static const struct sqlite_verb verbs[] = {
 
 static const char upgrade[] =
 "ALTER TABLE timers ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE timers ADD COLUMN since INTEGER;"
 "DROP INDEX approvals_run;"
 "CREATE INDEX approvals_run ON approvals(run, seq);"
 PAUSES;

@@ -86,11 +86,30 @@ function command:timer()
 end
 
 --- Sleep until a time (ms), durably, with what is in cmd.tx. Called again when it is
---- over, the handler finds its timer due.
-function command:sleep_until(due, attempt)
-  self.tx:add("timer.put", { run = self.run.id, seq = self.seq, due = due, attempt = attempt or 0 })
+--- over, the handler finds its timer due. Behind a failed attempt: its number, and when the
+--- first one began.
+function command:sleep_until(due, attempt, since)
+  self.tx:add("timer.put", { run = self.run.id, seq = self.seq, due = due, attempt = attempt, since = since })
   if self.intended then self:commit() else self:intent("pure") end
   self.engine:set_timer()
+end
+
+--- Which attempt begins now, from 1; nil, and what the handler returns, while the pause
+--- after the last one goes on.
+function command:attempt()
+  local row = self.intended and self:timer()
+  if not row then return 1 end
+  if row.due > self.engine.clock() then return nil, self:park("timer") end
+  self.first_ms = row.since
+  return row.attempt + 1
+end
+
+--- Nobody waits for this any more. What is on its way to the outside is waited for all the
+--- same, before its run is put away or over.
+function command:give_up()
+  local run = self.run
+  run.pending[self.seq] = nil
+  if self.acting and self.acted then self.flying, run.flying = true, run.flying + 1 end
 end
 
 --- The whole of a durable pause of `ms`: true when it is over, else false and what the
@@ -109,12 +128,13 @@ end
 -- @param policy  as retry.policy gives it; nil is retry.default
 function command:try_again(policy, attempt, err)
   local now = self.engine.clock()
+  self.first_ms = self.first_ms or self.now
   local ms = retry.pause(policy or retry.default, { attempt = attempt, code = err.code, retry = err.retry,
-    after_ms = err.after_ms, since = self.begun or now, now = now, key = self.key })
+    after_ms = err.after_ms, since = self.first_ms, now = now, key = self.key })
   if not ms then return nil end
   self:note("retry", { attempt = attempt, code = err.code, message = err.message, delay_ms = ms }, self.cost)
   self.cost, self.settles = nil, nil
-  self:sleep_until(now + ms, attempt)
+  self:sleep_until(now + ms, attempt, self.first_ms)
   return self:park("timer")
 end
 
@@ -125,16 +145,12 @@ end
 
 --- What became of an effect whose command nobody waits for any more, for the record.
 local function late(self, cmd, value, err)
-  local tx = cmd.tx
-  if not cmd.settles then
-    cmd.tx = self.store:tx()
-    tx = cmd.tx
-  end
+  if not cmd.settles then cmd.tx = self.store:tx() end
   local what = { key = cmd.key, value = value, error = err and plain_failure(err) }
   cmd:note("late", what)
-  tx:add("audit.put", { now = self.clock(), who = cmd.run.agent, what = "effect.late", subject = cmd.run.run .. "/" .. cmd.seq,
+  cmd.tx:add("audit.put", { now = self.clock(), who = cmd.run.agent, what = "effect.late", subject = cmd.run.run .. "/" .. cmd.seq,
     detail_codec = what })
-  return self:commit(tx)
+  return self:commit(cmd.tx)
 end
 
 --- An effect that was given up while it was on its way (ctx.any, a timeout) has arrived, or

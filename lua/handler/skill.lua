@@ -38,8 +38,8 @@ end
 local function by_model(cmd, skill)
   local ok, err = check(skill, "input", cmd.args)
   if not ok then return nil, err end
-  local timer = cmd.intended and cmd:timer()
-  if timer and timer.due > cmd.engine.clock() then return cmd:park("timer") end
+  local attempt, mark = cmd:attempt()
+  if not attempt then return mark end
   local value
   value, err = require("handler.model").skill(cmd, skill)
   if value ~= nil then
@@ -48,9 +48,9 @@ local function by_model(cmd, skill)
   end
   -- the model client has its own retries; these are the skill's, where it declares some
   local policy = value == nil and skill.manifest.retry
-  local again = policy and cmd:try_again(policy, (timer and timer.attempt or 0) + 1, err)
+  local again = policy and cmd:try_again(policy, attempt, err)
   if again then return again end
-  if timer then cmd.tx:add("timer.drop", { run = cmd.run.id, seq = cmd.seq }) end
+  if attempt > 1 then cmd.tx:add("timer.drop", { run = cmd.run.id, seq = cmd.seq }) end
   return value, err
 end
 

@@ -41,6 +41,7 @@ function world:op(name)
       if count(self, key) > 0 then return "happened", { ok = true, probed = true } end
       return "not"
     end,
+    retry = self.retry,
     undo = self.undoes and function(_, key, result)
       self.undone[#self.undone + 1] = { key = key, result = result }
       return { undone = true }
