@@ -619,8 +619,7 @@ function hooks_of(self)
       local run = run_of(handle)
       local cmd = run and run.pending[seq]
       if not cmd then return end
-      run.pending[seq] = nil
-      if cmd.acting and cmd.acted then cmd.flying, run.flying = true, run.flying + 1 end
+      cmd:give_up()
       if cmd.parked then run.parked = run.parked - 1 end
       local tx = self.store:tx()
       tx:add("timer.drop", { run = run.id, seq = seq })
@@ -658,7 +657,6 @@ function hooks_of(self)
       local run = run_of(handle)
       if self.options.on_log and run then self.options.on_log(run, level, text) end
     end,
-    now = self.options.clock,
     store_failed = function(_, message, code) self:fail_store(message, code) end,
     now = self.options.clock, -- a step's time, when it is not the real one
   }

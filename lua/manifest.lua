@@ -86,12 +86,6 @@ local function throttle(value, path)
   return rate
 end
 
-local function window(value, path)
-  local ms = shape.duration(value, path)
-  if ms == 0 then shape.bad_value(path, "a window of no time") end
-  return ms
-end
-
 local event_name = shape.text("^[%w_]+[%w_.%-]*[%w*]?$",
   'an event type like "mail.received", or a beginning like "mail.*"')
 
@@ -99,7 +93,7 @@ local triggers = {
   event = shape.record("an event trigger", {
     event = event_name, where = filter, key = shape.text(),
     throttle = throttle, priority = priority, order = shape.text(), fair = shape.text(),
-    debounce = { window, as = "debounce_ms" }, coalesce = { window, as = "coalesce_ms" } }),
+    debounce = { times.window, as = "debounce_ms" }, coalesce = { times.window, as = "coalesce_ms" } }),
   cron = times.shapes.cron, every = times.shapes.every, at = times.shapes.at,
 }
 

@@ -46,7 +46,8 @@ local function jitter(value, path)
   return ms
 end
 
-local function window(value, path)
+--- A length of time that is not nothing, in ms.
+function trigger.window(value, path)
   local ms = shape.duration(value, path)
   if ms == 0 then shape.bad_value(path, "a window of no time") end
   return ms
@@ -82,7 +83,7 @@ end
 local function with_common(fields)
   fields.name = shape.text("^%a[%w_-]*$", "a name (a letter, then letters, digits, '_' and '-')")
   fields.zone, fields.input = zone, payload
-  fields.coalesce = { window, as = "coalesce_ms" }
+  fields.coalesce = { trigger.window, as = "coalesce_ms" }
   fields.jitter = { jitter, as = "jitter_ms", default = 0 }
   fields.overlap = { shape.one_of(trigger.overlaps), default = trigger.default_overlap }
   fields.catch_up = { catch_up, default = { within_ms = trigger.default_within_ms, keep = trigger.keeps[1] } }

@@ -512,6 +512,13 @@ static int l_cancelled(lua_State *L)
 	return 2;
 }
 
+/* risky() -> commands in the loaded journal that happen at most once */
+static int l_risky(lua_State *L)
+{
+	lua_pushinteger(L, run_risky(check_run(L, 1)));
+	return 1;
+}
+
 static int l_given_up_at(lua_State *L)
 {
 	lua_pushinteger(L, run_cancelled_at(check_run(L, 1)));
@@ -616,7 +623,7 @@ int bind_open_run(lua_State *L)
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
 		{ "copy", l_copy }, { "cancel", l_cancel }, { "cancelled", l_cancelled },
-		{ "given_up_at", l_given_up_at },
+		{ "given_up_at", l_given_up_at }, { "risky", l_risky },
 		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now }, { "found", l_found },

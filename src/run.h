@@ -158,6 +158,9 @@ enum run_cancelled run_cancelled(const struct run *r);
 /* When somebody last gave the run up, by its record (ms); 0 when nobody did. */
 int64_t run_cancelled_at(struct run *r);
 int run_cancels_heard(const struct run *r);
+/* How many commands whose effect may happen at most once were in the journal when it
+ * was loaded. */
+int run_risky(const struct run *r);
 /* How much of what was done could be undone: what the prelude said last. */
 int run_undos(const struct run *r);
 /* Whether the script is over, and what it did is being undone. */

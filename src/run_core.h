@@ -74,6 +74,7 @@ struct run {
 	int records, cursor;
 	int *command_at;		/* seq -> distance from the newest, + 1 */
 	int32_t command_top, command_room;
+	int risky;			/* recorded intents that happen at most once */
 	int switched;			/* distance of the newest switch, or -1 */
 
 	int32_t seq;

@@ -158,6 +158,8 @@ static int index_row(struct run *r, const struct journal_row *row)
 		r->command_top = row->seq;
 	if (!is_command(row))
 		return 0;
+	r->risky += row->kind == JOURNAL_INTENT &&
+		    row->effect == EFFECT_AT_MOST_ONCE;
 	if (row->seq >= r->command_room && grow_commands(r, row->seq) != 0)
 		return ERR_NOMEM;
 	if (r->command_at[row->seq] == 0)
@@ -346,6 +348,11 @@ const struct journal_row *run_switch(struct run *r)
 {
 	return r->records > 0 && r->switched >= 0
 		? run_record(r, r->records - 1 - r->switched) : NULL;
+}
+
+int run_risky(const struct run *r)
+{
+	return r->risky;
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */

@@ -41,8 +41,8 @@ struct store_driver {
 		    int (*each)(void *arg, const struct journal_row *row),
 		    void *arg, struct err *e);
 
-	/* The same, quicker: only lsn, run, prev, seq, kind, name and t_ms are
-	 * sure to be set; and whatever is behind a number that it cannot
+	/* The same, quicker: only lsn, run, prev, seq, kind, effect, name and t_ms
+	 * are sure to be set; and whatever is behind a number that it cannot
 	 * find is walked. */
 	int (*skim)(struct db *db, int64_t lsn,
 		    int (*each)(void *arg, const struct journal_row *row),

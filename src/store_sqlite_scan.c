@@ -88,8 +88,9 @@ static void load_little(sqlite3_stmt *st, struct journal_row *row)
 	row->prev = sqlite3_column_int64(st, 2);
 	row->seq = sqlite3_column_int(st, 3);
 	row->kind = (uint8_t)sqlite3_column_int(st, 4);
-	row->name = (const char *)sqlite3_column_text(st, 5);
-	row->t_ms = sqlite3_column_int64(st, 6);
+	row->effect = (uint8_t)sqlite3_column_int(st, 5);
+	row->name = (const char *)sqlite3_column_text(st, 6);
+	row->t_ms = sqlite3_column_int64(st, 7);
 }
 
 static int skim(struct sqlite_db *db, sqlite3_stmt *st, int64_t lsn,
@@ -122,7 +123,7 @@ int sqlite_skim(struct db *base, int64_t lsn,
 {
 	struct sqlite_db *db = sqlite_of(base);
 	sqlite3_stmt *st = sqlite_kept(db, JOURNAL_SKIM, "SELECT lsn, run, prev,"
-		" seq, kind, name, t FROM journal WHERE lsn <= ?1 ORDER BY lsn"
+		" seq, kind, effect, name, t FROM journal WHERE lsn <= ?1 ORDER BY lsn"
 		" DESC", e);
 	int rc;
 

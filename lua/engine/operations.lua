@@ -16,6 +16,10 @@ local function audit(self, tx, what, subject, options, detail)
     subject = subject, detail_codec = detail or { note = options.note } })
 end
 
+local function audit_cancel(self, tx, run, why)
+  audit(self, tx, "cancel", run, why, { code = why.code, message = why.message, note = why.note })
+end
+
 --- The run of an id, when it is not over.
 local function open_row(self, id)
   local row, err = self:run_row(id)
@@ -61,6 +65,7 @@ function operations:paused(agent, run, since)
     for _, row in ipairs(self:rows("pause.list", {})) do held[row.scope] = row end
     self.pauses = held
   end
+  if next(held) == nil then return false end
   for _, scope in ipairs { "all", "agent:" .. tostring(agent), run and "run:" .. run } do
     if held[scope] and held[scope].time > (since or 0) then return true end
   end
@@ -73,6 +78,13 @@ function operations:hold(run)
   if run.held then return end
   run.held = true
   run.handle:hold(true)
+end
+
+--- Let a run in memory go on.
+local function let_go(run)
+  if not run.held then return end
+  run.held = nil
+  run.handle:hold(false)
 end
 
 local function has_open_run(self, agent)
@@ -143,8 +155,8 @@ function operations:resume(target, options)
   local count = 0
   for _, run in pairs(self.active) do
     if run.held and not self:paused(run.agent, run.run) then
-      count, run.held = count + 1, nil
-      run.handle:hold(false)
+      count = count + 1
+      let_go(run)
       self:wake(run.id)
     end
   end
@@ -171,14 +183,9 @@ function operations:give_up(run)
   why.hard = pending > 0 and pending == parked or nil
   local tx = self.store:tx()
   run:mark_running(self, tx)
-  if not run.handle:cancelled() then
-    audit(self, tx, "cancel", run.run, why, { code = why.code, message = why.message, note = why.note })
-  end
+  if not run.handle:cancelled() then audit_cancel(self, tx, run.run, why) end
   assert(run.handle:cancel(tx, why, self.clock()))
-  if run.held then
-    run.held = nil
-    run.handle:hold(false)
-  end
+  let_go(run)
 end
 
 local function has_question(self, row)
@@ -212,15 +219,12 @@ function operations:cancel(id, options)
     why.hard = true
     run, err = write_parked(self, row, function(handle, tx)
       assert(handle:append(tx, "note", why, now, 0, nil, nil, "cancel"))
-      audit(self, tx, "cancel", row.run, why, { code = why.code, message = why.message, note = why.note })
+      audit_cancel(self, tx, row.run, why)
     end)
     if err then return nil, err end
     if run then
       run.cancelling = why
-      if run.held then
-        run.held = nil
-        run.handle:hold(false)
-      end
+      let_go(run)
     end
   end
   self:cancel_children(row)
@@ -281,10 +285,7 @@ function operations:abandon(cmd, message)
   local run = cmd.run
   run.ending = true
   run.handle:hold(true)
-  for seq, other in pairs(run.pending) do
-    run.pending[seq] = nil
-    if other.acting and other.acted then other.flying, run.flying = true, run.flying + 1 end
-  end
+  for _, other in pairs(run.pending) do other:give_up() end
   self:end_run(run, true, { code = "abandoned", message = message })
   return cmd.parked_mark
 end

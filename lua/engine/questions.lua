@@ -15,8 +15,6 @@ local json = require "json"
 
 local questions = {}
 
-questions.answers = { happened = true, not_happened = true, undo = true, abandon = true }
-
 --- Put a question into cmd.tx: { kind, subject, proposal, risk }.
 function questions:ask_owner(cmd, question)
   cmd.tx:add("approval.put", { id = digest.make_id("rec", cmd.now, clock.random()), kind = question.kind, run = cmd.run.id,
@@ -29,6 +27,7 @@ end
 --- script waits any more since ctx.any or a timeout gave them up: nobody else would ask.
 --- Called with the commands that do wait, when a run that was recovered comes to a rest.
 function questions:ask_about_lost(run, tx)
+  if run.handle:risky() == 0 then return end -- the journal need not be read
   local open, asked = {}, {}
   for _, record in ipairs(self:journal { id = run.id, tail = run.last or run.handle:tail(), state = "waiting" }) do
     if record.kind == "intent" and record.effect == "at_most_once" and not run.pending[record.seq] then open[record.seq] = record end
@@ -37,10 +36,10 @@ function questions:ask_about_lost(run, tx)
   for _, row in ipairs(self:rows("approval.of_run", { run = run.id })) do asked[row.seq] = true end
   for seq, record in pairs(open) do
     if not asked[seq] then
-      local cmd = { tx = tx, run = run, seq = seq, now = self.clock() }
-      self:ask_owner(cmd, { kind = "reconcile", subject = ("%s %s/%d"):format(record.name:gsub("^skill:", ""), run.run, seq),
-        proposal = { adapter = record.name:gsub("^skill:", ""), op = record.args and record.args.op, key = ("%s/%d"):format(run.run, seq),
-          args = record.args, orphan = true, why = "the engine ended while it was on its way, and the run went on without it" } })
+      local name, key = record.name:match("^skill:(.*)$") or record.name, ("%s/%d"):format(run.run, seq)
+      self:ask_owner({ tx = tx, run = run, seq = seq, now = self.clock() }, { kind = "reconcile", subject = name .. " " .. key,
+        proposal = { adapter = name, op = record.args and record.args.op, key = key, args = record.args, orphan = true,
+          why = "the engine ended while it was on its way, and the run went on without it" } })
     end
   end
 end
