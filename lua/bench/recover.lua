@@ -46,7 +46,7 @@ local function open(folder)
   local ledger = assert(io.open(ledger_path(folder), "a"))
   ledger:setvbuf("no")
   return engine.open { home = folder, on_log = function(_, level, text)
-    if level == "ledger" then ledger:write(text, "\n") end
+    if level == "ledger" then ledger:write(text .. "\n") end -- in one piece: it may be killed behind it
   end }
 end
 
