@@ -1,5 +1,6 @@
 # Lua: fetched, edited, compiled. Given B, CC and CFLAGS; gives LUA_CFLAGS,
-# $(B)/lua/liblua.a and $(B)/lua/lua (a plain interpreter for the build).
+# $(B)/lua/liblua.a and $(B)/lua/lua (a plain interpreter for the build); for
+# comparisons LUA_STOCK, the same source without edits, and stock_join.
 
 LUA_DIR    := vendor/lua
 LUA_SRC    := $(LUA_DIR)/src-5.4.4
@@ -32,3 +33,19 @@ $(B)/lua/liblua.a: $(LUA_OBJ)
 
 $(B)/lua/lua: $(B)/lua/liblua.a
 	$(CC) $(LUA_DEFS) $(CFLAGS) -Wl,-E -o $@ $(B)/lua/lua.c $(B)/lua/liblua.a -lm -ldl
+
+LUA_STOCK  := $(patsubst %,$(B)/lua/stock/l%.o,$(filter-out fuel,$(LUA_NAMES)))
+
+$(LUA_STOCK): $(B)/lua/stock/%.o: $(LUA_SRC)/.ready | $(B)/.deps
+	@mkdir -p $(@D)
+	$(CC) $(LUA_DEFS) $(CFLAGS) -c -o $@ $(LUA_SRC)/src/$*.c
+
+# $(call stock_join,OUT,OBJECTS): OBJECTS, compiled with -I$(LUA_SRC)/src, and stock
+# Lua as one object that lives beside the edited Lua in one program: what does not
+# begin with stock_ is renamed to begin with it.
+define stock_join
+ld -r -o $1.all $2 $(LUA_STOCK)
+nm -g --defined-only $1.all | awk '$$3 !~ /^stock_/ { print $$3, "stock_" $$3 }' >$1.names
+objcopy --redefine-syms=$1.names $1.all $1
+@rm -f $1.all $1.names
+endef
