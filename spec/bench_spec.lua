@@ -48,6 +48,17 @@ describe("a bench", function()
     assert.is_true(f.duplicates <= 20, f.duplicates)
   end)
 
+  it("runs scripts in a sandbox and in a plain state, and holds small states", function()
+    local f = bench("sandbox --runs 300")
+    assert.match("plain state", f.raw)
+    for _, load in ipairs(require "bench.workloads") do
+      assert.is_true(f[load.name .. "_ms"] > 0 and f["raw_" .. load.name .. "_ms"] > 0, load.name)
+    end
+    assert.is_true(f.start_us > 0 and f.raw_start_us > 0 and f.start_cold_us > 0)
+    assert.equal(300, f.resident_states)
+    assert.is_true(f.state_bytes < 24576, f.state_bytes)
+  end)
+
   it("says which there are when asked for another one", function()
     local r = keel { "bench", "step" }
     assert.equal(2, r.code)

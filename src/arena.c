@@ -1,10 +1,12 @@
-/* arena.c -- blocks of 32 KiB from the kernel, cut into pages, cut into pieces.
+/* arena.c -- a home of 20 KiB, then blocks of 32 KiB cut into pages, cut into pieces.
  *
- * A block begins with the headers of its pages, so that the header of a piece is
- * found by its address, and the headers of one run lie together. Blocks come from
- * regions of 2 MiB, which the kernel may back by one huge page each: a thousand
- * states touched in turn otherwise miss the TLB with almost every access. The
- * first regions are left to small pages, so that a small engine stays small. */
+ * The home takes pieces of all sizes one behind the other, so that a run that has only
+ * begun holds little more than what it asked for. A block begins with the headers of
+ * its pages, so that the header of a piece is found by its address, and the headers of
+ * one run lie together. Homes and blocks come from regions of 2 MiB, which the kernel
+ * may back by one huge page each: a thousand states touched in turn otherwise miss the
+ * TLB with almost every access. The first regions are left to small pages, so that a
+ * small engine stays small. */
 #include "arena.h"
 
 #include <pthread.h>
@@ -45,21 +47,31 @@ struct arena_block {
 _Static_assert(sizeof(struct arena_block) <= (size_t)HEAD * ARENA_PAGE,
 	       "the headers of a block need more pages");
 
-static struct {
+struct free_block {
+	struct free_block *next;
+};
+
+/* Homes, or blocks, that nobody uses. */
+struct pool {
 	pthread_mutex_t lock;
-	struct arena_block *warm, *cold;	/* with memory; given back to the kernel */
+	size_t size;
+	struct free_block *warm, *cold;	/* with memory; given back to the kernel */
 	size_t warm_n, regions, held;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+};
+
+static struct pool homes = { .lock = PTHREAD_MUTEX_INITIALIZER,
+			     .size = ARENA_HOME };
+static struct pool blocks = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = BLOCK };
 
 /* ---- blocks ------------------------------------------------------------------- */
 
 /* A cold block cannot hold its own link: its memory is gone. So cold ones are
  * warmed by the link alone, one page each. */
-static void add_region(void)
+static void add_region(struct pool *o)
 {
 	char *p = mmap(NULL, 2 * REGION, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *q;
-	size_t skip;
+	size_t skip, n = REGION / o->size;
 
 	if (p == MAP_FAILED)
 		return;
@@ -68,67 +80,72 @@ static void add_region(void)
 		munmap(p, skip);
 	q = p + skip;
 	munmap(q + REGION, REGION - skip);
-	if (++pool.regions > PLAIN_REGIONS)
+	if (++o->regions > PLAIN_REGIONS)
 		madvise(q, REGION, MADV_HUGEPAGE);
-	for (p = q + REGION; p > q; ) {
-		struct arena_block *b;
+	while (n-- > 0) {
+		struct free_block *b = (void *)(q + n * o->size);
 
-		p -= BLOCK;
-		b = (struct arena_block *)(void *)p;
-		b->next = pool.cold;
-		pool.cold = b;
+		b->next = o->cold;
+		o->cold = b;
 	}
 }
 
-static struct arena_block *take_block(void)
+static void *take_block(struct pool *o)
 {
-	struct arena_block *b;
+	struct free_block *b;
 
-	pthread_mutex_lock(&pool.lock);
-	if (pool.warm == NULL && pool.cold == NULL)
-		add_region();
-	if ((b = pool.warm) != NULL) {
-		pool.warm = b->next;
-		pool.warm_n--;
-	} else if ((b = pool.cold) != NULL) {
-		pool.cold = b->next;
-		pool.held++;
+	pthread_mutex_lock(&o->lock);
+	if (o->warm == NULL && o->cold == NULL)
+		add_region(o);
+	if ((b = o->warm) != NULL) {
+		o->warm = b->next;
+		o->warm_n--;
+	} else if ((b = o->cold) != NULL) {
+		o->cold = b->next;
+		o->held++;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&o->lock);
 	return b;
 }
 
-static void cool(struct arena_block *b)
+static void cool(struct pool *o, struct free_block *b)
 {
-	madvise((char *)b + 4096, BLOCK - 4096, MADV_DONTNEED);
-	pool.held--;
-	b->next = pool.cold;
-	pool.cold = b;
+	madvise((char *)b + 4096, o->size - 4096, MADV_DONTNEED);
+	o->held--;
+	b->next = o->cold;
+	o->cold = b;
 }
 
-static void give_block(struct arena_block *b)
+static void give_block(struct pool *o, void *p)
 {
-	pthread_mutex_lock(&pool.lock);
-	b->next = pool.warm;
-	pool.warm = b;
-	pool.warm_n++;
-	while (pool.warm_n > KEEP && 2 * pool.warm_n > pool.held) {
-		b = pool.warm;
-		pool.warm = b->next;
-		pool.warm_n--;
-		cool(b);
+	struct free_block *b = p;
+
+	pthread_mutex_lock(&o->lock);
+	b->next = o->warm;
+	o->warm = b;
+	o->warm_n++;
+	while (o->warm_n > KEEP && 2 * o->warm_n > o->held) {
+		b = o->warm;
+		o->warm = b->next;
+		o->warm_n--;
+		cool(o, b);
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static size_t held_bytes(struct pool *o)
+{
+	size_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->held * o->size;
+	pthread_mutex_unlock(&o->lock);
+	return n;
 }
 
 size_t arena_kept_bytes(void)
 {
-	size_t n;
-
-	pthread_mutex_lock(&pool.lock);
-	n = pool.held * BLOCK;
-	pthread_mutex_unlock(&pool.lock);
-	return n;
+	return held_bytes(&homes) + held_bytes(&blocks);
 }
 
 /* ---- pages ---------------------------------------------------------------------- */
@@ -190,7 +207,7 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	size_t i;
 
 	if (g == NULL) {
-		b = take_block();
+		b = take_block(&blocks);
 		if (b == NULL)
 			return NULL;
 		b->next = a->blocks;
@@ -209,6 +226,46 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	a->pages++;
 	link_page(&a->open[class], g);
 	return g;
+}
+
+/* ---- the home ------------------------------------------------------------------- */
+
+static bool at_home(const struct arena *a, const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)a->home < ARENA_HOME;
+}
+
+/* n <= ARENA_AT_HOME bytes, or NULL. */
+static void *take_home(struct arena *a, size_t n)
+{
+	unsigned int class = class_of(n);
+	struct piece *p = a->loose[class];
+
+	if (p != NULL) {
+		a->loose[class] = p->next;
+		return p;
+	}
+	if (a->home == NULL) {
+		a->home = a->bare = take_block(&homes);
+		if (a->home == NULL)
+			return NULL;
+		a->pages += ARENA_HOME / ARENA_PAGE;
+	}
+	n = class_size(class);
+	if (n > (size_t)(a->home + ARENA_HOME - a->bare))
+		return NULL;
+	p = (void *)a->bare;
+	a->bare += n;
+	return p;
+}
+
+static void give_home(struct arena *a, void *p, size_t n)
+{
+	unsigned int class = class_of(n);
+	struct piece *f = p;
+
+	f->next = a->loose[class];
+	a->loose[class] = f;
 }
 
 /* ---- large pieces --------------------------------------------------------------------- */
@@ -264,6 +321,8 @@ void *arena_take(struct arena *a, size_t n)
 	struct arena_page *g;
 	void *p;
 
+	if (n <= ARENA_AT_HOME && (p = take_home(a, n)) != NULL)
+		return p;
 	if (n > ARENA_SMALL)
 		return take_large(a, n);
 	class = class_of(n);
@@ -287,6 +346,10 @@ void arena_give(struct arena *a, void *p, size_t n)
 	struct arena_page *g;
 	struct piece *f = p;
 
+	if (at_home(a, p)) {
+		give_home(a, p, n);
+		return;
+	}
 	if (n > ARENA_SMALL) {
 		free(unlink_large(p));
 		return;
@@ -307,9 +370,10 @@ void *arena_resize(struct arena *a, void *p, size_t from, size_t to)
 {
 	void *q;
 
-	if (from > ARENA_SMALL && to > ARENA_SMALL)
+	if (from > ARENA_SMALL && to > ARENA_SMALL && !at_home(a, p))
 		return resize_large(a, p, to);
-	if (from <= ARENA_SMALL && to <= ARENA_SMALL &&
+	if ((at_home(a, p) ? to <= ARENA_AT_HOME
+			   : from <= ARENA_SMALL && to <= ARENA_SMALL) &&
 	    class_of(from) == class_of(to))
 		return p;
 	q = arena_take(a, to);
@@ -326,9 +390,11 @@ void arena_release(struct arena *a)
 
 	for (b = a->blocks; b != NULL; b = next) {
 		next = b->next;
-		give_block(b);
+		give_block(&blocks, b);
 	}
 	while (a->large != NULL)
 		free(unlink_large(a->large + 1));
+	if (a->home != NULL)
+		give_block(&homes, a->home);
 	memset(a, 0, sizeof(*a));
 }

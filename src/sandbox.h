@@ -17,6 +17,7 @@
 #define KEEL_SANDBOX_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -115,6 +116,8 @@ int sandbox_main(int argc, char **argv);
 /* Internal to the sandbox: put the safe globals into L; may raise. */
 void sandbox_open_globals(lua_State *L);
 int sandbox_sort(lua_State *L);		/* table.sort: stable */
+/* Sort the plain list at 1 of n elements if they are numbers of one kind; whether. */
+bool sandbox_sort_numbers(lua_State *L, lua_Integer n);
 void sandbox_print_line(lua_State *L, const char *text, size_t n);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,7 +203,6 @@ static int stand(const struct sandbox_bench_side *side, const char *text,
 	size_t before;
 	int i, rc = 0;
 
-	malloc_trim(0);
 	before = sandbox_bench_rss();
 	for (i = 0; i < n && rc == 0; i++) {
 		states[i] = side->open(text, len);
