@@ -1,4 +1,4 @@
-/* arena.c -- a home of 20 KiB, then blocks of 32 KiB cut into pages, cut into pieces.
+/* arena.c -- a home, then blocks of 32 KiB cut into pages, cut into pieces.
  *
  * The home takes pieces of all sizes one behind the other, so that a run that has only
  * begun holds little more than what it asked for. A block begins with the headers of
@@ -52,22 +52,25 @@ struct free_block {
 };
 
 /* Homes, or blocks, that nobody uses. */
-struct pool {
+struct arena_pool {
 	pthread_mutex_t lock;
 	size_t size;
 	struct free_block *warm, *cold;	/* with memory; given back to the kernel */
 	size_t warm_n, regions, held;
 };
 
-static struct pool homes = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			     .size = ARENA_HOME };
-static struct pool blocks = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = BLOCK };
+static struct arena_pool homes[] = {
+	[ARENA_PLAIN] = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = 20 << 10 },
+	[ARENA_ROOMY] = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = 64 << 10 },
+};
+static struct arena_pool blocks = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				    .size = BLOCK };
 
 /* ---- blocks ------------------------------------------------------------------- */
 
 /* A cold block cannot hold its own link: its memory is gone. So cold ones are
  * warmed by the link alone, one page each. */
-static void add_region(struct pool *o)
+static void add_region(struct arena_pool *o)
 {
 	char *p = mmap(NULL, 2 * REGION, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *q;
@@ -90,10 +93,12 @@ static void add_region(struct pool *o)
 	}
 }
 
-static void *take_block(struct pool *o)
+static void *take_block(struct arena_pool *o)
 {
 	struct free_block *b;
 
+	if (ARENA_SMALL == 0)
+		return malloc(o->size);
 	pthread_mutex_lock(&o->lock);
 	if (o->warm == NULL && o->cold == NULL)
 		add_region(o);
@@ -108,7 +113,7 @@ static void *take_block(struct pool *o)
 	return b;
 }
 
-static void cool(struct pool *o, struct free_block *b)
+static void cool(struct arena_pool *o, struct free_block *b)
 {
 	madvise((char *)b + 4096, o->size - 4096, MADV_DONTNEED);
 	o->held--;
@@ -116,10 +121,14 @@ static void cool(struct pool *o, struct free_block *b)
 	o->cold = b;
 }
 
-static void give_block(struct pool *o, void *p)
+static void give_block(struct arena_pool *o, void *p)
 {
 	struct free_block *b = p;
 
+	if (ARENA_SMALL == 0) {
+		free(p);
+		return;
+	}
 	pthread_mutex_lock(&o->lock);
 	b->next = o->warm;
 	o->warm = b;
@@ -133,7 +142,7 @@ static void give_block(struct pool *o, void *p)
 	pthread_mutex_unlock(&o->lock);
 }
 
-static size_t held_bytes(struct pool *o)
+static size_t held_bytes(struct arena_pool *o)
 {
 	size_t n;
 
@@ -145,7 +154,8 @@ static size_t held_bytes(struct pool *o)
 
 size_t arena_kept_bytes(void)
 {
-	return held_bytes(&homes) + held_bytes(&blocks);
+	return held_bytes(&homes[ARENA_PLAIN]) + held_bytes(&homes[ARENA_ROOMY]) +
+	       held_bytes(&blocks);
 }
 
 /* ---- pages ---------------------------------------------------------------------- */
@@ -230,9 +240,26 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 
 /* ---- the home ------------------------------------------------------------------- */
 
+void *arena_settle(enum arena_home size, size_t n)
+{
+	void *home = take_block(&homes[size]);
+
+	return home == NULL ? NULL : memset(home, 0, n < homes[size].size
+						     ? n : homes[size].size);
+}
+
+void arena_begin(struct arena *a, enum arena_home size, void *home, size_t n)
+{
+	memset(a, 0, sizeof(*a));
+	a->from = &homes[size];
+	a->home = home;
+	a->bare = a->home + (n + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+	a->pages = a->from->size / ARENA_PAGE;
+}
+
 static bool at_home(const struct arena *a, const void *p)
 {
-	return (uintptr_t)p - (uintptr_t)a->home < ARENA_HOME;
+	return (uintptr_t)p - (uintptr_t)a->home < a->from->size;
 }
 
 /* n <= ARENA_AT_HOME bytes, or NULL. */
@@ -245,14 +272,8 @@ static void *take_home(struct arena *a, size_t n)
 		a->loose[class] = p->next;
 		return p;
 	}
-	if (a->home == NULL) {
-		a->home = a->bare = take_block(&homes);
-		if (a->home == NULL)
-			return NULL;
-		a->pages += ARENA_HOME / ARENA_PAGE;
-	}
 	n = class_size(class);
-	if (n > (size_t)(a->home + ARENA_HOME - a->bare))
+	if (n > (size_t)(a->home + a->from->size - a->bare))
 		return NULL;
 	p = (void *)a->bare;
 	a->bare += n;
@@ -387,6 +408,8 @@ void *arena_resize(struct arena *a, void *p, size_t from, size_t to)
 void arena_release(struct arena *a)
 {
 	struct arena_block *b, *next;
+	struct arena_pool *from = a->from;
+	char *home = a->home;
 
 	for (b = a->blocks; b != NULL; b = next) {
 		next = b->next;
@@ -394,7 +417,75 @@ void arena_release(struct arena *a)
 	}
 	while (a->large != NULL)
 		free(unlink_large(a->large + 1));
-	if (a->home != NULL)
-		give_block(&homes, a->home);
 	memset(a, 0, sizeof(*a));
+	give_block(from, home);
+}
+
+/* ---- images ------------------------------------------------------------------------ */
+
+struct arena_image {
+	struct arena_pool *from;
+	size_t words, pointers;
+	uint64_t *word;		/* pointers count from the home's beginning */
+	uint16_t *pointer;	/* which these are                          */
+};
+
+struct arena_image *arena_image_make(const struct arena *a, const struct arena *b)
+{
+	size_t bytes = (size_t)(a->bare - a->home), i;
+	uint64_t there = (uintptr_t)a->home, other = (uintptr_t)b->home, x, y;
+	struct arena_image *im;
+
+	if (a->blocks || a->large || b->blocks || b->large || a->from != b->from ||
+	    bytes != (size_t)(b->bare - b->home))
+		return NULL;
+	im = calloc(1, sizeof(*im));
+	if (im == NULL)
+		return NULL;
+	im->from = a->from;
+	im->words = bytes / sizeof(x);
+	im->word = malloc(bytes);
+	im->pointer = malloc(im->words * sizeof(*im->pointer));
+	for (i = 0; im->word && im->pointer && i < im->words; i++) {
+		memcpy(&x, a->home + i * sizeof(x), sizeof(x));
+		memcpy(&y, b->home + i * sizeof(y), sizeof(y));
+		if (x != y) {
+			if (y - x != other - there || x - there > a->from->size)
+				break;
+			im->pointer[im->pointers++] = (uint16_t)i;
+			x -= there;
+		}
+		im->word[i] = x;
+	}
+	if (im->word && im->pointer && i == im->words)
+		return im;
+	arena_image_free(im);
+	return NULL;
+}
+
+void arena_image_free(struct arena_image *im)
+{
+	if (im == NULL)
+		return;
+	free(im->word);
+	free(im->pointer);
+	free(im);
+}
+
+size_t arena_image_bytes(const struct arena_image *im)
+{
+	return im->words * sizeof(*im->word);
+}
+
+void *arena_image_copy(const struct arena_image *im)
+{
+	uint64_t *home = take_block(im->from);
+	size_t i;
+
+	if (home == NULL)
+		return NULL;
+	memcpy(home, im->word, im->words * sizeof(*home));
+	for (i = 0; i < im->pointers; i++)
+		home[im->pointer[i]] += (uintptr_t)home;
+	return home;
 }

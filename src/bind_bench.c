@@ -1,5 +1,6 @@
 #include "bind_bench.h"
 
+#include "sandbox.h"
 #include "sandbox_bench.h"
 #include "store_bench.h"
 
@@ -107,12 +108,20 @@ static int l_sandbox_resident(lua_State *L)
 	return 3;
 }
 
+/* sandbox_image() -> bytes that are copied to open a sandbox */
+static int l_sandbox_image(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)sandbox_image_bytes());
+	return 1;
+}
+
 int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "commits", l_commits }, { "fsync", l_fsync },
 		{ "scan", l_scan }, { "rss", l_rss },
 		{ "raw_side", l_raw_side },
+		{ "sandbox_image", l_sandbox_image },
 		{ "sandbox_work", l_sandbox_work },
 		{ "sandbox_start", l_sandbox_start },
 		{ "sandbox_resident", l_sandbox_resident }, { NULL, NULL }

@@ -46,6 +46,7 @@ end
 local function resident(figures, n)
   local rss, raw, counted = core.sandbox_resident(workloads.small, n)
   figures.resident_states, figures.state_bytes = n, counted // 1 | 0
+  figures.image_bytes = core.sandbox_image()
   figures.state_rss_bytes, figures.raw_state_rss_bytes = rss // 1 | 0, raw // 1 | 0
 end
 
