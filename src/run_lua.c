@@ -570,11 +570,14 @@ static int boot(lua_State *L)
 {
 	struct run *r = lua_touserdata(L, 1);
 
-	if (is_compiled(&r->boot))
+	if (is_compiled(&r->boot)) {
+		lua_pushnil(L);		/* where text has its file's name: how
+					 * deep a script can recurse depends on it */
 		sandbox_push_ready(L);
-	else
+	} else {
 		load_source(L, r, r->boot.prelude, r->boot.prelude_len, false,
 			    "lua/ctx.lua");
+	}
 	lua_fuel(L)->ids = FIRST_ID;
 	luaL_newlibtable(L, core);
 	lua_pushlightuserdata(L, r);

@@ -239,28 +239,24 @@ static bool fits(const struct seedling *g, const struct filling *f)
 
 static void plant(struct seedling *g, const struct filling *f)
 {
-	struct sandbox *a, *b = NULL;
+	char *code = f->len > 0 ? malloc(f->len) : NULL;
+	struct sandbox *a = NULL, *b = NULL;
 
-	arena_image_free(g->image);
-	free(g->code);
-	*g = (struct seedling){ .tried = true, .len = f->len };
-	if (f->len > 0) {
-		g->code = malloc(f->len);
-		if (g->code == NULL) {
-			g->tried = false;
-			return;
-		}
-		memcpy(g->code, f->code, f->len);
-	}
-	a = build(f);
+	if (f->len == 0 || code != NULL)
+		a = build(f);
 	if (a != NULL)
 		b = build(f);
-	if (b != NULL)
+	arena_image_free(g->image);
+	free(g->code);
+	*g = (struct seedling){ .tried = b != NULL, .code = code, .len = f->len };
+	if (code != NULL)
+		memcpy(code, f->code, f->len);
+	if (b != NULL) {
 		g->image = arena_image_make(&a->arena, &b->arena);
+		leave(b);
+	}
 	if (a != NULL)
 		leave(a);
-	if (b != NULL)
-		leave(b);
 }
 
 static struct sandbox *fresh(const struct filling *f)
