@@ -18,8 +18,8 @@
  * while slices are asked for: some tens of milliseconds. */
 #define STRETCH 4000000
 
-/* Until a run has booted there is nothing to collect. */
-#define FIRST_COLLECTION ((size_t)64 << 10)
+/* Most runs are over, or wait, before there is this much to collect. */
+#define FIRST_COLLECTION ((size_t)48 << 10)
 
 struct sandbox {
 	lua_State *L;
@@ -291,16 +291,13 @@ static int take_seed(lua_State *L)
 
 static int settle(struct sandbox *s, const struct sandbox_caps *caps)
 {
-	size_t left = FIRST_COLLECTION > s->used * 3 / 2
-		? FIRST_COLLECTION - s->used : FIRST_COLLECTION / 4;
-
 	s->caps = *caps;
 	s->page_cap = caps->memory_bytes / ARENA_PAGE * 3 / 2 + 64;
 	if (caps->memory_bytes > 0 && s->used > caps->memory_bytes)
 		return -1;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
 	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, 0);
-	lua_gcafter(s->L, caps->gc_pause ? 0 : left);
+	lua_gcafter(s->L, caps->gc_pause ? 0 : FIRST_COLLECTION);
 	lua_pushcfunction(s->L, take_seed);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK)
 		return -1;
