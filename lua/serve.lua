@@ -43,7 +43,7 @@ end
 local function open_engine(self)
   local till = clock.now_ms() + patience_ms
   while true do
-    local e, err = engine.open { home = self.home, schedules = true, on_refused = function(refusal) say(refusal.err) end }
+    local e, err = engine.open { home = self.home, schedules = true, served = true, on_refused = function(refusal) say(refusal.err) end }
     if e then return e end
     if err.number ~= "K9001" then return nil, err end
     local running = already_running(self)
@@ -163,10 +163,8 @@ local function announce(self)
   else
     if err then say(err) end
     note(("the engine is back (process %d)"):format(file.getpid()))
-    if history.run ~= 0 then
-      note(("it died while it executed run number %d (%d in a row)"):format(history.run, history.deaths))
-    end
   end
+  for _, text in ipairs(self.engine.notices or {}) do note(text) end
   return true
 end
 

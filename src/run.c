@@ -568,7 +568,7 @@ static enum went resume_fiber(struct run *r, struct fiber *f)
 	int nresults = 0, rc;
 
 	r->current = f;
-	rc = sandbox_resume(r->sb, f->co, f->args, &nresults);
+	rc = runner_resume(r, f, &nresults);
 	f->args = 0;
 	if (r->over)		/* diverged, while it ran */
 		return WENT_ON;

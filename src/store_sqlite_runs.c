@@ -201,6 +201,21 @@ static const struct sqlite_verb verbs[] = {
 	{ "run.move", "UPDATE runs SET version = :version, code = :code, tail ="
 	  " :tail, updated = :now WHERE id = :id AND ended IS NULL", true },
 
+	/* In which runs an engine died, until they get through: a row of meta
+	 * each (few, and no reason for another format of the store). */
+	{ "death.put", "INSERT OR REPLACE INTO meta(key, value) VALUES('death/'"
+	  " || :run || '/' || :at, :value_codec)", false },
+	{ "death.list", "SELECT CAST(substr(key, 7, instr(substr(key, 7), '/') -"
+	  " 1) AS INTEGER) AS run, value AS \"value#codec\" FROM meta WHERE key"
+	  " >= 'death/' AND key < 'death0' ORDER BY length(key), key", false },
+	{ "death.drop", "DELETE FROM meta WHERE key >= 'death/' || :run || '/'"
+	  " AND key < 'death/' || :run || '0'", false },
+	/* Out of quarantine. */
+	{ "run.reopen", "UPDATE runs SET state = 'running', error = NULL, ended"
+	  " = NULL, updated = :now WHERE id = :id AND state = 'quarantined'",
+	  true },
+	{ "journal.at", "SELECT seq, name FROM journal WHERE lsn = :lsn", false },
+
 	{ "audit.put", "INSERT INTO audit(time, who, what, subject, detail)"
 	  " VALUES(:now, :who, :what, :subject_opt, :detail_codec_opt)", false },
 
