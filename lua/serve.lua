@@ -157,6 +157,7 @@ local function announce(self)
   local text, err = write_papers(self)
   if not text and (history.restarts == 0 or not rest.passes(err)) then return nil, err end
   supervise.ready()
+  for _, notice in ipairs(self.engine.notices or {}) do note(notice) end
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
@@ -164,7 +165,6 @@ local function announce(self)
     if err then say(err) end
     note(("the engine is back (process %d)"):format(file.getpid()))
   end
-  for _, text in ipairs(self.engine.notices or {}) do note(text) end
   return true
 end
 
