@@ -9,6 +9,7 @@
  *        nil: no change), and for which it did before
  *   history() -> { restarts, cause, deaths = { { run, at, alone_ms, outside,
  *        cause } } }   heard(n)
+ *   drop(role)   the parent keeps no socket for it any more
  *   judge(looks, limits) -> list of words: what heart.h says of each look, in turn;
  *        fields as there, times in ms (now, beat, cpu; silent, start, busy, stopped,
  *        absent)
@@ -136,6 +137,15 @@ static int l_history(lua_State *L)
 static int l_heard(lua_State *L)
 {
 	supervise_heard((int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
+static int l_drop(lua_State *L)
+{
+	const char *role = luaL_checkstring(L, 1);
+
+	supervise_kept(role, "");	/* this process's copy, too */
+	supervise_keep(role, "", -1);
 	return 0;
 }
 
@@ -268,7 +278,7 @@ int bind_open_supervise(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "run", l_run }, { "ready", l_ready }, { "beat", l_beat },
 		{ "parent", l_parent }, { "history", l_history },
-		{ "heard", l_heard }, { "mark", l_mark }, { "judge", l_judge },
+		{ "heard", l_heard }, { "drop", l_drop }, { "mark", l_mark }, { "judge", l_judge },
 		{ "signals", l_signals }, { NULL, NULL }
 	};
 

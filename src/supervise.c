@@ -137,55 +137,77 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-void supervise_keep(const char *name, int fd)
+void supervise_keep(const char *role, const char *address, int fd)
 {
 	char text[256];
 	struct iovec part = { text, 0 };
 	union control c = { 0 };
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1,
-			    .msg_control = c.bytes,
-			    .msg_controllen = sizeof(c.bytes) };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct cmsghdr *h;
+	int n = snprintf(text, sizeof(text), "%s %s", role, address);
 
-	if (page == NULL || hand[1] < 0)
+	if (page == NULL || hand[1] < 0 || n >= (int)sizeof(text))
 		return;
-	part.iov_len = (size_t)snprintf(text, sizeof(text), "%s", name);
-	if (part.iov_len >= sizeof(text))
-		part.iov_len = sizeof(text) - 1;
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	part.iov_len = (size_t)n;
+	if (fd >= 0) {
+		m.msg_control = c.bytes;
+		m.msg_controllen = sizeof(c.bytes);
+		h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	}
 	/* without it the next child listens anew: no reason to fail */
 	sendmsg(hand[1], &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-int supervise_kept(const char *name)
+static int find_socket(const char *name)
 {
-	char text[256];
+	size_t role = strcspn(name, " ");
 	int i;
 
-	snprintf(text, sizeof(text), "%s", name);
-	for (i = 0; page != NULL && i < sockets_n; i++)
-		if (strcmp(sockets[i].name, text) == 0)
-			return fcntl(sockets[i].fd, F_DUPFD_CLOEXEC, 0);
+	for (i = 0; i < sockets_n; i++)
+		if (strncmp(sockets[i].name, name, role + 1) == 0)
+			return i;
 	return -1;
 }
 
-/* The newest of a name stands; of too many the oldest goes. */
+static void drop_socket(int i)
+{
+	close(sockets[i].fd);
+	sockets[i] = sockets[--sockets_n];
+}
+
+int supervise_kept(const char *role, const char *address)
+{
+	char name[256];
+	int listens = 0, i, n = snprintf(name, sizeof(name), "%s %s", role, address);
+	socklen_t size = sizeof(listens);
+
+	i = page != NULL && n < (int)sizeof(name) ? find_socket(name) : -1;
+	if (i < 0)
+		return -1;
+	if (strcmp(sockets[i].name, name) == 0 &&
+	    getsockopt(sockets[i].fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+	    listens)
+		return fcntl(sockets[i].fd, F_DUPFD_CLOEXEC, 0);
+	drop_socket(i);
+	return -1;
+}
+
+/* fd < 0: this role has none any more. */
 static void put_socket(const char *name, int fd)
 {
-	int i;
+	int i = find_socket(name);
 
-	for (i = 0; i < sockets_n && strcmp(sockets[i].name, name) != 0; i++)
-		;
-	if (i == sockets_n && sockets_n == SOCKETS)
-		i = 0;
-	if (i < sockets_n) {
-		close(sockets[i].fd);
-		memmove(&sockets[i], &sockets[i + 1],
-			(size_t)(sockets_n - i - 1) * sizeof(sockets[0]));
-		sockets_n--;
+	if (i >= 0)
+		drop_socket(i);
+	if (fd < 0)
+		return;
+	if (sockets_n == SOCKETS) {
+		close(fd);
+		return;
 	}
 	sockets[sockets_n].fd = fd;
 	snprintf(sockets[sockets_n].name, sizeof(sockets[0].name), "%s", name);
@@ -210,9 +232,9 @@ static void take_sockets(void)
 		if (n < 0)
 			return;
 		h = CMSG_FIRSTHDR(&m);
-		if (h == NULL || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		memcpy(&fd, CMSG_DATA(h), sizeof(fd));
+		fd = -1;
+		if (h != NULL && h->cmsg_type == SCM_RIGHTS)
+			memcpy(&fd, CMSG_DATA(h), sizeof(fd));
 		text[n] = 0;
 		put_socket(text, fd);
 	}
@@ -349,6 +371,7 @@ static int attend(struct watcher *w)
 			pass_on(w, SIGTERM);
 		else if (sig == SIGUSR1 || sig == SIGUSR2)
 			kill(w->child, sig);
+		take_sockets();
 		if (sig != SIGCHLD)
 			check_heart(w);
 	}

@@ -84,11 +84,13 @@ struct supervise_history supervise_history(void);
 /* The first n of these are written down elsewhere. */
 void supervise_heard(int n);
 
-/* Sockets that outlive a child: who connects while there is none waits instead of
- * being refused. keep() gives the parent a copy of an open socket under a name (cut
- * at 255 bytes); kept() is a copy of that in a later child, which is the caller's,
- * or -1. What a child does not ask for stays. */
-void supervise_keep(const char *name, int fd);
-int supervise_kept(const char *name);
+/* Listening sockets outlive a child: who connects while there is none waits instead
+ * of being refused, and a port that the system picked stays. keep() gives the parent
+ * a copy of one, for a role ("http") and the address that was asked for; the role's
+ * former one is closed. With fd < 0 it has none any more. kept() is a copy of what a
+ * role has at this very address, which is the caller's, or -1: then this process
+ * lets go of what the role had at another. Both texts together: below 255 bytes. */
+void supervise_keep(const char *role, const char *address, int fd);
+int supervise_kept(const char *role, const char *address);
 
 #endif
