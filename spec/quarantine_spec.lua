@@ -99,6 +99,173 @@ return agent { version = 1, concurrency = 4, run = function(ctx, input)
   return ctx.step{ name = "one", run = function() return input.n end }
 end }]]
 
+describe("deaths that were written down", function()
+  local h
+  after_each(function() h:remove() end)
+
+  local function with(agents)
+    h = homes.make { agents = agents }
+    return h:open()
+  end
+
+  local function drain(e) assert(e:drain()) end
+
+  --- The engine died in these runs, as the engine after it writes it, and is opened again.
+  -- `deaths`: { run = ID, at = ms ago, outside, alone_ms, tail } each.
+  local function die(deaths)
+    local e = h.engine
+    local tx = e.store:tx()
+    for i, death in ipairs(deaths) do
+      local row = e:run_row(death.run)
+      local at = h.now - (death.ago or 0) - #deaths + i
+      tx:add("death.put", { run = row.id, at = at, value_codec = { at = at, cause = death.cause or "signal 11",
+        outside = death.outside or false, alone_ms = death.alone_ms or 0, tail = death.tail or row.tail } })
+    end
+    assert(e:commit(tx))
+    return h:reopen()
+  end
+
+  local function state(run) return h.engine:describe(run).state end
+  local function deaths_known() return #h.engine:rows("death.list", {}) end
+
+  local nap_hour = homes.agent 'ctx.step{ name = "first", run = function() return 1 end } ctx.sleep("1h") return "awake"'
+
+  it("park a run, and whatever it waits for is there when its owner lets it go", function()
+    with { nap = nap_hour }
+    local run = h:run("nap").run
+    local e = die { { run = run }, { run = run } }
+    drain(e)
+    assert.equal("quarantined", state(run))
+    assert.matches("died twice while it executed this run %(signal 11 at", e:describe(run).error.message)
+    assert.same({ 0, 1 }, { deaths_known(), #e:rows("timer.due", { now = h.now + 3600000 }) })
+    h.now = h.now + 3600001
+    e:fire()
+    drain(e)
+    e = h:reopen()
+    drain(e)
+    assert.equal("quarantined", state(run))
+    assert.same({ scope = "run:" .. run, runs = 1 }, e:resume({ run = run }, {}))
+    drain(e)
+    local told = e:describe(run)
+    assert.same({ "done", "awake", 2 }, { told.state, told.output, told.steps })
+    assert.is_true(e:replay(run).equal)
+  end)
+
+  it("leave a timer that is not due alone when it is let go", function()
+    with { nap = nap_hour }
+    local run = h:run("nap").run
+    local e = die { { run = run }, { run = run } }
+    assert(e:resume({ run = run }, {}))
+    drain(e)
+    assert.equal("waiting", state(run))
+    h.now = h.now + 3600001
+    drain(e)
+    assert.equal("done", state(run))
+  end)
+
+  it("keep decisions and events that come meanwhile", function()
+    with { ask = homes.agent 'return ctx.approve{ subject = "s", proposal = 1 }.outcome',
+      wait = homes.agent 'return ctx.wait{ event = "paid", where = { id = 7 } }.payload.n' }
+    local ask, wait = h:run("ask").run, h:run("wait").run
+    local e = die { { run = ask }, { run = ask }, { run = wait }, { run = wait } }
+    drain(e)
+    assert.same({ "quarantined", "quarantined" }, { state(ask), state(wait) })
+    assert(e:decide(e:inbox()[1].id, { state = "approved" }))
+    assert(e:emit("paid", { id = 7, n = 3 }))
+    drain(e)
+    e = h:reopen()
+    drain(e)
+    assert.same({ "quarantined", "quarantined" }, { state(ask), state(wait) })
+    for _, run in ipairs { ask, wait } do assert(e:resume({ run = run }, {})) end
+    drain(e)
+    assert.same({ "approved", 3 }, { e:describe(ask).output, e:describe(wait).output })
+  end)
+
+  it("find two culprits that take turns", function()
+    with { nap = nap_hour }
+    local one, two, three = h:run("nap").run, h:run("nap").run, h:run("nap").run
+    die { { run = one }, { run = two }, { run = three }, { run = one }, { run = two } }
+    assert.same({ "quarantined", "quarantined", "waiting" }, { state(one), state(two), state(three) })
+    assert.equal(1, deaths_known())
+  end)
+
+  it("blame nobody who was met by kills from outside and went on in between", function()
+    with { nap = nap_hour }
+    local run, other, alone = h:run("nap").run, h:run("nap").run, h:run("nap").run
+    die { { run = run, outside = true, tail = 1 }, { run = run, outside = true },
+      { run = other, outside = true }, { run = other, outside = true },
+      { run = alone, outside = true, tail = 1 }, { run = alone, outside = true, alone_ms = 900 } }
+    assert.same({ "waiting", "quarantined", "quarantined" }, { state(run), state(other), state(alone) })
+  end)
+
+  it("are forgotten after ten minutes, and when the run gets through", function()
+    with { nap = nap_hour, fine = homes.agent "return 1" }
+    local late, waits = h:run("nap").run, h:run("nap").run
+    local over = h:run("fine").run
+    local e = die { { run = late, ago = 600100 }, { run = late }, { run = waits }, { run = over }, { run = over } }
+    drain(e)
+    assert.same({ "waiting", "waiting", "done" }, { state(late), state(waits), state(over) })
+    assert.equal(3, deaths_known()) -- those of the run that is over are gone
+    for _, run in ipairs { late, waits } do e:wake(e:run_row(run).id) end
+    drain(e)
+    assert.equal(0, deaths_known())
+    e = die { { run = waits } }
+    drain(e)
+    assert.equal("waiting", state(waits))
+  end)
+
+  it("tell whoever called the run, and free its place", function()
+    with { child = homes.agent('ctx.sleep("1h") return 5', "concurrency = 1,"),
+      parent = homes.agent 'local v, err = ctx.call("child", {}) return { v = v, code = err and err.code }' }
+    local parent = h:run("parent").run
+    local child = h.engine:list { agent = "child" }[1].run
+    local e = die { { run = child }, { run = child } }
+    drain(e)
+    assert.same({ "done", "quarantined" }, { state(parent), e:describe(parent).output.code })
+    local second = e:start("child", {})
+    drain(e)
+    assert.equal("waiting", state(second.run))
+    assert(e:resume({ run = child }, {}))
+    drain(e)
+    h.now = h.now + 3600001
+    drain(e)
+    assert.same({ "done", "done" }, { state(child), state(second.run) })
+  end)
+
+  it("end by the owner's word without executing or undoing anything", function()
+    with { pay = homes.agent [[
+      ctx.step{ name = "pay", run = function() return 1 end, undo = function() ctx.records.put{ type = "undone", key = "k", value = {} } end }
+      ctx.sleep("1h")]] }
+    local run = h:run("pay").run
+    local e = die { { run = run }, { run = run } }
+    local _, refused = e:pause({ run = run }, {})
+    assert.same({ "K7003", "keel resume " .. run }, { refused.number, refused.next })
+    assert(e:cancel(run, { note = "no more" }))
+    drain(e)
+    assert.equal("cancelled", state(run))
+    assert.matches("nothing was undone", e:describe(run).error.message)
+    assert.same({ 0, 0 }, { #e:records("undone"), #e:rows("timer.due", { now = h.now + 3600001 }) })
+    local _, again = e:resume({ run = run }, {})
+    assert.equal("K1042", again.number)
+    local trail = {}
+    for _, row in ipairs(e:rows("audit.list", { limit = 2 })) do trail[#trail + 1] = row.what end
+    assert.same({ "cancel", "quarantine" }, trail)
+  end)
+
+  it("undo what it did when it is let go and then given up", function()
+    with { pay = homes.agent [[
+      ctx.step{ name = "pay", run = function() return 1 end, undo = function() ctx.records.put{ type = "undone", key = "k", value = {} } end }
+      ctx.sleep("1h")]] }
+    local run = h:run("pay").run
+    local e = die { { run = run }, { run = run } }
+    assert(e:resume({ run = run }, {}))
+    drain(e)
+    assert(e:cancel(run, {}))
+    drain(e)
+    assert.same({ "cancelled", 1 }, { state(run), #e:records("undone") })
+  end)
+end)
+
 describe("a run in which the engine dies", function()
   local home, served
 
