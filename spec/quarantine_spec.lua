@@ -137,7 +137,7 @@ describe("deaths that were written down", function()
     drain(e)
     assert.equal("quarantined", state(run))
     assert.matches("died twice while it executed this run %(signal 11 at", e:describe(run).error.message)
-    assert.same({ 0, 1 }, { deaths_known(), #e:rows("timer.due", { now = h.now + 3600000 }) })
+    assert.same({ 0, h.now + 3600000 }, { deaths_known(), e:rows("timer.next", { after = 0 })[1].due })
     h.now = h.now + 3600001
     e:fire()
     drain(e)
@@ -244,7 +244,8 @@ describe("deaths that were written down", function()
     drain(e)
     assert.equal("cancelled", state(run))
     assert.matches("nothing was undone", e:describe(run).error.message)
-    assert.same({ 0, 0 }, { #e:records("undone"), #e:rows("timer.due", { now = h.now + 3600001 }) })
+    assert.equal(0, #e:records("undone"))
+    assert.is_nil(e:rows("timer.next", { after = 0 })[1].due)
     local _, again = e:resume({ run = run }, {})
     assert.equal("K1042", again.number)
     local trail = {}
@@ -269,9 +270,9 @@ end)
 describe("a run in which the engine dies", function()
   local home, served
 
-  local function serve(agents, words)
+  local function serve(agents, words, env)
     home = homes.make { agents = agents }
-    served = assert(server.start(home, words))
+    served = assert(server.start(home, words, env))
   end
 
   after_each(function()
@@ -321,20 +322,21 @@ describe("a run in which the engine dies", function()
 
   --- The engine dies by a signal while a run is executed: so often that it meets it, for in
   --- between the engine has the thread for itself.
-  local function kill_until(signal, text)
+  local function kill_until(signal, text, times)
     for _ = 1, 10 do
       local pid = served:now().pid
       server.eventually(function() return cpu(pid) > 40 end, "work")
       kill(signal)
-      if served:messages():find(text, 1, true) then return end
+      if count(text) >= (times or 1) then return end
     end
     error("nobody said: " .. text .. "\n" .. served:messages())
   end
 
-  local function kill_twice(run, first, second)
-    kill_until(first, "once more, and the run is put in quarantine")
+  local function kill_twice(run, first, second, times)
+    kill_until(first, "once more, and the run is put in quarantine", times)
     assert.equal("running", show(run).state)
-    kill_until(second, "is in quarantine:")
+    kill_until(second, "is in quarantine:", times)
+    assert.equal("quarantined", show(run).state)
   end
 
   it("is parked after the second time, with the reason, and all others go on", function()
@@ -356,5 +358,93 @@ describe("a run in which the engine dies", function()
     assert.equal("done", served:json("run quick").state)
     assert.equal(1, count("is in quarantine:"))
     assert.equal(1, #served:json("runs --state quarantined"))
+  end)
+
+  it("counts when the engine is held by a signal, which is noticed at once", function()
+    serve({ busy = busy, quick = quick }, "--listen off --stall 60000") -- silence alone would take a minute
+    local run = begin_busy()
+    kill_twice(run, "STOP", "STOP")
+    assert.matches("it was stopped by a signal at", show(run).error.message)
+    assert.equal("done", served:json("run quick").state)
+  end)
+
+  it("goes on by keel resume, with its count cleared, and ends by keel cancel", function()
+    serve { busy = busy, nap = nap }
+    local run = begin_busy()
+    kill_twice(run, "ABRT", "KILL")
+    local answer, code = served:json("resume " .. run)
+    assert.same({ 1, 0 }, { answer.runs, code })
+    assert.equal("running", show(run).state)
+    kill_twice(run, "KILL", "SEGV", 2)
+    answer, code = served:json("cancel " .. run)
+    assert.same({ "cancelled", 0 }, { answer.state, code })
+    local refused
+    refused, code = served:json("resume " .. run)
+    assert.same({ "K1042", 2 }, { refused.error.number, code })
+    assert.equal("[]", (served:keel("runs --state quarantined --json"):gsub("%s", "")))
+  end)
+
+  it("is nobody's when nobody is executed, nor when the engine is told to stop", function()
+    serve { nap = nap, busy = busy }
+    local sleeper = served:json("run nap").run
+    for _ = 1, 3 do kill "KILL" end
+    local run = begin_busy()
+    for _ = 1, 3 do
+      server.eventually(function() return cpu(served:now().pid) > 40 end, "work")
+      assert.equal(0, served:stop("TERM"))
+      served = assert(server.start(home))
+    end
+    assert.same({ "waiting", "running" }, { show(sleeper).state, show(run).state })
+    assert.equal(0, count("the engine died while it executed"))
+  end)
+
+  it("is found by the place where the engine dies, inside of what it does for the run", function()
+    -- dies whenever a timer of a run is due, before anything of it is executed
+    serve({ nap = nap, quick = quick }, nil, "KEEL_CRASH=timer:1")
+    local one, two = "nap --input - --json", '{"time":"50ms"}'
+    served:keel("run " .. one, two)
+    served:said("is in quarantine:")
+    local list = served:json("runs --agent nap")
+    assert.same({ 1, "quarantined" }, { #list, list[1].state })
+    assert.equal(2, count("the engine died (signal 9)"))
+    assert.equal("done", served:json("run quick").state)
+  end)
+
+  it("keeps commands waiting while there is no engine, instead of refusing them", function()
+    serve({ quick = quick }, "--listen 127.0.0.1:0")
+    local listen = served.paper.listen
+    for _ = 1, 3 do
+      local pid = served:now().pid
+      server.kill(pid, "KILL")
+      assert.equal("done", served:json("run quick").state)
+      server.eventually(function() return served:now().pid ~= pid end, "another engine")
+      assert.equal(listen, served:now().listen)
+    end
+  end)
+
+  it("is known from a script that does not give the engine back", function()
+    -- what a script logs is told inside of its stretch: here the one who is told never returns
+    home = homes.make { agents = { spins = homes.agent 'ctx.log("now") return 1' } }
+    local script = home.path .. "/spin.lua"
+    assert(file.write(script, ([[
+      local supervise = require "core.supervise"
+      local role = supervise.run { stall_ms = 60000, busy_ms = 100 }
+      if role ~= "child" then os.exit(role) end
+      local history = supervise.history()
+      if history.restarts > 0 then
+        print(history.cause, #history.deaths, history.deaths[1].outside)
+        supervise.heard(1)
+        print(#supervise.history().deaths)
+        os.exit(0)
+      end
+      local e = require("engine").open { home = %q, on_log = function() while true do end end }
+      e:start("spins", {})
+      supervise.ready()
+      e:drain()]]):format(home.path)))
+    local pipe = io.popen(("timeout -s KILL 60 %s lua %s 2>&1"):format(require "spec.support.program", script))
+    local said = pipe:read("a")
+    pipe:close()
+    assert.matches("a script does not give the engine back; it is killed", said)
+    assert.matches("a script did not give it back\t1\tfalse\n0\n", said)
   end)
 end)

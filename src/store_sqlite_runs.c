@@ -129,8 +129,11 @@ static const struct sqlite_verb verbs[] = {
 	{ "timer.get", "SELECT due, attempt, since FROM timers WHERE run = :run AND seq ="
 	  " :seq",
 	  false },
+	/* Those of runs in quarantine stand, and wake nobody. */
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
-	  " ORDER BY due, run, seq LIMIT coalesce(:limit_opt, 1000)", false },
+	  " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = timers.run AND"
+	  " r.state = 'quarantined') ORDER BY due, run, seq LIMIT"
+	  " coalesce(:limit_opt, 1000)", false },
 	{ "timer.next", "SELECT min(due) AS due FROM timers WHERE due > :after",
 	  false },
 	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"
