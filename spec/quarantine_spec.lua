@@ -119,7 +119,8 @@ describe("deaths that were written down", function()
       local row = e:run_row(death.run)
       local at = h.now - (death.ago or 0) - #deaths + i
       tx:add("death.put", { run = row.id, at = at, value_codec = { at = at, cause = death.cause or "signal 11",
-        outside = death.outside or false, alone_ms = death.alone_ms or 0, tail = death.tail or row.tail } })
+        outside = death.outside or false, slices = death.slices or 0, only = death.only or false,
+        tail = death.tail or row.tail } })
     end
     assert(e:commit(tx))
     return h:reopen()
@@ -189,13 +190,28 @@ describe("deaths that were written down", function()
     assert.equal(1, deaths_known())
   end)
 
-  it("blame nobody who was met by kills from outside and went on in between", function()
+  it("blame nobody who was met by kills from outside in passing", function()
     with { nap = nap_hour }
-    local run, other, alone = h:run("nap").run, h:run("nap").run, h:run("nap").run
-    die { { run = run, outside = true, tail = 1 }, { run = run, outside = true },
-      { run = other, outside = true }, { run = other, outside = true },
-      { run = alone, outside = true, tail = 1 }, { run = alone, outside = true, alone_ms = 900 } }
-    assert.same({ "waiting", "quarantined", "quarantined" }, { state(run), state(other), state(alone) })
+    local run, busy = h:run("nap").run, h:run("nap").run
+    die { { run = run, outside = true }, { run = run, outside = true, slices = 3 },
+      { run = run, outside = true }, { run = busy, outside = true }, { run = busy, outside = true, slices = 150 } }
+    assert.same({ "waiting", "quarantined" }, { state(run), state(busy) })
+  end)
+
+  it("blame one with which three engines came no further, and to nobody else", function()
+    with { nap = nap_hour }
+    local stuck, went_on, among = h:run("nap").run, h:run("nap").run, h:run("nap").run
+    local function kill(run, fields)
+      fields.run, fields.outside = run, true
+      if fields.only == nil then fields.only = true end
+      return fields
+    end
+    die { kill(stuck, {}), kill(stuck, {}), kill(went_on, {}), kill(went_on, { tail = 1 }), kill(went_on, {}),
+      kill(among, {}), kill(among, { only = false }), kill(among, {}) }
+    assert.same({ "waiting", "waiting", "waiting" }, { state(stuck), state(went_on), state(among) })
+    local e = die { kill(stuck, {}) }
+    assert.same({ "quarantined", "waiting", "waiting" }, { state(stuck), state(went_on), state(among) })
+    assert.matches("the engine died 3 times", e:describe(stuck).error.message)
   end)
 
   it("are forgotten after ten minutes, and when the run gets through", function()
@@ -406,8 +422,28 @@ describe("a run in which the engine dies", function()
     served:said("is in quarantine:")
     local list = served:json("runs --agent nap")
     assert.same({ 1, "quarantined" }, { #list, list[1].state })
-    assert.equal(2, count("the engine died (signal 9)"))
+    assert.equal(3, count("the engine died (signal 9)"))
     assert.equal("done", served:json("run quick").state)
+  end)
+
+  it("is blamed once for each death, which the store remembers without the supervisor", function()
+    -- dies behind writing a death down, before the supervisor hears of it
+    serve({ busy = busy, quick = quick }, nil, "KEEL_CRASH=deaths_noted:1")
+    local run = begin_busy()
+    server.eventually(function() return cpu(served:now().pid) > 40 end, "work")
+    for _ = 1, 20 do
+      if count("the engine died") >= 4 then break end
+      local pid = served:now().pid
+      server.kill(pid, "KILL")
+      -- one that was at rest comes back; one that was met in the run dies again and again
+      server.eventually(function() return served:now().pid ~= pid or count("the engine died") >= 4 end, "another one")
+    end
+    served:stop("KILL")
+    served.pipe = nil
+    served = assert(server.start(home))
+    assert.equal("running", show(run).state)
+    kill_until("KILL", "is in quarantine:")
+    assert.same({ 2, "quarantined" }, { #show(run).error.deaths, show(run).state })
   end)
 
   it("keeps commands waiting while there is no engine, instead of refusing them", function()

@@ -7,7 +7,7 @@
  *   ready()   beat()   parent() -> pid of the parent
  *   mark(run or nil) -> run   for which this process works from now on (0: none;
  *        nil: no change), and for which it did before
- *   history() -> { restarts, cause, deaths = { { run, at, alone_ms, outside,
+ *   history() -> { restarts, cause, deaths = { { run, at, slices, only, outside,
  *        cause } } }   heard(n)
  *   drop(role)   the parent keeps no socket for it any more
  *   judge(looks, limits) -> list of words: what heart.h says of each look, in turn;
@@ -87,13 +87,13 @@ static int l_parent(lua_State *L)
 
 static int l_mark(lua_State *L)
 {
-	_Atomic int64_t *where = &supervise_mark()->run;
-	lua_Integer before = atomic_load_explicit(where, memory_order_relaxed);
+	struct supervise_mark *m = supervise_mark();
 
-	if (!lua_isnoneornil(L, 1))
-		atomic_store_explicit(where, luaL_checkinteger(L, 1),
-				      memory_order_relaxed);
-	lua_pushinteger(L, before);
+	if (lua_isnoneornil(L, 1))
+		lua_pushinteger(L, atomic_load_explicit(&m->run,
+							memory_order_relaxed));
+	else
+		lua_pushinteger(L, supervise_work_for(m, luaL_checkinteger(L, 1)));
 	return 1;
 }
 
@@ -121,11 +121,13 @@ static int l_history(lua_State *L)
 	for (i = 0; i < h.count; i++) {
 		const struct supervise_death *d = &h.deaths[i];
 
-		lua_createtable(L, 0, 5);
+		lua_createtable(L, 0, 6);
 		set_integer(L, "run", d->run);
 		set_integer(L, "at", d->at_ms);
-		set_integer(L, "alone_ms", d->alone_ms);
+		set_integer(L, "slices", d->slices);
 		set_text(L, "cause", d->cause);
+		lua_pushboolean(L, d->only);
+		lua_setfield(L, -2, "only");
 		lua_pushboolean(L, d->outside);
 		lua_setfield(L, -2, "outside");
 		lua_rawseti(L, -2, i + 1);

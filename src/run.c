@@ -824,11 +824,13 @@ bool run_turn(struct run *r)
 		f = run_take_ready(r);
 		if (f != NULL) {
 			if (resume_fiber(r, f) == WENT_SLICE) {
+				r->slices++;
 				again = true;
 				break;
 			}
 			continue;
 		}
+		r->slices = 0;
 		if (deliver_recorded(r))
 			continue;
 		if (r->over)

@@ -99,6 +99,7 @@ struct run {
 	int64_t fuel_from;		/* lsn from which fuel is compared */
 
 	int in_flight;			/* commits on their way */
+	int slices;			/* in a row, used up without waiting for anything */
 	bool live, over, released, turning, held;
 };
 

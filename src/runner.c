@@ -128,16 +128,12 @@ int runner_resume(struct run *r, struct fiber *f, int *nresults)
 static bool take_turn(struct runner *rn, struct run *r)
 {
 	struct supervise_mark *m = rn->mark;
-	int64_t before = get(&m->run), id = run_id(r);
+	int64_t before = supervise_work_for(m, run_id(r));
 	bool again;
 
-	if (get(&m->last) != id) {
-		put(&m->last, id);
-		put(&m->since_us, rn->mono_us());
-	}
-	put(&m->run, id);
+	put(&m->slices, r->slices);
 	again = run_turn(r);
-	put(&m->run, before);
+	supervise_work_for(m, before);
 	return again;
 }
 

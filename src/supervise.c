@@ -101,6 +101,30 @@ struct supervise_mark *supervise_mark(void)
 	return page != NULL ? &page->mark : &unwatched;
 }
 
+static int64_t get(const _Atomic int64_t *where)
+{
+	return atomic_load_explicit(where, memory_order_relaxed);
+}
+
+static void put(_Atomic int64_t *where, int64_t value)
+{
+	atomic_store_explicit(where, value, memory_order_relaxed);
+}
+
+int64_t supervise_work_for(struct supervise_mark *m, int64_t run)
+{
+	int64_t before = get(&m->run), last = get(&m->last);
+
+	if (run != 0 && run != last) {
+		if (last != 0)
+			put(&m->others, 1);
+		put(&m->last, run);
+		put(&m->slices, 0);
+	}
+	put(&m->run, run);
+	return before;
+}
+
 struct supervise_history supervise_history(void)
 {
 	struct supervise_history h = { 0 };
@@ -248,6 +272,8 @@ static void begin_child(struct watcher *w)
 	atomic_store(&page->mark.run, 0);
 	atomic_store(&page->mark.pulse, 0);
 	atomic_store(&page->mark.last, 0);
+	atomic_store(&page->mark.others, 0);
+	atomic_store(&page->mark.slices, 0);
 	w->born_us = clock_mono_us();
 	atomic_store(&page->beat_us, w->born_us);
 	w->heart = (struct heart){ 0 };
@@ -404,7 +430,8 @@ static void keep_death(const struct watcher *w, int how, int64_t run)
 
 	d->run = run;
 	d->at_ms = clock_now_ms();
-	d->alone_ms = m->last == run ? (clock_mono_us() - m->since_us) / 1000 : 0;
+	d->slices = m->last == run ? m->slices : 0;
+	d->only = m->others == 0;
 	d->outside = w->why == HEART_STOPPED || (w->why == HEART_BEATS &&
 		     WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
 	memcpy(d->cause, page->cause, sizeof(d->cause));

@@ -55,9 +55,14 @@ bool supervise_supervised(void);
 struct supervise_mark {
 	_Atomic int64_t run;	/* 0: for none                                */
 	_Atomic int64_t pulse;	/* odd while a script runs, see heart.h       */
-	_Atomic int64_t last;	/* whose turn was the last one, and since     */
-	_Atomic int64_t since_us;	/* when nobody else had one (monotonic) */
+	_Atomic int64_t last;	/* for whom it worked last                    */
+	_Atomic int64_t others;	/* 0: for nobody else since it began          */
+	_Atomic int64_t slices;	/* that the run had used up without waiting
+				 * for anything, at its last turn           */
 };
+
+/* From now on it works for that run (0: for none); for which it did before. */
+int64_t supervise_work_for(struct supervise_mark *m, int64_t run);
 
 /* The mark of this process: never NULL, and read by nobody without a parent. */
 struct supervise_mark *supervise_mark(void);
@@ -67,7 +72,8 @@ struct supervise_mark *supervise_mark(void);
 struct supervise_death {
 	int64_t run;
 	int64_t at_ms;		/* since 1970                                 */
-	int64_t alone_ms;	/* nobody else had had a turn for so long     */
+	int64_t slices;		/* of about a millisecond, in a row           */
+	bool only;		/* that engine had worked for no other run    */
 	bool outside;		/* SIGKILL or SIGSTOP: somebody else's doing, as
 				 * far as one can see */
 	char cause[48];		/* "signal 11", "exit 9", ... */

@@ -7,6 +7,7 @@
 -- supervisor's own end, too. After the second one the run is over as `quarantined`; nothing
 -- of it is executed, undone or dropped: its timers, waits and questions stand as they are,
 -- for `keel resume`.
+local crash = require "core.crash"
 local errors = require "errors"
 local rfc3339 = require "rfc3339"
 local supervise = require "core.supervise"
@@ -16,8 +17,9 @@ local quarantine = {}
 --- Deaths further apart have nothing to do with one another.
 local memory_ms = 600000
 
---- A run that had the thread for itself for so long was surely at work when it was killed.
-local alone_ms = 200
+--- A run that had computed for so many slices (of about a millisecond) without waiting for
+--- anything was met by a kill for that reason.
+local many_slices = 20
 
 local behalf = { __close = function(self) supervise.mark(self[1]) end }
 
@@ -41,12 +43,16 @@ local function known_deaths(self)
 end
 
 --- Two deaths make a culprit. A kill from outside may meet anybody who is at work: as the
--- second one it counts only when the run had the thread for itself, or is no further than it
--- was at the first.
+-- second one it counts only when the run took up the engine; as the third one when none of
+-- three engines came any further with it, or got to anything else.
 local function is_culprit(deaths)
-  local first, second = deaths[#deaths - 1], deaths[#deaths]
+  local n = #deaths
+  local first, second = deaths[n - 1], deaths[n]
   if not first or second.at - first.at > memory_ms then return false end
-  return not second.outside or second.alone_ms >= alone_ms or second.tail == first.tail
+  if not second.outside or second.slices >= many_slices then return true end
+  local before = deaths[n - 2]
+  return before ~= nil and second.at - before.at <= memory_ms and before.tail == first.tail and first.tail == second.tail
+    and before.only and first.only and second.only
 end
 
 local function told(death)
@@ -55,9 +61,10 @@ end
 
 local function reason(deaths, last)
   local first, second = deaths[#deaths - 1], deaths[#deaths]
+  local times = #deaths == 2 and "twice" or ("%d times"):format(#deaths)
   local place = not last and "" or last.seq == 0 and ", before its first step"
     or (", behind step %d (%s)"):format(last.seq, (last.name or "?"):gsub("^step:", ""))
-  return ("the engine died twice while it executed this run (%s; %s)%s"):format(told(first), told(second), place)
+  return ("the engine died %s while it executed this run (%s; %s)%s"):format(times, told(first), told(second), place)
 end
 
 --- Write the end of a run that is in no memory: it waits for its owner.
@@ -88,13 +95,18 @@ function quarantine:judge_deaths(tails)
   local fresh, known, parked = supervise.history().deaths, known_deaths(self), {}
   self.suspects, self.notices = {}, {}
   if #fresh == 0 and next(known) == nil then return parked end
-  local tx = self.store:tx()
+  local tx, noted = self.store:tx(), {}
   for _, death in ipairs(fresh) do
-    local value = { at = death.at, cause = death.cause, outside = death.outside, alone_ms = death.alone_ms,
-      tail = tails[death.run] }
-    known[death.run] = known[death.run] or {}
-    table.insert(known[death.run], value)
-    if value.tail then tx:add("death.put", { run = death.run, at = death.at, value_codec = value }) end
+    local deaths = known[death.run] or {}
+    known[death.run] = deaths
+    -- the engine that wrote it down may have died before it said so
+    if not (deaths[1] and deaths[#deaths].at >= death.at) then
+      local value = { at = death.at, cause = death.cause, outside = death.outside, slices = death.slices,
+        only = death.only, tail = tails[death.run] }
+      table.insert(deaths, value)
+      noted[death.run] = true
+      if tails[death.run] then tx:add("death.put", { run = death.run, at = death.at, value_codec = value }) end
+    end
   end
   for id, deaths in pairs(known) do
     local row = tails[id] and self:rows("run.to_wake", { id = id })[1]
@@ -104,11 +116,14 @@ function quarantine:judge_deaths(tails)
       parked[id] = true
     else
       self.suspects[id] = deaths[#deaths]
-      table.insert(self.notices, ("the engine died while it executed run %s of %s (%s); once more, and the run is put in quarantine")
-        :format(row.run, row.agent, told(deaths[#deaths])))
+      if noted[id] then
+        table.insert(self.notices, ("the engine died while it executed run %s of %s (%s); once more, and the run is put in quarantine")
+          :format(row.run, row.agent, told(deaths[#deaths])))
+      end
     end
   end
   if not self:commit(tx) then error(self.failed, 0) end
+  crash.point "deaths_noted"
   supervise.heard(#fresh)
   return parked
 end

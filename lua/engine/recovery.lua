@@ -3,7 +3,7 @@
 -- Methods of the engine (lua/engine.lua), in a file of their own. Runs that stood as
 -- `running` come back from their journals. A command brings them all back before it does
 -- anything else; a served engine answers at once, and brings them back a few at a time,
--- or sooner when somebody wants one. Runs in which an engine died come last, alone.
+-- or sooner when somebody wants one. Runs in which an engine died come last, one by one.
 local clock = require "core.clock"
 local crash = require "core.crash"
 local loop = require "loop"
@@ -13,7 +13,7 @@ local recovery = {}
 --- How long runs are brought back before others have a turn.
 local stretch_us = 10000
 
---- How long a run in which an engine died waits for the others to come to rest.
+--- How long the runs in which an engine died wait for the others to come to rest.
 local alone_ms = 1000
 
 --- Where the journal of each running run ends: its row may be behind.
@@ -59,10 +59,11 @@ local function bring_back_slowly(self, ids, suspects)
       began = clock.mono_us()
     end
   end
+  if #suspects > 0 then let_others(self) end
   for _, id in ipairs(suspects) do
-    if self.returning[id] then let_others(self) end
     if self.closing or self.failed then return end
     self:bring_back(id)
+    loop.sleep(0)
   end
 end
 
