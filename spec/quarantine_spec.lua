@@ -152,6 +152,19 @@ describe("deaths that were written down", function()
     assert.is_true(e:replay(run).equal)
   end)
 
+  it("park a run whose journal is packed meanwhile, and is read all the same", function()
+    with { nap = homes.agent 'for i = 1, 30 do ctx.step{ name = "s", run = function() return i end } end ctx.sleep("1h") return 1' }
+    local run = h:run("nap").run
+    local e = die { { run = run }, { run = run } }
+    h.now = h.now + 30 * 86400000
+    assert(e:gc())
+    assert.is_true(e:store_stats().packed.records > 0)
+    assert(e:resume({ run = run }, {}))
+    drain(e)
+    assert.same({ "done", 1 }, { state(run), e:describe(run).output })
+    assert.is_true(e:replay(run).equal)
+  end)
+
   it("leave a timer that is not due alone when it is let go", function()
     with { nap = nap_hour }
     local run = h:run("nap").run
@@ -366,6 +379,8 @@ describe("a run in which the engine dies", function()
     assert.matches("the engine died twice while it executed this run %(signal 9 at 2%S+Z; signal 11 at 2%S+Z%), "
       .. "behind step 1 %(begin%)", shown.error.message)
     assert.equal("keel resume " .. run, shown.error.next)
+    assert.same({ 2, "signal 9", "signal 11" }, { #shown.error.deaths, shown.error.deaths[1].cause, shown.error.deaths[2].cause })
+    assert.matches("^2%d+%-%d%d%-%d%dT.*Z$", shown.error.deaths[1].at)
     assert.equal("done", served:json("run quick").state)
     server.eventually(function() return show(sleeper).state == "done" end, "the sleeper")
     local list = served:json("runs --state quarantined")

@@ -9,6 +9,7 @@
 -- for `keel resume`.
 local crash = require "core.crash"
 local errors = require "errors"
+local json = require "json"
 local rfc3339 = require "rfc3339"
 local supervise = require "core.supervise"
 
@@ -80,7 +81,9 @@ end
 local function judge(self, tx, row, deaths, tail)
   if not is_culprit(deaths) then return false end
   local last = self:rows("journal.at", { lsn = tail })[1]
-  local value = { code = "quarantined", number = "K7003", message = reason(deaths, last), deaths = deaths,
+  local list = json.array {}
+  for i, death in ipairs(deaths) do list[i] = { at = rfc3339.format(death.at), cause = death.cause } end
+  local value = { code = "quarantined", number = "K7003", message = reason(deaths, last), deaths = list,
     step = last and last.seq }
   put_away(self, tx, row, tail, value)
   table.insert(self.notices, ("run %s of %s is in quarantine: %s; keel show %s"):format(row.run, row.agent,
