@@ -372,14 +372,14 @@ describe("a run in which the engine dies", function()
     serve { busy = busy, quick = quick, nap = nap }
     local sleeper = served:json("run nap --input -", '{"time":"1s"}').run
     local run = begin_busy()
-    kill_twice(run, "KILL", "SEGV")
+    kill_twice(run, "KILL", "ABRT")
     served:said(("run %s of busy is in quarantine"):format(run))
     local shown, code = served:json("show " .. run)
     assert.same({ "quarantined", "K7003", 0 }, { shown.state, shown.error.number, code })
-    assert.matches("the engine died twice while it executed this run %(signal 9 at 2%S+Z; signal 11 at 2%S+Z%), "
+    assert.matches("the engine died twice while it executed this run %(signal 9 at 2%S+Z; signal 6 at 2%S+Z%), "
       .. "behind step 1 %(begin%)", shown.error.message)
     assert.equal("keel resume " .. run, shown.error.next)
-    assert.same({ 2, "signal 9", "signal 11" }, { #shown.error.deaths, shown.error.deaths[1].cause, shown.error.deaths[2].cause })
+    assert.same({ 2, "signal 9", "signal 6" }, { #shown.error.deaths, shown.error.deaths[1].cause, shown.error.deaths[2].cause })
     assert.matches("^2%d+%-%d%d%-%d%dT.*Z$", shown.error.deaths[1].at)
     assert.equal("done", served:json("run quick").state)
     server.eventually(function() return show(sleeper).state == "done" end, "the sleeper")

@@ -133,6 +133,7 @@ static bool take_turn(struct runner *rn, struct run *r)
 
 	put(&m->slices, r->slices);
 	again = run_turn(r);
+	put(&m->slices, again ? r->slices : 0);	/* r may be gone else */
 	supervise_work_for(m, before);
 	return again;
 }

@@ -422,8 +422,17 @@ static void name_cause(const struct watcher *w, int how)
 			 WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how));
 }
 
+/* A kill from outside that falls between two of many slices is meant for nobody
+ * else. */
+static int64_t run_at_work(bool outside)
+{
+	const struct supervise_mark *m = &page->mark;
+
+	return m->run == 0 && outside && m->slices > 1 ? m->last : m->run;
+}
+
 /* It is found by the next child; of too many the oldest is lost. */
-static void keep_death(const struct watcher *w, int how, int64_t run)
+static void keep_death(int64_t run, bool outside)
 {
 	struct supervise_death *d = &page->deaths[page->died % SUPERVISE_DEATHS];
 	const struct supervise_mark *m = &page->mark;
@@ -432,20 +441,21 @@ static void keep_death(const struct watcher *w, int how, int64_t run)
 	d->at_ms = clock_now_ms();
 	d->slices = m->last == run ? m->slices : 0;
 	d->only = m->others == 0;
-	d->outside = w->why == HEART_STOPPED || (w->why == HEART_BEATS &&
-		     WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+	d->outside = outside;
 	memcpy(d->cause, page->cause, sizeof(d->cause));
 	page->died++;
 }
 
 static void remember_death(const struct watcher *w, int how)
 {
-	int64_t run = atomic_load(&page->mark.run);
+	bool outside = w->why == HEART_STOPPED || (w->why == HEART_BEATS &&
+		       WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+	int64_t run = run_at_work(outside);
 	char text[160];
 
 	name_cause(w, how);
 	if (run != 0)
-		keep_death(w, how, run);
+		keep_death(run, outside);
 	page->restarts++;
 	snprintf(text, sizeof(text), "the engine died (%s); starting it again",
 		 page->cause);

@@ -57,8 +57,8 @@ struct supervise_mark {
 	_Atomic int64_t pulse;	/* odd while a script runs, see heart.h       */
 	_Atomic int64_t last;	/* for whom it worked last                    */
 	_Atomic int64_t others;	/* 0: for nobody else since it began          */
-	_Atomic int64_t slices;	/* that the run had used up without waiting
-				 * for anything, at its last turn           */
+	_Atomic int64_t slices;	/* that the last one has used up without waiting
+				 * for anything; it wants the next one then  */
 };
 
 /* From now on it works for that run (0: for none); for which it did before. */

@@ -43,6 +43,13 @@ local function known_deaths(self)
   return known
 end
 
+local function is_known(deaths, death)
+  for _, one in ipairs(deaths) do
+    if one.at == death.at then return true end
+  end
+  return false
+end
+
 --- Two deaths make a culprit. A kill from outside may meet anybody who is at work: as the
 -- second one it counts only when the run took up the engine; as the third one when none of
 -- three engines came any further with it, or got to anything else.
@@ -103,7 +110,7 @@ function quarantine:judge_deaths(tails)
     local deaths = known[death.run] or {}
     known[death.run] = deaths
     -- the engine that wrote it down may have died before it said so
-    if not (deaths[1] and deaths[#deaths].at >= death.at) then
+    if not is_known(deaths, death) then
       local value = { at = death.at, cause = death.cause, outside = death.outside, slices = death.slices,
         only = death.only, tail = tails[death.run] }
       table.insert(deaths, value)

@@ -14,7 +14,7 @@ local recovery = {}
 local stretch_us = 10000
 
 --- How long the runs in which an engine died wait for the others to come to rest.
-local alone_ms = 1000
+local alone_ms = 200
 
 --- Where the journal of each running run ends: its row may be behind.
 local function tails_of(self, open)
