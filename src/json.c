@@ -105,28 +105,47 @@ int json_read(const char *text, size_t n, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* A character that must not stand there itself, n bytes long. */
+static void quote_unseen(const unsigned char *s, size_t n, struct buf *out)
+{
+	unsigned int code = s[0];
+
+	if (n == 2)
+		code = (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
+	else if (n == 3)
+		code = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 |
+		       (s[2] & 0x3fu);
+	if (code == '\n')
+		buf_str(out, "\\n");
+	else if (code == '\t')
+		buf_str(out, "\\t");
+	else if (code == '\r')
+		buf_str(out, "\\r");
+	else
+		buf_fmt(out, "\\u%04x", code);
+}
+
 void json_quote(const unsigned char *s, size_t n, struct buf *out)
 {
-	size_t i, from = 0;
+	size_t i = 0, from = 0, unseen;
 
 	buf_byte(out, '"');
-	for (i = 0; i < n; i++) {
-		unsigned char c = s[i];
-
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+	while (i < n) {
+		if (s[i] == '"' || s[i] == '\\') {
+			buf_add(out, s + from, i - from);
+			buf_fmt(out, "\\%c", s[i]);
+			from = ++i;
 			continue;
+		}
+		unseen = s[i] >= 0x20 && s[i] < 0x7f ? 0
+						     : codec_unseen(s + i, n - i);
+		if (unseen == 0) {
+			i++;
+			continue;
+		}
 		buf_add(out, s + from, i - from);
-		from = i + 1;
-		if (c == '"' || c == '\\')
-			buf_fmt(out, "\\%c", c);
-		else if (c == '\n')
-			buf_str(out, "\\n");
-		else if (c == '\t')
-			buf_str(out, "\\t");
-		else if (c == '\r')
-			buf_str(out, "\\r");
-		else
-			buf_fmt(out, "\\u%04x", c);
+		quote_unseen(s + i, unseen, out);
+		from = i += unseen;
 	}
 	buf_add(out, s + from, n - from);
 	buf_byte(out, '"');
