@@ -108,7 +108,9 @@ int json_read(const char *text, size_t n, struct buf *out, struct err *e)
 /* A character that must not stand there itself, n bytes long. */
 static void quote_unseen(const unsigned char *s, size_t n, struct buf *out)
 {
-	unsigned int code = s[0];
+	static const char hex[] = "0123456789abcdef";
+	char spelled[6] = { '\\', 'u' };
+	unsigned int code = s[0], i;
 
 	if (n == 2)
 		code = (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
@@ -122,7 +124,10 @@ static void quote_unseen(const unsigned char *s, size_t n, struct buf *out)
 	else if (code == '\r')
 		buf_str(out, "\\r");
 	else
-		buf_fmt(out, "\\u%04x", code);
+		for (i = 0; i < 4; i++)
+			spelled[2 + i] = hex[code >> (12 - 4 * i) & 15];
+	if (spelled[5] != 0)
+		buf_add(out, spelled, 6);
 }
 
 void json_quote(const unsigned char *s, size_t n, struct buf *out)
@@ -160,6 +165,20 @@ static void newline(struct buf *out, int indent, int depth)
 	buf_byte(out, '\n');
 	for (i = 0; i < indent * depth; i++)
 		buf_byte(out, ' ');
+}
+
+static void put_integer(int64_t v, struct buf *out)
+{
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (v < 0)
+		digits[--at] = '-';
+	buf_add(out, digits + at, sizeof(digits) - at);
 }
 
 static int text_of(struct codec_reader *r, int indent, int depth,
@@ -213,7 +232,7 @@ static int text_of(struct codec_reader *r, int indent, int depth,
 		buf_str(out, "true");
 		return 0;
 	case CODEC_INT:
-		buf_fmt(out, "%" PRId64, it.integer);
+		put_integer(it.integer, out);
 		return 0;
 	case CODEC_FLOAT:
 		codec_float_text(it.number, number);

@@ -158,6 +158,8 @@ static int l_outcome(lua_State *L)
 		run_no_memory(r, "the result of a step");
 		return leave(L);
 	}
+	if (lua_fuel(L)->dead)	/* of reading it: the run ends here */
+		return luaL_error(L, "%s", e.msg);
 	if (rc != 0) {
 		char message[600];
 

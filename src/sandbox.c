@@ -449,6 +449,8 @@ void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap)
 		if (lua_isinteger(L, idx))
 			snprintf(out, cap, "%lld",
 				 (long long)lua_tointeger(L, idx));
+		else if (lua_tonumber(L, idx) != lua_tonumber(L, idx))
+			snprintf(out, cap, "nan");
 		else
 			snprintf(out, cap, "%.14g", lua_tonumber(L, idx));
 		return;
