@@ -73,6 +73,19 @@ static void leave_body(lua_State *L, const struct command *c)
 	f->seed = c->kept_seed;
 }
 
+/* The name of a command at stack place 2: it is shown, kept and compared as text. */
+static const char *check_name(lua_State *L, const char *kind)
+{
+	size_t n;
+	const char *name = luaL_checklstring(L, 2, &n);
+
+	if (n > 200)
+		luaL_error(L, "name of a %s is longer than 200 bytes", kind);
+	if (!codec_key_ok((const unsigned char *)name, n))
+		luaL_error(L, "name of a %s is not UTF-8, or holds a NUL", kind);
+	return name;
+}
+
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
  * its result is recorded. `body` is true, or the script's function that no line of
@@ -82,7 +95,7 @@ static int l_begin(lua_State *L)
 	struct fiber *f = fiber_of(L);
 	struct run *r = run_of(L);
 	const char *kind = luaL_checkstring(L, 1);
-	const char *name = luaL_checkstring(L, 2);
+	const char *name = check_name(L, kind);
 	bool body = lua_toboolean(L, 4);
 	struct buf *args = &r->scratch;	/* the run's: nothing to guard */
 	const struct journal_row *was;
@@ -90,9 +103,6 @@ static int l_begin(lua_State *L)
 	struct err e;
 	int rc;
 
-	if (strlen(name) > 200)
-		return luaL_error(L, "name of a %s is longer than 200 bytes",
-				  kind);
 	if (r->find == r->seq + 1 && lua_isfunction(L, 4))
 		run_keep_line_of(r, L, 4);
 	if (r->lines_from == r->seq + 1)
@@ -148,6 +158,8 @@ static int l_outcome(lua_State *L)
 		run_no_memory(r, "the result of a step");
 		return leave(L);
 	}
+	if (lua_fuel(L)->dead)	/* of reading it: the run ends here */
+		return luaL_error(L, "%s", e.msg);
 	if (rc != 0) {
 		char message[600];
 
@@ -215,6 +227,7 @@ static int l_spawn(lua_State *L)
 		return leave(L);
 	}
 	f->co = lua_tothread(L, -1);
+	sandbox_claim_thread(f->co);
 	f->parent = parent;
 	f->bodies = parent->bodies;	/* what it does is part of them too */
 	memcpy(f->body, parent->body, sizeof(f->body));

@@ -80,6 +80,10 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
  * as its body; it lives as long as the sandbox. */
 int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e);
 
+/* Say that co, made otherwise, is the engine's too: the script cannot resume, close
+ * or yield it. (A coroutine of the script is no such thread.) */
+void sandbox_claim_thread(lua_State *co);
+
 /* Like lua_resume. Only here does the script run. After an error the
  * coroutine is closed and the error value is on top of its stack. */
 int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults);
