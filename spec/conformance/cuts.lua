@@ -15,8 +15,8 @@ cuts.reasons = {
   weak = "nothing is weak in a run: what a collection takes is no fact that a replay could check",
   order = "a traversal that meets a table, function or coroutine as key raises: its place cannot be replayed",
   address = "a function of the library has no number of its own to print, and no address",
-  sort = "table.sort is stable and takes any order function, so there is none that it refuses",
-  stack = "recursion ends at 250,000 slots of a run's stack, not at 1,000,000",
+  sort = "table.sort is stable and ends with any order function, so there is none that it refuses",
+  yield = "the order function of table.sort may yield: a run is preempted in it, too",
 }
 
 cuts.files = {
@@ -28,7 +28,11 @@ cuts.files = {
     { "order", "local t = {[{1}] = 1", "assert(n == 5)" },
     { "order", "bug in 5.4.1", "traversed the whole table" },
   },
+  sort = {
+    { "sort", "test checks for invalid order functions", "check{1,2,3,4,5,6}" },
+  },
   coroutine = {
+    { "yield", "pcall(table.sort,{1,2,3}, coroutine.yield)" },
     { "weak", 'local C = {}; setmetatable(C, {__mode = "kv"})' },
     { "weak", "C[1] = x" },
     { "weak", "assert(C[1] == undef)" },
