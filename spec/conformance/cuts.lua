@@ -10,13 +10,14 @@
 local cuts = {}
 
 --- Differences between a run and stock Lua that are wanted.
+cuts.order = { "bytecode", "weak", "order", "address", "sort", "yield" }
 cuts.reasons = {
   bytecode = "a run has no string.dump and loads no bytecode",
   weak = "nothing is weak in a run: what a collection takes is no fact that a replay could check",
   order = "a traversal that meets a table, function or coroutine as key raises: its place cannot be replayed",
   address = "a function of the library has no number of its own to print, and no address",
   sort = "table.sort is stable and ends with any order function, so there is none that it refuses",
-  yield = "the order function of table.sort may yield: a run is preempted in it, too",
+  yield = "what table.sort and string.gsub call may yield: a run is preempted there, too",
 }
 
 cuts.files = {
@@ -33,6 +34,7 @@ cuts.files = {
   },
   coroutine = {
     { "yield", "pcall(table.sort,{1,2,3}, coroutine.yield)" },
+    { "yield", "assert(not coroutine.isyieldable())" },
     { "weak", 'local C = {}; setmetatable(C, {__mode = "kv"})' },
     { "weak", "C[1] = x" },
     { "weak", "assert(C[1] == undef)" },

@@ -40,7 +40,7 @@ local function complaint(how, r, whole)
   if how.slice then
     for _, fact in ipairs { "outcome", "error", "printed", "instructions", "total", "peak_bytes" } do
       if r[fact] ~= whole[fact] then
-        return ("%s: %s is %s, and %s without preemption"):format(how.name, fact, r[fact], whole[fact])
+        return ("%s: %s is %s, and %s when it is not"):format(how.name, fact, r[fact], whole[fact])
       end
     end
   elseif r.outcome ~= "ok" and not (how ~= plays[1] and r.outcome == "instructions") then
@@ -89,6 +89,10 @@ for _, name in ipairs(only and { only } or names) do
     skipped = skipped + 1
     print(("%-10s skipped: %s"):format(name, folder == "" and "no SUITE" or "no such file in " .. folder))
   end
+end
+if passed + failed > 0 then
+  print "what a run does otherwise, and is to do otherwise:"
+  for _, name in ipairs(cuts.order) do print("  " .. cuts.reasons[name]) end
 end
 print(("%d passed, %d failed, %d skipped"):format(passed, failed, skipped))
 return failed > 0 and 1 or 0
