@@ -26,7 +26,7 @@ cuts.files = {
   },
   nextvar = {
     { "order", "all kinds of keys" },
-    { "order", "local t = {[{1}] = 1", "assert(n == 5)" },
+    { "order", "t = {[{1}] = 1", "assert(n == 5)" },
     { "order", "bug in 5.4.1", "traversed the whole table" },
   },
   sort = {
@@ -35,12 +35,12 @@ cuts.files = {
   coroutine = {
     { "yield", "pcall(table.sort,{1,2,3}, coroutine.yield)" },
     { "yield", "assert(not coroutine.isyieldable())" },
-    { "weak", 'local C = {}; setmetatable(C, {__mode = "kv"})' },
+    { "weak", 'C = {}; setmetatable(C, {__mode = "kv"})' },
     { "weak", "C[1] = x" },
     { "weak", "assert(C[1] == undef)" },
   },
   closure = {
-    { "weak", "local x = {[1] = {}}" },
+    { "weak", "x = {[1] = {}}" },
     { "weak", "setmetatable(x, {__mode = 'kv'})" },
     { "weak", "while x[1] do" },
     { "weak", "__mode == 'kv'" },
@@ -49,7 +49,7 @@ cuts.files = {
     { "bytecode", "f = load(string.dump(function () return 1 end)" , "f() == 1" },
     { "bytecode", "another bug (in 5.4.0)" },
     { "bytecode", "x = string.dump(load(", "assert(not pcall(string.dump, print))" },
-    { "bytecode", "local d = string.dump(h)", "assert(x() == 123)" },
+    { "bytecode", "d = string.dump(h)", "assert(x() == 123)" },
     { "bytecode", "x = string.dump(a)", "assert(a()(2)(3)(10) == 15)" },
     { "bytecode", "test for dump/undump with upvalues", "assert(x() == 24)" },
     { "bytecode", "f = load(string.dump(f))", "assert(f() == 10 * nup)" },
