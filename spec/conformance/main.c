@@ -272,8 +272,9 @@ static void report(lua_State *L, struct sandbox *s, const struct play *p)
 	lua_setfield(L, -2, "peak_bytes");
 }
 
-/* play{ source, name, instructions, memory, wall, slice } -> { outcome, error,
- * printed (a hash), preempted, instructions, total, peak_bytes, ms } */
+/* play{ source, name, instructions, memory, wall, slice, gc_pause } ->
+ * { outcome, error, printed (a hash), preempted, instructions, total, peak_bytes,
+ * ms } */
 static int l_play(lua_State *L)
 {
 	struct play p = { 0 };
@@ -292,6 +293,7 @@ static int l_play(lua_State *L)
 	p.caps.wall_ms = number_in(L, "wall");
 	p.caps.seed = 1;
 	p.slice = number_in(L, "slice");
+	p.caps.gc_pause = (int)number_in(L, "gc_pause");
 	if (sandbox_open(&s, &p.caps, &p.error) != 0)
 		return luaL_error(L, "%s", p.error.msg);
 	play(s, &p, src, len, name);
