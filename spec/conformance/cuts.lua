@@ -91,7 +91,7 @@ local function first_line(lines, from, text)
 end
 
 --- The text of a file without what its rules (a list of cuts.files) cut, each line kept
--- as an empty one, and a list of { why = , first = , last = , lines = count }.
+-- as an empty one, and a list of { why = , first = , last = }.
 function cuts.apply(text, rules)
   local lines, done, at = {}, {}, 1
   for line in (text .. "\n"):gmatch "(.-)\r?\n" do lines[#lines + 1] = line end
@@ -100,7 +100,12 @@ function cuts.apply(text, rules)
     local last = first and last_line(lines, first, rule[3])
     if last then
       for i = first, last do lines[i] = "" end
-      done[#done + 1] = { why = assert(cuts.reasons[rule[1]]), first = first, last = last }
+      local why, before = assert(cuts.reasons[rule[1]]), done[#done]
+      if before and before.why == why and before.last == first - 1 then
+        before.last = last
+      else
+        done[#done + 1] = { why = why, first = first, last = last }
+      end
       at = last + 1
     end
   end
