@@ -92,7 +92,7 @@ int bind_fail(lua_State *L, const struct err *e)
 /* ---- Lua value -> bytes ---------------------------------------------- */
 
 /* More tables than memory of a usual run can hold: one is in many places. */
-#define TABLES 250000
+#define TABLES 100000
 
 /* Where the encoder stands, for the message. */
 struct trail {
@@ -101,6 +101,8 @@ struct trail {
 	lua_Integer index;
 	int *tables;		/* met so far, in the whole value */
 };
+
+#define LONG_TRAIL 100
 
 static size_t trail_text(const struct trail *t, char *out, size_t cap)
 {
@@ -111,6 +113,10 @@ static size_t trail_text(const struct trail *t, char *out, size_t cap)
 	n = trail_text(t->up, out, cap);
 	if (n >= cap)
 		return n;
+	if (n >= LONG_TRAIL && memcmp(out + n - 3, "...", 3) == 0)
+		return n;	/* the way in says more than the bottom of it */
+	if (n >= LONG_TRAIL)
+		return n + (size_t)snprintf(out + n, cap - n, "...");
 	if (t->key != NULL)
 		return n + (size_t)snprintf(out + n, cap - n, ".%.40s", t->key);
 	return n + (size_t)snprintf(out + n, cap - n, "[%lld]",

@@ -78,10 +78,8 @@ int run_plain_text(lua_State *L)
 	for (i = 0; i < n && i < TEXT_BYTES; i += step) {
 		char spelled[8];
 
-		for (step = 1; step < 4 && i + step < n &&
-			       (p[i + step] & 0xc0) == 0x80; step++)
-			;
-		if (codec_utf8(p + i, step)) {
+		step = p[i] < 0x80 ? 1 : p[i] < 0xe0 ? 2 : p[i] < 0xf0 ? 3 : 4;
+		if (i + step <= n && codec_utf8(p + i, step)) {
 			luaL_addlstring(&b, s + i, step);
 			continue;
 		}

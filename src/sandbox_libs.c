@@ -282,8 +282,10 @@ static int co_close(lua_State *L)
 
 static int co_yield(lua_State *L)
 {
-	if (is_engines(L))
-		return luaL_error(L, "attempt to yield from outside a coroutine");
+	if (is_engines(L)) {	/* in Lua's own words, without a place */
+		lua_pushliteral(L, "attempt to yield from outside a coroutine");
+		return lua_error(L);
+	}
 	return lua_yield(L, lua_gettop(L));
 }
 
