@@ -218,6 +218,8 @@ static int l_spawn(lua_State *L)
 
 	mark_group(r, parent);
 	luaL_checktype(L, 1, LUA_TFUNCTION);
+	/* each is looked at when it is made and when it ends */
+	lua_charge(L, 200 + r->spawned++ / 4);
 	lua_settop(L, 1);
 	lua_newthread(L);
 	lua_pushvalue(L, -1);
