@@ -91,7 +91,7 @@ int bind_fail(lua_State *L, const struct err *e)
 
 /* ---- Lua value -> bytes ---------------------------------------------- */
 
-/* More tables than memory of a usual run can hold: one is in many places. */
+/* More tables than a run gives back: one is in many places, doubled and doubled. */
 #define TABLES 100000
 
 /* Where the encoder stands, for the message. */
@@ -266,7 +266,7 @@ static int encode_table(lua_State *L, int idx, int depth,
 
 	if (depth >= CODEC_DEPTH)
 		return refuse(t, e, "nests too deep (or contains itself)");
-	if (++*t->tables > TABLES)
+	if (++*t->tables > TABLES && lua_fuel(L)->run)
 		return refuse(t, e, "is one table too many (does a table stand "
 			      "in many places?)");
 	if (pay(L, 12, e) != 0)
@@ -386,7 +386,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 	size_t i, n;
 
 	luaL_checkstack(L, 4, "value nests too deep");
-	lua_charge(L, 4);
+	lua_charge(L, 2);
 	codec_next(r, &it);
 	switch (it.type) {
 	case CODEC_NULL:
