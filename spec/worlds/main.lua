@@ -39,8 +39,9 @@ local function facts(world, options, path)
   local out = answer(("%s sandbox --json --wall 60000 %s %s %s 2>&1"):format(world[2], options, world[3] or "", path))
   out = out:gsub(',"ms":[%d.]+', "")
   if not world[3] then return out end
-  local head, report = out:match "^(.-)({[^\n]*}\n)"
-  return report and out == (head .. report):rep(5) and head .. report or out
+  -- what it printed begins with a bar, so the first line with a brace is the first report
+  local first = out:match "^{[^\n]*\n" or out:match "^.-\n{[^\n]*\n"
+  return first and out == first:rep(5) and first or out
 end
 
 local list = {}
