@@ -573,7 +573,7 @@ static enum went resume_fiber(struct run *r, struct fiber *f)
 	int nresults = 0, rc;
 
 	r->current = f;
-	rc = sandbox_resume(r->sb, f->co, f->args, &nresults);
+	rc = runner_resume(r, f, &nresults);
 	f->args = 0;
 	if (r->over)		/* diverged, while it ran */
 		return WENT_ON;
@@ -829,11 +829,13 @@ bool run_turn(struct run *r)
 		f = run_take_ready(r);
 		if (f != NULL) {
 			if (resume_fiber(r, f) == WENT_SLICE) {
+				r->slices++;
 				again = true;
 				break;
 			}
 			continue;
 		}
+		r->slices = 0;
 		if (deliver_recorded(r))
 			continue;
 		if (r->over)
