@@ -91,8 +91,8 @@ int bind_fail(lua_State *L, const struct err *e)
 
 /* ---- Lua value -> bytes ---------------------------------------------- */
 
-/* More tables than memory of a usual run can hold: one is in many places. */
-#define TABLES 250000
+/* More tables than a run gives back: one is in many places, doubled and doubled. */
+#define TABLES 100000
 
 /* Where the encoder stands, for the message. */
 struct trail {
@@ -101,6 +101,8 @@ struct trail {
 	lua_Integer index;
 	int *tables;		/* met so far, in the whole value */
 };
+
+#define LONG_TRAIL 100
 
 static size_t trail_text(const struct trail *t, char *out, size_t cap)
 {
@@ -111,6 +113,10 @@ static size_t trail_text(const struct trail *t, char *out, size_t cap)
 	n = trail_text(t->up, out, cap);
 	if (n >= cap)
 		return n;
+	if (n >= LONG_TRAIL && memcmp(out + n - 3, "...", 3) == 0)
+		return n;	/* the way in says more than the bottom of it */
+	if (n >= LONG_TRAIL)
+		return n + (size_t)snprintf(out + n, cap - n, "...");
 	if (t->key != NULL)
 		return n + (size_t)snprintf(out + n, cap - n, ".%.40s", t->key);
 	return n + (size_t)snprintf(out + n, cap - n, "[%lld]",
@@ -260,7 +266,7 @@ static int encode_table(lua_State *L, int idx, int depth,
 
 	if (depth >= CODEC_DEPTH)
 		return refuse(t, e, "nests too deep (or contains itself)");
-	if (++*t->tables > TABLES)
+	if (++*t->tables > TABLES && lua_fuel(L)->run)
 		return refuse(t, e, "is one table too many (does a table stand "
 			      "in many places?)");
 	if (pay(L, 12, e) != 0)
@@ -380,7 +386,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 	size_t i, n;
 
 	luaL_checkstack(L, 4, "value nests too deep");
-	lua_charge(L, 4);
+	lua_charge(L, 2);
 	codec_next(r, &it);
 	switch (it.type) {
 	case CODEC_NULL:

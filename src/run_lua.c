@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "lfuel.h"
 #include "run_core.h"
+#include "run_env.h"
 #include "spare.h"
 #include "words.h"
 
@@ -217,6 +218,8 @@ static int l_spawn(lua_State *L)
 
 	mark_group(r, parent);
 	luaL_checktype(L, 1, LUA_TFUNCTION);
+	/* each is looked at when it is made and when it ends */
+	lua_charge(L, 200 + r->spawned++ / 4);
 	lua_settop(L, 1);
 	lua_newthread(L);
 	lua_pushvalue(L, -1);
@@ -227,7 +230,7 @@ static int l_spawn(lua_State *L)
 		return leave(L);
 	}
 	f->co = lua_tothread(L, -1);
-	sandbox_claim_thread(f->co);
+	sandbox_claim_thread(f->co, false);
 	f->parent = parent;
 	f->bodies = parent->bodies;	/* what it does is part of them too */
 	memcpy(f->body, parent->body, sizeof(f->body));
@@ -348,23 +351,6 @@ static int l_log(lua_State *L)
 	return 0;
 }
 
-/* environment(): a table of its own with the sandbox's names. */
-static int l_environment(lua_State *L)
-{
-	lua_newtable(L);
-	lua_pushglobaltable(L);
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		lua_pushvalue(L, -2);
-		lua_insert(L, -2);
-		lua_rawset(L, -5);
-	}
-	lua_pop(L, 1);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "_G");
-	return 1;
-}
-
 /* Push the function of a source: text, or what the host compiled from one that
  * this sandbox took as text before (the manifest was read so). */
 static void load_source(lua_State *L, struct run *r, const char *text,
@@ -396,6 +382,8 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
+	if (strncmp(name, "skill/", 6) == 0)
+		run_own_libraries(L, &r->library_copies, 2);
 	load_source(L, r, s->text, s->len, s->compiled, s->file);
 	lua_pushvalue(L, 2);
 	lua_setupvalue(L, -2, 1);
@@ -544,7 +532,7 @@ static const luaL_Reg core[] = {
 	{ "begin", l_begin }, { "outcome", l_outcome }, { "await", l_await },
 	{ "spawn", l_spawn }, { "join", l_join }, { "join_any", l_join_any },
 	{ "copy", l_copy }, { "now", l_now }, { "iso_now", l_iso_now },
-	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
+	{ "log", l_log }, { "environment", run_environment }, { "load", l_load },
 	{ "line_of", l_line_of }, { "array", l_array },
 	{ "similarity", l_similarity }, { "ahead", l_ahead },
 	{ "undos", l_undos }, { "on_cancel", l_on_cancel },
@@ -582,6 +570,8 @@ static int boot(lua_State *L)
 	luaL_setfuncs(L, core, 1);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
+	lua_pushcfunction(L, run_plain_text);	/* no object: it has no number */
+	lua_setfield(L, -2, "plain_text");
 	if (bind_decode(L, r->setup.data, r->setup.len) != 0)
 		return luaL_error(L, "the start of this run is damaged");
 	buf_release(&r->setup);

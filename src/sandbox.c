@@ -298,7 +298,7 @@ static int new_thread(lua_State *L)
 	lua_State **co = lua_touserdata(L, 1);
 
 	*co = lua_newthread(L);
-	sandbox_claim_thread(*co);
+	sandbox_claim_thread(*co, false);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, *co);
 	return 0;
 }

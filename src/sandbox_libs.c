@@ -98,7 +98,7 @@ static int run_print(lua_State *L)
 	}
 	luaL_pushresult(&b);
 	s = lua_tolstring(L, -1, &len);
-	lua_charge(L, 64);
+	lua_charge(L, 200);
 	sandbox_print_line(L, s, len);
 	return 0;
 }
@@ -109,14 +109,19 @@ static int run_print(lua_State *L)
  * program: it can ask for the one it is in, and neither resume, close nor yield
  * it. Else a script would answer in the engine's place. New threads copy the mark
  * of the main one, which is clear. */
-void sandbox_claim_thread(lua_State *co)
+void sandbox_claim_thread(lua_State *co, bool main)
 {
-	*(unsigned char *)lua_getextraspace(co) = 1;
+	*(unsigned char *)lua_getextraspace(co) = main ? 2 : 1;
 }
 
 static int is_engines(lua_State *co)
 {
-	return *(const unsigned char *)lua_getextraspace(co);
+	return *(const unsigned char *)lua_getextraspace(co) != 0;
+}
+
+static int is_main(lua_State *co)
+{
+	return *(const unsigned char *)lua_getextraspace(co) == 2;
 }
 
 static lua_State *check_thread(lua_State *L)
@@ -277,8 +282,10 @@ static int co_close(lua_State *L)
 
 static int co_yield(lua_State *L)
 {
-	if (is_engines(L))
-		return luaL_error(L, "attempt to yield from outside a coroutine");
+	if (is_engines(L)) {	/* in Lua's own words, without a place */
+		lua_pushliteral(L, "attempt to yield from outside a coroutine");
+		return lua_error(L);
+	}
 	return lua_yield(L, lua_gettop(L));
 }
 
@@ -286,14 +293,14 @@ static int co_isyieldable(lua_State *L)
 {
 	lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
 
-	lua_pushboolean(L, !is_engines(co) && lua_isyieldable(co));
+	lua_pushboolean(L, !is_main(co) && lua_isyieldable(co));
 	return 1;
 }
 
 static int co_running(lua_State *L)
 {
 	lua_pushthread(L);
-	lua_pushboolean(L, is_engines(L));
+	lua_pushboolean(L, is_main(L));
 	return 2;
 }
 

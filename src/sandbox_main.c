@@ -42,8 +42,12 @@ struct report {
 
 static int usage(const char *why, const char *what)
 {
+	char text[200] = "";
+
+	if (what != NULL)
+		sandbox_clean(what, strlen(what), text, sizeof(text));
 	if (why != NULL)
-		fprintf(stderr, "keel sandbox: %s%s\n", why, what ? what : "");
+		fprintf(stderr, "keel sandbox: %s%s\n", why, text);
 	fputs("usage: keel sandbox [--instructions N] [--memory BYTES] "
 	      "[--wall MS]\n"
 	      "                    [--runs N] [--seed N] [--slice FUEL]\n"
@@ -222,6 +226,7 @@ static void run_loaded(struct sandbox *s, struct report *r)
 
 	if (sandbox_thread(s, &co, &r->error) != 0)
 		return;
+	sandbox_claim_thread(co, true);
 	while ((rc = sandbox_resume(s, co, 0, &n)) == SANDBOX_PREEMPTED)
 		r->preempted++;
 	if (rc == SANDBOX_DIED)
@@ -236,12 +241,10 @@ static void run_loaded(struct sandbox *s, struct report *r)
 	}
 }
 
+/* What a script prints begins with a bar, so that it cannot pose as a report. */
 static void print_line(void *ud, const char *text, size_t n)
 {
-	FILE *to = ud;
-
-	fwrite(text, 1, n, to);
-	putc('\n', to);
+	fprintf(ud, "| %.*s\n", (int)n, text);
 }
 
 static void run_once(const struct options *o, const struct buf *src,
@@ -358,6 +361,7 @@ int sandbox_main(int argc, char **argv)
 			  .wall_ms = 2000, .seed = SEED },
 		.runs = 1,
 	};
+	char text[400];
 	struct buf src;
 	struct err e;
 	int rc = read_options(&o, argc, argv);
@@ -366,7 +370,8 @@ int sandbox_main(int argc, char **argv)
 		return rc;
 	buf_init(&src, (size_t)8 << 20);
 	if (read_file(o.file, &src, &e) != 0) {
-		fprintf(stderr, "keel sandbox: %s\n", e.msg);
+		sandbox_clean(e.msg, strlen(e.msg), text, sizeof(text));
+		fprintf(stderr, "keel sandbox: %s\n", text);
 		rc = 2;
 	} else {
 		rc = run_all(&o, &src);

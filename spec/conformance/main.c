@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lfuel.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,7 @@ static void run_chunk(struct sandbox *s, struct play *p)
 
 	if (sandbox_thread(s, &co, &p->error) != 0)
 		return;
+	sandbox_claim_thread(co, true);
 	while ((rc = sandbox_resume(s, co, 0, &n)) == SANDBOX_PREEMPTED)
 		p->preempted++;
 	if (rc == LUA_OK) {
