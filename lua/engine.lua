@@ -136,8 +136,9 @@ end
 engine.__close = engine.close
 
 --- What the state of things answers to a transaction, and no failure of the store:
---- somebody decided first, or a reservation finds no room in its budget.
-local refusals = { conflict = true, budget = true }
+--- somebody decided first, a reservation finds no room in its budget, or what was handed
+--- in cannot be kept by any store.
+local refusals = { conflict = true, budget = true, input = true }
 
 --- Submit a transaction and wait for it (other work goes on meanwhile).
 -- Returns true, or nil, message, code.
@@ -168,7 +169,7 @@ end
 function engine:complain(text)
   self.faults = (self.faults or 0) + 1
   if self.options.on_fault then return self.options.on_fault(text) end
-  io.stderr:write("keel: internal error: ", text, "\n")
+  io.stderr:write("keel: internal error: ", require("terminal").message(text), "\n")
 end
 
 -- ---- starting ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ local json = require "json"
 local loop = require "loop"
 local rest = require "serve.rest"
 local supervise = require "core.supervise"
+local terminal = require "terminal"
 
 local serve = {}
 
@@ -24,12 +25,16 @@ local farewell_ms = 3000
 
 local function path(self, name) return file.join(self.home, "var", name) end
 
+--- How errors look in the log: as in a terminal, for names and messages are others' words.
+local manner = { no_color = true, getenv = os.getenv, command = function(text) return "keel " .. text end }
+
 local function say(err)
-  io.stderr:write(tostring(err), "\n")
+  local errors_text = errors.is(err) and require("view").problem(manner, err) or terminal.message(err)
+  io.stderr:write(errors_text, "\n")
 end
 
 local function note(text)
-  io.stderr:write("keel: ", text, "\n")
+  io.stderr:write("keel: ", terminal.message(text), "\n")
 end
 
 -- ---- starting ----------------------------------------------------------------------

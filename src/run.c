@@ -522,6 +522,11 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 		run_no_memory(r, "the result of a run");
 		return;
 	}
+	if (rc != 0 && sandbox_dead(r->sb) != SANDBOX_ALIVE) {
+		buf_release(&value);
+		run_end_dead(r, NULL);
+		return;
+	}
 	r->over = true;
 	if (rc != 0) {
 		buf_reset(&value);

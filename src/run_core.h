@@ -94,6 +94,8 @@ struct run {
 	int64_t cancel_ms;
 	int cancels;			/* how many were heard of */
 	int undos;
+	int spawned;			/* fibers so far, without the first  */
+	unsigned int library_copies;	/* tables made for skills    */
 	bool undoing;			/* what the script did is being undone */
 	bool died_undoing;		/* the prelude has to hear of it       */
 	int64_t fuel_from;		/* lsn from which fuel is compared */
