@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -543,20 +544,20 @@ void run_error_value(struct buf *out, const char *code, const char *message)
 
 void run_end_dead(struct run *r, const struct err *e)
 {
-	static const char *const codes[] = { "error", "instructions", "memory",
-					     "wall" };
-	static const char *const texts[] = { "",
-		"the script used up its instructions",
-		"the script used up its memory",
-		"the script used up its time" };
 	enum sandbox_death death = sandbox_dead(r->sb);
+	const char *where = sandbox_where(r->sb);
 	struct buf value;
+	char text[200];
 
 	r->over = true;
+	snprintf(text, sizeof(text), "the script used up its %s",
+		 sandbox_death_text(death));
+	if (death == SANDBOX_STRETCH && where[0] != 0)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 ", at %s", where);
 	buf_init(&value, 1024);
-	run_error_value(&value, codes[death],
-			death == SANDBOX_ALIVE && e != NULL ? e->msg
-							    : texts[death]);
+	run_error_value(&value, sandbox_death_name(death),
+			death == SANDBOX_ALIVE && e != NULL ? e->msg : text);
 	r->rn->hooks.ended(r->rn->hooks.arg, r, true, value.data, value.len);
 	buf_release(&value);
 }

@@ -31,13 +31,7 @@ void lua_gcafter(lua_State *L, size_t bytes)
 }
 
 /* A coroutine may be left standing only if everybody who resumed it may. */
-static int all_yieldable(lua_State *L)
-{
-	for (; L != NULL; L = L->resumer)
-		if (!yieldable(L))
-			return 0;
-	return 1;
-}
+#define standable(L)	(yieldable(L) && !(L)->pinned)
 
 void fuel_out(lua_State *L, int can_yield)
 {
@@ -51,7 +45,7 @@ void fuel_out(lua_State *L, int can_yield)
 	}
 	if (g->gcstp)		/* in a finalizer or while the state is made */
 		return;
-	switch (f->out(L, can_yield && all_yieldable(L))) {
+	switch (f->out(L, can_yield && standable(L))) {
 	case LUA_FUEL_YIELD:
 		f->preempted = 1;
 		L->status = LUA_YIELD;
@@ -109,6 +103,27 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n)
 	fuel_defer(f, n);
 	if (f->left < 0)
 		fuel_out(L, 0);
+}
+
+LUA_API int lua_pay(lua_State *L, lua_Integer n)
+{
+	global_State *g = G(L);
+	struct lua_Fuel *f = &g->fuel;
+
+	if (f->out == NULL)
+		return 0;
+	fuel_defer(f, n);
+	if (f->left >= 0 || g->gcstp)
+		return 0;
+	switch (f->out(L, standable(L))) {
+	case LUA_FUEL_YIELD:
+		f->preempted = 1;
+		return 1;
+	case LUA_FUEL_DIE:
+		f->dead = 1;
+		luaD_throw(L, LUA_DEAD);
+	}
+	return 0;
 }
 
 LUA_API uint64_t lua_draw(lua_State *L)

@@ -31,6 +31,7 @@ struct lua_Fuel {
 	int64_t left;		/* in the tank; below zero: ask `out`          */
 	int64_t lib;		/* charged outside the script's own code       */
 	int64_t granted;	/* put into the tank since the state was made  */
+	int64_t entered;	/* `left` when the outermost C function began  */
 	int (*out)(lua_State *L, int can_yield);
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
@@ -50,6 +51,10 @@ LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
 
 /* Charge n units of library work; may not return (death), never yields. */
 LUA_API void lua_charge(lua_State *L, lua_Integer n);
+
+/* The same for a C function that can go on later: when it returns 1, the function
+ * has to leave with `return lua_yieldk(L, 0, ctx, k)` and goes on in k. */
+LUA_API int lua_pay(lua_State *L, lua_Integer n);
 
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
  * through. */
