@@ -103,6 +103,7 @@ static void fill_slice(struct sandbox *s)
 {
 	fill(s, s->slice > 0 ? s->slice : WINDOW);
 	s->fuel->entered = s->fuel->left;
+	s->fuel->due = 0;
 }
 
 /* The innermost line of the script on L. */
@@ -150,6 +151,7 @@ static int on_empty(lua_State *L, int can_yield)
 	if (s->slice > 0 && s->fuel->entered - s->fuel->left > STRETCH)
 		return die(s, L, SANDBOX_STRETCH);
 	fill(s, window(s));
+	s->fuel->due = s->slice > 0;
 	return LUA_FUEL_GO;
 }
 
@@ -356,7 +358,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 
 	if (s->fuel->dead)
 		return SANDBOX_DIED;
-	if (s->fuel->left <= 0)
+	if (s->fuel->left <= 0 || s->fuel->due)
 		fill_slice(s);
 	s->fuel->entered = s->fuel->left;
 	s->fuel->preempted = 0;

@@ -36,18 +36,28 @@ struct sorting {
 	lua_Integer i, j, to, k;
 	int count, from, end, middle;	/* of a block, on the stack           */
 	int a, b;			/* is the value at a less than at b?  */
+	bool order;			/* the script gave one                */
 	bool yes, called;		/* the answer; it is on the stack     */
 };
 
 enum next { COMPARE, PAUSE, DONE, ON };
 
-/* Stop at `at` until a and b are compared. */
-static enum next ask(struct sorting *s, int at, int a, int b)
+/* Compare a and b, then go on at `at`; at once where that is no call. */
+static enum next ask(lua_State *L, struct sorting *s, int at, int a, int b)
 {
+	int type;
+
 	s->at = at;
 	s->a = a;
 	s->b = b;
-	return COMPARE;
+	if (s->order)
+		return COMPARE;
+	type = lua_type(L, a);
+	if (type != lua_type(L, b) ||
+	    (type != LUA_TNUMBER && type != LUA_TSTRING))
+		return COMPARE;
+	s->yes = lua_compare(L, a, b, LUA_OPLT);
+	return ON;
 }
 
 /* Go on at `at`, perhaps only after others had a turn. */
@@ -68,7 +78,7 @@ static enum next search(lua_State *L, struct sorting *s)
 {
 	if (s->from < s->end) {
 		s->middle = s->from + (s->end - s->from) / 2;
-		return ask(s, SEARCH, BASE + s->count, s->middle);
+		return ask(L, s, SEARCH, BASE + s->count, s->middle);
 	}
 	lua_insert(L, s->from);
 	s->count++;
@@ -82,7 +92,7 @@ static enum next fetch(lua_State *L, struct sorting *s)
 	if (s->lo + s->count <= s->hi) {
 		lua_geti(L, LIST, s->lo + s->count);
 		if (s->count > 0)
-			return ask(s, LAST, BASE + s->count,
+			return ask(L, s, LAST, BASE + s->count,
 				   BASE + s->count - 1);
 		s->count = 1;
 		return ON;
@@ -181,12 +191,15 @@ static enum next begin_merge(lua_State *L, struct sorting *s)
 /* Of equals those of the left come first. */
 static enum next take(lua_State *L, struct sorting *s)
 {
-	int from = s->yes ? RIGHT : LEFT;
-
-	lua_pushvalue(L, from);
-	lua_rawseti(L, WORK, s->to++);
-	lua_rawgeti(L, WORK, s->yes ? ++s->j : s->n + ++s->i);
-	lua_replace(L, from);
+	if (s->yes) {		/* the right one is on top of the stack */
+		lua_rawseti(L, WORK, s->to++);
+		lua_rawgeti(L, WORK, ++s->j);
+	} else {
+		lua_pushvalue(L, LEFT);
+		lua_rawseti(L, WORK, s->to++);
+		lua_rawgeti(L, WORK, s->n + ++s->i);
+		lua_replace(L, LEFT);
+	}
 	if (s->to % PIECE == 0)
 		return pay(L, s, MERGE, 3 * PIECE);
 	s->at = MERGE;
@@ -203,7 +216,7 @@ static enum next merge(lua_State *L, struct sorting *s)
 	case SEAM:
 		lua_rawgeti(L, WORK, s->mid);
 		lua_rawgeti(L, WORK, s->mid + 1);
-		return ask(s, ORDERED, RIGHT, LEFT);
+		return ask(L, s, ORDERED, RIGHT, LEFT);
 	case ORDERED:
 		if (!s->yes)
 			return merged(L, s);
@@ -214,7 +227,7 @@ static enum next merge(lua_State *L, struct sorting *s)
 		return begin_merge(L, s);
 	case MERGE:
 		if (s->i <= s->width && s->j <= s->hi)
-			return ask(s, TAKE, RIGHT, LEFT);
+			return ask(L, s, TAKE, RIGHT, LEFT);
 		s->at = REST;
 		return ON;
 	case TAKE:
@@ -256,16 +269,13 @@ static enum next advance(lua_State *L, struct sorting *s)
 }
 
 /* Push what has to be called to compare, with its arguments; false when the answer
- * is known at once. */
+ * is known without, or an error. */
 static bool push_order(lua_State *L, struct sorting *s)
 {
-	int a = lua_type(L, s->a), b = lua_type(L, s->b);
-
-	if (!lua_isnil(L, ORDER)) {
+	if (s->order) {
 		lua_pushvalue(L, ORDER);
-	} else if ((a == b && (a == LUA_TNUMBER || a == LUA_TSTRING)) ||
-		   (luaL_getmetafield(L, s->a, "__lt") == LUA_TNIL &&
-		    luaL_getmetafield(L, s->b, "__lt") == LUA_TNIL)) {
+	} else if (luaL_getmetafield(L, s->a, "__lt") == LUA_TNIL &&
+		   luaL_getmetafield(L, s->b, "__lt") == LUA_TNIL) {
 		s->yes = lua_compare(L, s->a, s->b, LUA_OPLT);
 		return false;
 	}
@@ -330,6 +340,7 @@ int sandbox_sort(lua_State *L)
 	lua_createtable(L, (int)(n > BLOCK ? n + widest : n), 0);
 	s = lua_newuserdatauv(L, sizeof(*s), 0);
 	*s = (struct sorting){ .at = NEXT_BLOCK, .n = n, .lo = 1,
-			       .width = BLOCK };
+			       .width = BLOCK,
+			       .order = !lua_isnil(L, ORDER) };
 	return go_on(L, LUA_OK, (lua_KContext)s);
 }

@@ -113,7 +113,7 @@ LUA_API int lua_pay(lua_State *L, lua_Integer n)
 	if (f->out == NULL)
 		return 0;
 	fuel_defer(f, n);
-	if (f->left >= 0 || g->gcstp)
+	if ((f->left >= 0 && !(f->due && standable(L))) || g->gcstp)
 		return 0;
 	switch (f->out(L, standable(L))) {
 	case LUA_FUEL_YIELD:

@@ -42,6 +42,7 @@ struct lua_Fuel {
 	unsigned char nomem;	/* it died of memory                           */
 	unsigned char whole;	/* lua_close leaves its objects to their owner */
 	unsigned char preempted;	/* the last yield was not the script's */
+	unsigned char due;	/* should have yielded, where it could not     */
 };
 
 /* A state for one run: all chance comes from seed. */
@@ -53,7 +54,8 @@ LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
 LUA_API void lua_charge(lua_State *L, lua_Integer n);
 
 /* The same for a C function that can go on later: when it returns 1, the function
- * has to leave with `return lua_yieldk(L, 0, ctx, k)` and goes on in k. */
+ * has to leave with `return lua_yieldk(L, 0, ctx, k)` and goes on in k. With n = 0 it
+ * need only be called while `due` is set. */
 LUA_API int lua_pay(lua_State *L, lua_Integer n);
 
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
