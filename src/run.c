@@ -812,9 +812,13 @@ static void perform_new(struct run *r)
 	}
 }
 
+/* What it does between two slices takes time, too: reading a record, for example. */
+#define TURN_US 2000
+
 /* Let the run go on until it waits, is over, or has had its slice. */
 bool run_turn(struct run *r)
 {
+	int64_t end = r->rn->mono_us() + TURN_US;
 	struct fiber *f;
 	bool again = false;
 
@@ -829,6 +833,10 @@ bool run_turn(struct run *r)
 				break;
 			}
 			continue;
+		}
+		if (r->rn->mono_us() >= end) {
+			again = true;
+			break;
 		}
 		if (deliver_recorded(r))
 			continue;
