@@ -7,7 +7,7 @@ local core = require "core.loop"
 local clock = require "core.clock"
 
 local loop = {
-  run = core.run, stop = core.stop, turn = core.turn,
+  run = core.run, stop = core.stop, turn = core.turn, held = core.held,
   hold = core.hold, release = core.release, on_error = core.on_error,
   now = clock.now_ms,
 }

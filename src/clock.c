@@ -26,6 +26,11 @@ int64_t clock_cpu_us(void)
 	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t clock_thread_us(void)
+{
+	return read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_deadline(int ms, struct timespec *at)
 {
 	clock_gettime(CLOCK_REALTIME, at);

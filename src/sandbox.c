@@ -20,7 +20,7 @@
  * how much of a slice was left. */
 #define STRETCH 1500000
 
-/* Fuel after which a run that should be preempted is looked at again. */
+/* Fuel after which a run that should be preempted, and cannot, is looked at again. */
 #define SOON 4096
 
 /* Until a run has booted there is nothing to collect. */
@@ -103,7 +103,7 @@ static void fill_slice(struct sandbox *s)
 {
 	fill(s, s->slice > 0 ? s->slice : WINDOW);
 	s->fuel->entered = s->fuel->left;
-	s->fuel->due = 0;
+	s->fuel->floor = 0;
 }
 
 /* The innermost line of the script on L. */
@@ -129,12 +129,14 @@ static int die(struct sandbox *s, lua_State *L, enum sandbox_death how)
 	return LUA_FUEL_DIE;
 }
 
-/* Until it is asked again, when it can or need not be left standing. */
-static int64_t window(const struct sandbox *s)
+/* It should be left standing, and cannot be here: what is left stays below zero, so
+ * that the next place where it can is found at once. */
+static void owe(struct sandbox *s)
 {
-	if (s->slice <= 0)
-		return WINDOW;
-	return s->slice < SOON ? s->slice : SOON;
+	int64_t rest = s->end - total(s);
+
+	fill(s, -1);
+	s->fuel->floor = -1 - (rest < SOON ? rest : SOON);
 }
 
 /* The tank is empty: the only place that decides whether a run goes on. */
@@ -150,8 +152,10 @@ static int on_empty(lua_State *L, int can_yield)
 		return LUA_FUEL_YIELD;
 	if (s->slice > 0 && s->fuel->entered - s->fuel->left > STRETCH)
 		return die(s, L, SANDBOX_STRETCH);
-	fill(s, window(s));
-	s->fuel->due = s->slice > 0;
+	if (s->slice > 0)
+		owe(s);
+	else
+		fill(s, WINDOW);
 	return LUA_FUEL_GO;
 }
 
@@ -358,7 +362,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 
 	if (s->fuel->dead)
 		return SANDBOX_DIED;
-	if (s->fuel->left <= 0 || s->fuel->due)
+	if (s->fuel->left <= 0)
 		fill_slice(s);
 	s->fuel->entered = s->fuel->left;
 	s->fuel->preempted = 0;

@@ -45,7 +45,10 @@ void fuel_out(lua_State *L, int can_yield)
 	}
 	if (g->gcstp)		/* in a finalizer or while the state is made */
 		return;
-	switch (f->out(L, can_yield && standable(L))) {
+	can_yield = can_yield && standable(L);
+	if (!can_yield && f->left >= f->floor)
+		return;
+	switch (f->out(L, can_yield)) {
 	case LUA_FUEL_YIELD:
 		f->preempted = 1;
 		L->status = LUA_YIELD;
@@ -109,13 +112,17 @@ LUA_API int lua_pay(lua_State *L, lua_Integer n)
 {
 	global_State *g = G(L);
 	struct lua_Fuel *f = &g->fuel;
+	int can_yield;
 
 	if (f->out == NULL)
 		return 0;
 	fuel_defer(f, n);
-	if ((f->left >= 0 && !(f->due && standable(L))) || g->gcstp)
+	if (f->left >= 0 || g->gcstp)
 		return 0;
-	switch (f->out(L, standable(L))) {
+	can_yield = standable(L);
+	if (!can_yield && f->left >= f->floor)
+		return 0;
+	switch (f->out(L, can_yield)) {
 	case LUA_FUEL_YIELD:
 		f->preempted = 1;
 		return 1;

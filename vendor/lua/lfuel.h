@@ -32,6 +32,9 @@ struct lua_Fuel {
 	int64_t lib;		/* charged outside the script's own code       */
 	int64_t granted;	/* put into the tank since the state was made  */
 	int64_t entered;	/* `left` when the outermost C function began  */
+	int64_t floor;		/* below 0: it should have yielded, and could
+				 * not; `out` is asked again when `left` is
+				 * below this, or as soon as it can          */
 	int (*out)(lua_State *L, int can_yield);
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
@@ -42,7 +45,6 @@ struct lua_Fuel {
 	unsigned char nomem;	/* it died of memory                           */
 	unsigned char whole;	/* lua_close leaves its objects to their owner */
 	unsigned char preempted;	/* the last yield was not the script's */
-	unsigned char due;	/* should have yielded, where it could not     */
 };
 
 /* A state for one run: all chance comes from seed. */
@@ -55,7 +57,7 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n);
 
 /* The same for a C function that can go on later: when it returns 1, the function
  * has to leave with `return lua_yieldk(L, 0, ctx, k)` and goes on in k. With n = 0 it
- * need only be called while `due` is set. */
+ * need only be called while `left` is below 0. */
 LUA_API int lua_pay(lua_State *L, lua_Integer n);
 
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
