@@ -14,6 +14,9 @@ local trigger = require "trigger"
 local library = {}
 library.__index = library
 
+--- A source is no larger, wherever it comes from (SANDBOX_SOURCE_BYTES).
+local most_bytes = 256 << 10
+
 local function play(setup, sources)
   return clockless.play { setup = setup, sources = sources, prelude = prelude.code,
     instructions = 5000000, memory = 16 << 20, wall = 2000 }
@@ -45,6 +48,9 @@ end
 local function read_source(folder, name)
   local path = file.join(folder, name .. ".lua")
   local short = path:match("([^/]+/[^/]+)$")
+  if (file.stat(path) or 0) > most_bytes then -- nor read, which would take its time
+    return nil, errors.from(("%s: a script may have %d KiB"):format(short, most_bytes >> 10), "limit")
+  end
   local text, message = file.read(path)
   if not text then
     return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
