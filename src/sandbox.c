@@ -18,7 +18,7 @@
  * function calls, a pattern that goes back and forth) while slices are asked for:
  * about 10 ms, see docs/bench.md. Counted from the call, so that it does not matter
  * how much of a slice was left. */
-#define STRETCH 1500000
+#define STRETCH 2000000
 
 /* Fuel after which a run that should be preempted, and cannot, is looked at again. */
 #define SOON 4096
