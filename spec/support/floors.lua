@@ -59,7 +59,7 @@ floors.longest_file = 700
 
 --- Those that are longer today, and by how much at most: they may only shrink.
 floors.long_files = {
-  ["src/run.c"] = 860,
+  ["src/run.c"] = 840,
 }
 
 --- A C function may have this many lines (nine in ten have at most `usual`).
