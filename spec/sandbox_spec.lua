@@ -47,7 +47,7 @@ local status = { ok = 0, error = 3 }
 local function check(path, area)
   local text = read(path)
   local d = corpus.directives(text)
-  local source = corpus.made(d, text)
+  local source = corpus.source(d, text)
   if source then
     path = scratch .. "/made.lua"
     local file = assert(io.open(path, "wb"))

@@ -18,7 +18,7 @@ local function split(text)
 end
 
 --- The source that a directive describes, or nil when the file is its own source.
-function corpus.made(d, text)
+function corpus.source(d, text)
   if d.raw then
     return (d.raw:gsub("\\r", "\r"):gsub("\\n", "\n"):gsub("\\(%d+)", function(n) return string.char(tonumber(n)) end))
   elseif d.first then

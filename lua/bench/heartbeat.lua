@@ -51,7 +51,7 @@ end
 local function agents_of(list)
   local agents = {}
   for _, script in ipairs(list) do
-    local source = corpus.made(corpus.directives(script.text), script.text) or script.text
+    local source = corpus.source(corpus.directives(script.text), script.text) or script.text
     script.agent = script.area .. "_" .. script.name
     agents[script.agent] = agent_of(source)
   end
