@@ -241,6 +241,9 @@ describe("keel sandbox", function()
       for k, v in pairs(named) do log[#log + 1] = k + v end
       local list = setmetatable({}, { __len = function() return fib(6) end, __index = function(_, i) return i + fib(5) end })
       log[#log + 1] = table.concat(list, ",")
+      log[#log + 1] = tostring(setmetatable({}, { __tostring = function() return 12 end })) .. "!"
+      log[#log + 1] = select(2, pcall(tostring, setmetatable({}, { __tostring = function() return {} end })))
+      log[#log + 1] = coroutine.wrap(function() return tostring(setmetatable({}, { __tostring = coroutine.yield })) end)() and 1
       log[#log + 1] = select("#", table.unpack(list))
       log[#log + 1] = #table.move(list, 1, 5, 1, {})
       log[#log + 1] = select(2, xpcall(function() error("x", 0) end, function(m) return m .. fib(7) end))

@@ -6,7 +6,7 @@
 #include "run_core.h"
 
 /* Of turns in one go: then timers and descriptors of the loop have theirs. */
-#define ROUND_US 4000
+#define ROUND_US 8000
 
 int runner_open(struct runner **out, struct store *s,
 		const struct run_hooks *hooks, struct err *e)
