@@ -106,7 +106,7 @@ static int l_cpu_us(lua_State *L)
 
 static int l_thread_us(lua_State *L)
 {
-	lua_pushinteger(L, clock_thread_us());
+	lua_pushinteger(L, clock_thread_ns() / 1000);
 	return 1;
 }
 

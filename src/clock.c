@@ -26,9 +26,12 @@ int64_t clock_cpu_us(void)
 	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-int64_t clock_thread_us(void)
+int64_t clock_thread_ns(void)
 {
-	return read_us(CLOCK_THREAD_CPUTIME_ID);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 void clock_deadline(int ms, struct timespec *at)

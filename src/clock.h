@@ -18,8 +18,8 @@ int64_t clock_mono_us(void);
 /* CPU microseconds used by this process, all threads. */
 int64_t clock_cpu_us(void);
 
-/* CPU microseconds used by the thread that asks. */
-int64_t clock_thread_us(void);
+/* CPU nanoseconds used by this thread. */
+int64_t clock_thread_ns(void);
 
 /* The moment `ms` from now, as pthread_cond_timedwait() wants it. */
 void clock_deadline(int ms, struct timespec *at);
