@@ -9,7 +9,7 @@
 --   -- raw: TEXT   -- first: LINE             a source with \NN bytes, a first line
 --   -- repeat: PREFIX||UNIT||N||MIDDLE||UNIT||N
 --   -- number: UNIT||N                        UNIT N times, %d is the number
-local corpus = require "bench.corpus"
+local corpus = require "spec.support.corpus"
 local json = require "json"
 
 local function command(line)
@@ -22,13 +22,6 @@ end
 local keel = command "readlink /proc/$PPID/exe":match "^[^\n]+"
 local folder = "spec/sandbox"
 local scratch = command "mktemp -d":match "^[^\n]+"
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
 
 local function run(path, options)
   local out = command(("%s sandbox --json %s %s 2>/dev/null"):format(keel, options, path))
@@ -45,7 +38,7 @@ end
 local status = { ok = 0, error = 3 }
 
 local function check(path, area)
-  local text = read(path)
+  local text = corpus.read(path)
   local d = corpus.directives(text)
   local source = corpus.source(d, text)
   if source then

@@ -2,6 +2,13 @@
 -- what these mean).
 local corpus = {}
 
+function corpus.read(path)
+  local handle = assert(io.open(path, "rb"))
+  local text = handle:read "a"
+  handle:close()
+  return text
+end
+
 function corpus.directives(text)
   local found = {}
   for line in text:gmatch "[^\n]+" do
@@ -42,7 +49,7 @@ function corpus.list(folder)
       local name = entry:match "^([%w_]+)%.lua$"
       if name then
         local path = file.join(folder, area, entry)
-        found[#found + 1] = { area = area, name = name, path = path, text = file.read(path) }
+        found[#found + 1] = { area = area, name = name, path = path, text = corpus.read(path) }
       end
     end
   end

@@ -60,6 +60,10 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n);
  * need only be called while `left` is below 0. */
 LUA_API int lua_pay(lua_State *L, lua_Integer n);
 
+/* The same where nothing may be thrown: nonzero when the run is dead, and then the
+ * caller is to come to an end and raise whatever error it likes. */
+LUA_API int lua_spend(lua_State *L, lua_Integer n);
+
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
  * through. */
 LUA_API int lua_closethread(lua_State *L, lua_State *from);
