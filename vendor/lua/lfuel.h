@@ -32,6 +32,7 @@ struct lua_Fuel {
 	int64_t lib;		/* charged outside the script's own code       */
 	int64_t granted;	/* put into the tank since the state was made  */
 	int (*out)(lua_State *L, int can_yield);
+	lua_State *running;	/* the thread whose function runs              */
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
 	int64_t memory_cap;	/* of the allocator; 0: none                     */
@@ -78,6 +79,12 @@ void fuel_out(lua_State *L, int can_yield);
 #define fuel_defer(f, n) \
 	((void)((f)->left -= (int64_t)(n), (f)->lib += (int64_t)(n)))
 
+/* Most of what is deferred meets a loop or a call soon; a long straight line of
+ * code does not. Whoever may raise an error stops it here. */
+#define FUEL_DEBT 30000
+#define fuel_settle(L) \
+	(l_unlikely(G(L)->fuel.left < -FUEL_DEBT) ? fuel_out(L, 0) : (void)0)
+
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
 	(--G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
@@ -85,7 +92,11 @@ void fuel_out(lua_State *L, int can_yield);
 /* Endless recursion is an error long before it is the end of the memory. */
 #define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
 
+/* For code that has no state at hand; where the VM itself stands it is looked at. */
 void fuel_walk(size_t units);
+
+/* Memory was refused to a caller who only gets told so: that is death, too. */
+void fuel_nomem(lua_State *L);
 
 #endif
 
