@@ -275,7 +275,8 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
 	if (s->fuel->dead)
 		return died(s, e);
 	if (!lua_checkstack(s->L, n + 4) || !lua_checkstack(to, n + 4))
-		return err_set(e, ERR_LIMIT, "no stack for %d values", n);
+		return s->fuel->dead ? died(s, e) :
+		       err_set(e, ERR_LIMIT, "no stack for %d values", n);
 	lua_fuel_current = s->fuel;
 	lua_pushcfunction(s->L, f);
 	lua_pushlightuserdata(s->L, ud);
@@ -360,7 +361,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 
 enum sandbox_death sandbox_dead(const struct sandbox *s)
 {
-	return s->death;
+	return s->fuel->nomem ? SANDBOX_MEMORY : s->death;
 }
 
 const char *sandbox_where(const struct sandbox *s)
