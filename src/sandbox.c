@@ -247,6 +247,10 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 	if (len > SANDBOX_SOURCE_BYTES)
 		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
 			       name, SANDBOX_SOURCE_BYTES >> 10);
+	if (len > 2 && memcmp(src, "\xef\xbb\xbf", 3) == 0) {
+		src += 3;	/* some editors begin a text with this mark */
+		len -= 3;
+	}
 	if (len > 0 && src[0] == '#')	/* a script may name its interpreter */
 		for (; len > 0 && *src != '\n'; len--)
 			src++;
