@@ -1,0 +1,3 @@
+-- expect: memory
+-- The handler does not see it.
+return xpcall(function() local t = {} while true do t = { t } end end, function() return "seen" end)

@@ -1,0 +1,4 @@
+-- expect: memory
+-- Messages that are kept.
+local t = {}
+for i = 1, 1e7 do t[i] = select(2, pcall(error, ("m"):rep(1000) .. i)) end

@@ -1,0 +1,4 @@
+-- expect: memory
+-- While closing.
+do local x <close> = setmetatable({}, { __close = function() local t = {} while true do t = { t } end end }) end
+return "alive"

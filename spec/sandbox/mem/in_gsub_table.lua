@@ -1,0 +1,3 @@
+-- expect: memory
+-- In a lookup that gsub makes.
+("x"):gsub(".", setmetatable({}, { __index = function() local t = {} while true do t = { t } end end }))

@@ -1,0 +1,3 @@
+-- expect: memory
+-- In a metamethod that a C function calls.
+print(setmetatable({}, { __tostring = function() local t = {} while true do t = { t } end end }))

@@ -1,0 +1,4 @@
+-- expect: memory
+-- A list that begins as a hash.
+local t = {}
+for i = 1e7, 1, -1 do t[i] = true end

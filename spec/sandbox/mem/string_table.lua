@@ -1,0 +1,4 @@
+-- expect: memory
+-- Many short strings.
+local t = {}
+for i = 1, 1e7 do t[i] = "k" .. i end
