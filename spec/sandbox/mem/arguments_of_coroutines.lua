@@ -1,4 +1,5 @@
 -- expect: memory
+-- options: --memory 8388608
 -- Each of them holds a thousand values.
 local t = {}
 for i = 1, 1e6 do

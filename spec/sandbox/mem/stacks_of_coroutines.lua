@@ -1,4 +1,5 @@
 -- expect: memory
+-- options: --memory 8388608
 -- Each of them deep.
 local t = {}
 local function down(n) if n == 0 then coroutine.yield() end return down(n - 1) + 1 end
