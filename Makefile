@@ -74,7 +74,7 @@ test: $B/keel		## every spec; F=one file, N='words of one test'
 asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
--include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/limits/rules.mk spec/schedules/rules.mk
+-include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk
 -include spec/powerloss/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines
@@ -91,3 +91,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run test asan bench install clean help
+
+-include spec/limits/rules.mk

@@ -75,6 +75,9 @@ extern __thread struct lua_Fuel *lua_fuel_current;
 /* The tank is empty. can_yield: the VM stands between two instructions. */
 void fuel_out(lua_State *L, int can_yield);
 
+/* Memory was refused to a caller who only gets told so: that is death, too. */
+void fuel_nomem(lua_State *L);
+
 /* Unit work done outside the VM, looked at by the next check. */
 #define fuel_defer(f, n) \
 	((void)((f)->left -= (int64_t)(n), (f)->lib += (int64_t)(n)))
@@ -94,9 +97,6 @@ void fuel_out(lua_State *L, int can_yield);
 
 /* For code that has no state at hand; where the VM itself stands it is looked at. */
 void fuel_walk(size_t units);
-
-/* Memory was refused to a caller who only gets told so: that is death, too. */
-void fuel_nomem(lua_State *L);
 
 #endif
 
