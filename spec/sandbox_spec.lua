@@ -64,6 +64,7 @@ local function check(path, area)
     if words ~= "" then assert.match(words, r.error) end
     if r.error ~= json.null then assert.is_nil(r.error:find "[\0-\31\127]", "control bytes in the error") end
     if d.result then assert.equal(json.encode(json.decode(d.result)), json.encode(r.result)) end
+    if area == "lang" then assert.equal(facts(r), facts(run(path, options .. " --slice 7")[1])) end
     if r.outcome ~= "wall" then
       assert.equal(facts(r), facts(again[i]))
       assert.equal(facts(first[1]), facts(r))
