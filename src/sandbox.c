@@ -271,6 +271,10 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 	if (len > SANDBOX_SOURCE_BYTES)
 		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
 			       name, SANDBOX_SOURCE_BYTES >> 10);
+	if (len > 2 && memcmp(src, "\xef\xbb\xbf", 3) == 0) {
+		src += 3;	/* some editors begin a text with this mark */
+		len -= 3;
+	}
 	if (len > 0 && src[0] == '#')	/* a script may name its interpreter */
 		for (; len > 0 && *src != '\n'; len--)
 			src++;
@@ -299,7 +303,8 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
 	if (s->fuel->dead)
 		return died(s, e);
 	if (!lua_checkstack(s->L, n + 4) || !lua_checkstack(to, n + 4))
-		return err_set(e, ERR_LIMIT, "no stack for %d values", n);
+		return s->fuel->dead ? died(s, e) :
+		       err_set(e, ERR_LIMIT, "no stack for %d values", n);
 	lua_fuel_current = s->fuel;
 	lua_pushcfunction(s->L, f);
 	lua_pushlightuserdata(s->L, ud);
@@ -385,7 +390,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 
 enum sandbox_death sandbox_dead(const struct sandbox *s)
 {
-	return s->death;
+	return s->fuel->nomem ? SANDBOX_MEMORY : s->death;
 }
 
 const char *sandbox_death_name(enum sandbox_death how)

@@ -86,8 +86,25 @@ void fuel_entry(lua_State *L, CallInfo *ci)
 
 void fuel_walk(size_t units)
 {
-	if (lua_fuel_current != NULL)
-		fuel_defer(lua_fuel_current, units);
+	struct lua_Fuel *f = lua_fuel_current;
+
+	if (f == NULL)
+		return;
+	fuel_defer(f, units);
+	/* A C function may hold what only its end gives back. */
+	if (f->left < -FUEL_DEBT && !f->dead && isLua(f->running->ci))
+		fuel_out(f->running, 0);
+}
+
+void fuel_nomem(lua_State *L)
+{
+	struct lua_Fuel *f = &G(L)->fuel;
+
+	if (!f->run || !completestate(G(L)))
+		return;
+	f->dead = f->nomem = 1;
+	if (f->running->errorJmp != NULL)
+		luaD_throw(f->running, LUA_DEAD);
 }
 
 LUA_API struct lua_Fuel *lua_fuel(lua_State *L)

@@ -36,6 +36,7 @@ struct lua_Fuel {
 				 * not; `out` is asked again when `left` is
 				 * below this, or as soon as it can          */
 	int (*out)(lua_State *L, int can_yield);
+	lua_State *running;	/* the thread whose function runs              */
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
 	int64_t memory_cap;	/* of the allocator; 0: none                     */
@@ -87,9 +88,18 @@ extern __thread struct lua_Fuel *lua_fuel_current;
 /* The tank is empty. can_yield: the VM stands between two instructions. */
 void fuel_out(lua_State *L, int can_yield);
 
+/* Memory was refused to a caller who only gets told so: that is death, too. */
+void fuel_nomem(lua_State *L);
+
 /* Unit work done outside the VM, looked at by the next check. */
 #define fuel_defer(f, n) \
 	((void)((f)->left -= (int64_t)(n), (f)->lib += (int64_t)(n)))
+
+/* Most of what is deferred meets a loop or a call soon; a long straight line of
+ * code does not. Whoever may raise an error stops it here. */
+#define FUEL_DEBT 30000
+#define fuel_settle(L) \
+	(l_unlikely(G(L)->fuel.left < -FUEL_DEBT) ? fuel_out(L, 0) : (void)0)
 
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
@@ -98,6 +108,7 @@ void fuel_out(lua_State *L, int can_yield);
 /* Endless recursion is an error long before it is the end of the memory. */
 #define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
 
+/* For code that has no state at hand; where the VM itself stands it is looked at. */
 void fuel_walk(size_t units);
 
 #endif
