@@ -21,6 +21,9 @@
 /* Until a run has booted there is nothing to collect. */
 #define FIRST_COLLECTION ((size_t)64 << 10)
 
+/* A step of the collector begins after 2^this bytes, and is so much shorter. */
+#define GC_STEP 10
+
 struct sandbox {
 	lua_State *L;
 	struct lua_Fuel *fuel;
@@ -186,7 +189,8 @@ int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
 	if (caps->gc_pause == 0)
 		lua_gcafter(s->L, FIRST_COLLECTION);
-	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, 0);
+	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400,
+	       GC_STEP);
 	lua_pushcfunction(s->L, fill_globals);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
 		sandbox_close(s);

@@ -16,7 +16,7 @@
 #include "sandbox.h"
 
 #define ROUNDS 3
-#define FUEL 4000000
+#define FUEL 2000000
 #define MEMORY ((size_t)32 << 20)
 #define LOOK 10000		/* fuel between two looks at the clock */
 #define MAX_CASES 400

@@ -87,6 +87,11 @@ void fuel_out(lua_State *L, int can_yield);
 
 void fuel_walk(size_t units);
 
+/* Units for turning a float into digits. */
+size_t fuel_digits(double x);
+/* And for the remainder of a by b. */
+size_t fuel_remainder(double a, double b);
+
 #endif
 
 #endif
