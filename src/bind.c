@@ -1,5 +1,6 @@
 #include "bind.h"
 
+#include <lfuel.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,15 @@ static int refuse(const struct trail *t, struct err *e, const char *why)
 	return err_set(e, ERR_INPUT, "%s %s", where, why);
 }
 
+/* Charged to the run whose value it is; looked at when its script goes on. */
+static void pay(lua_State *L, int64_t units)
+{
+	struct lua_Fuel *f = lua_fuel(L);
+
+	f->left -= units;
+	f->lib += units;
+}
+
 static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 		  struct buf *out, struct err *e);
 
@@ -163,6 +173,7 @@ static int encode_members(lua_State *L, int idx, int depth,
 			return refuse(&here, e, "has a key that is not UTF-8, or "
 				      "holds a NUL");
 		codec_key(out, names[i].s, names[i].n);
+		pay(L, 24 + (int64_t)(names[i].n >> 3));	/* sorted, too */
 		lua_pushvalue(L, names[i].slot);
 		lua_rawget(L, idx);
 		rc = encode(L, lua_gettop(L), depth + 1, &here, out, e);
@@ -281,6 +292,7 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 	const char *s;
 	size_t n;
 
+	pay(L, 8);
 	if (out->failed)
 		return buf_err(out, e, "value");
 	if (!lua_checkstack(L, 8))
@@ -296,6 +308,7 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 		return encode_number(L, idx, t, out, e);
 	case LUA_TSTRING:
 		s = lua_tolstring(L, idx, &n);
+		pay(L, (int64_t)(n >> 3));
 		if (!codec_utf8((const unsigned char *)s, n))
 			return refuse(t, e, "is text that is not UTF-8");
 		codec_string(out, s, n);

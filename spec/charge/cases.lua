@@ -1,6 +1,18 @@
 --- What make charges measures: { name, setup, body }; the body is looped until its
 -- fuel is gone. Names that begin with "vm:" set the yardstick.
 -- memory: the cap in MiB, where 32 is not the point.
+--- UNIT as often as fits a source of 250 KB; %d in it is the number.
+local function fill(unit, before, after)
+  local out, size, i = { before or "" }, 0, 0
+  while size + #unit < 250000 do
+    i = i + 1
+    out[#out + 1] = unit:gsub("%%(.)", { d = i, ["%"] = "%" })
+    size = size + #out[#out]
+  end
+  out[#out + 1] = after or ""
+  return table.concat(out)
+end
+
 return {
   { "vm: fib", "local function fib(n) if n < 2 then return n end return fib(n-1) + fib(n-2) end", "fib(20)" },
   { "vm: loop", "", "local x = 0 for i = 1, 1000 do x = x + i % 7 end" },
@@ -40,7 +52,6 @@ return {
   { "op: arith on strings", "local a = '12'", "local x = a + a x = a * a x = a - 1 x = a // a" },
   { "op: arith on long strings", "local a = (' '):rep(190) .. '1e5'", "local x = a + a x = a * a x = a - 1 x = a / a" },
   { "op: arith on 250 digits", "local a = ('9'):rep(190) .. '.5'", "local x = a + a x = a * a x = a - 1 x = a / a" },
-  { "op: bitops on float strings", "local a = '12'", "local x = a & a x = a | a x = a ~ 1 x = ~a" },
   { "op: for over floats", "", "for i = 1.0, 1000 do end" },
   { "op: for prepared only", "", "for i = 1, 0 do end for i = 1, 0 do end for i = 1, 0 do end for i = '1' + 0, 0 do end" },
   { "op: pairs 10", "local t = {a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8,i=9,j=10}", "for k, v in pairs(t) do end" },
@@ -309,4 +320,50 @@ return {
   { "gc: string table shrinks", "", "local t = {} for i = 1, 100000 do t[i] = 'k' .. i end t = nil for i = 1, 100000 do local x = {} end" },
   { "gc: filled to the cap", "local keep = {}", "for i = 1, 10000 do keep[#keep + 1] = {} end" },
   { "gc: filled with 1 KB strings", "local keep, n = {}, 0", "for i = 1, 1000 do n = n + 1 keep[n] = ('x'):rep(1000) .. n end" },
+
+  -- the parser: the whole source at once
+  { "parse: assignments", "", fill "x = 1 " },
+  { "parse: names", "", fill "name%d = name%d + 1 " },
+  { "parse: one name after another", "", fill("a.", "x = ", "a") },
+  { "parse: numbers", "", fill("1.7e308,", "x = {", "}") },
+  { "parse: long numbers", "", fill("0." .. ("7"):rep(180) .. "e-300,", "x = {", "}") },
+  { "parse: hexadecimal floats", "", fill("0x1.fffffffffffffp1000,", "x = {", "}") },
+  { "parse: strings", "", fill("'string %d',", "x = {", "}") },
+  { "parse: escapes", "", fill("\\u{10ffff}", "x = '", "'") },
+  { "parse: a long comment", "", "--[==[" .. ("]="):rep(120000) .. "]==]" },
+  { "parse: short comments", "", fill "--\n" },
+  { "parse: empty lines", "", ("\n"):rep(250000) },
+  { "parse: a long name", "", "x = " .. ("a"):rep(250000) },
+  { "parse: functions", "", fill "function f() end " },
+  { "parse: closures with upvalues", "", "local a, b, c, d, e, f, g, h " .. fill "x = function() return a, b, c, d, e, f, g, h end " },
+  { "parse: 190 locals, looked up", "", (function()
+    local s = {}
+    for i = 1, 190 do s[i] = "a" .. i end
+    return "local " .. table.concat(s, ",") .. " " .. fill "x = a1 "
+  end)() },
+  { "parse: upvalues through 180 levels", "", "local v " .. fill("x = v ", ("function f() "):rep(180), ("end "):rep(180)) },
+  { "parse: undefined names in 180 levels", "", fill("x = y ", ("function f() "):rep(180), ("end "):rep(180)) },
+  { "parse: globals under 190 locals and 100 levels", "", (function()
+    local s = {}
+    for i = 1, 190 do s[i] = "a" .. i end
+    local l = "local " .. table.concat(s, ",") .. " "
+    return (l .. "function f() "):rep(100) .. ("x = y "):rep(20000) .. ("end "):rep(100)
+  end)() },
+  { "parse: and chain", "", fill("a and ", "x = ", "a") },
+  { "parse: or and comparisons", "", fill("a < b or ", "x = ", "a") },
+  { "parse: elseif chain", "", fill("elseif a then x = 1 ", "if a then ", "end") },
+  { "parse: breaks", "", fill("if a then break end ", "while true do ", "end") },
+  { "parse: gotos forward", "", fill("if a then goto out end ", "do ", " end ::out::") },
+  { "parse: labels", "", fill "do ::l%d:: end " },
+  { "parse: labels and gotos back", "", fill "::l%d:: if a then goto l%d end " },
+  { "parse: gotos to many labels", "", fill("goto e%d ", "do ", "end") },
+  { "parse: concat chain", "", ("x = " .. ("a .. "):rep(150) .. "a "):rep(300) },
+  { "parse: call arguments", "", ("f(" .. ("a,"):rep(200) .. "a) "):rep(600) },
+  { "parse: constants folded", "", fill("1 + ", "x = ", "1") },
+  { "parse: powers folded", "", fill "x = 2^0.5 " },
+  { "parse: remainders folded", "", fill "x = 1e308 %% 1e-300 " },
+  { "parse: table of strings", "", fill("k%d='v',", "x = {", "}") },
+  { "parse: deep tables", "", ("x = " .. ("{"):rep(190) .. ("}"):rep(190) .. " "):rep(600) },
+  { "parse: deep parentheses", "", ("x = " .. ("("):rep(190) .. "1" .. (")"):rep(190) .. " "):rep(600) },
+  { "parse: attribs", "", fill "do local x <const> = 1; y = x end " },
 }

@@ -80,7 +80,8 @@ void fuel_out(lua_State *L, int can_yield);
 
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
-	(--G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
+	(fuel_defer(&G(L)->fuel, 3), \
+	 --G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
 
 /* Endless recursion is an error long before it is the end of the memory. */
 #define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
