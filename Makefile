@@ -91,3 +91,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run test asan bench install clean help
+
+-include spec/limits/rules.mk
