@@ -356,7 +356,7 @@ return {
   { "parse: gotos forward", "", fill("if a then goto out end ", "do ", " end ::out::") },
   { "parse: labels", "", fill "do ::l%d:: end " },
   { "parse: labels and gotos back", "", fill "::l%d:: if a then goto l%d end " },
-  { "parse: gotos to many labels", "", fill("goto e%d ", "do ", "end") },
+
   { "parse: concat chain", "", ("x = " .. ("a .. "):rep(150) .. "a "):rep(300) },
   { "parse: call arguments", "", ("f(" .. ("a,"):rep(200) .. "a) "):rep(600) },
   { "parse: constants folded", "", fill("1 + ", "x = ", "1") },
