@@ -26,6 +26,9 @@
 /* Most runs are over, or wait, before there is this much to collect. */
 #define FIRST_COLLECTION ((size_t)48 << 10)
 
+/* A step of the collector begins after 2^this bytes, and is so much shorter. */
+#define GC_STEP 10
+
 struct sandbox {
 	lua_State *L;
 	struct lua_Fuel *fuel;
@@ -321,7 +324,7 @@ static int settle(struct sandbox *s, const struct sandbox_caps *caps)
 	if (caps->memory_bytes > 0 && s->used > caps->memory_bytes)
 		return -1;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
-	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, 0);
+	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400, GC_STEP);
 	lua_gcafter(s->L, caps->gc_pause ? 0 : FIRST_COLLECTION);
 	lua_pushcfunction(s->L, take_seed);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK)

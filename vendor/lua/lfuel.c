@@ -4,6 +4,8 @@
 
 #include "lprefix.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua.h"
@@ -107,6 +109,25 @@ void fuel_nomem(lua_State *L)
 	f->dead = f->nomem = 1;
 	if (f->running->errorJmp != NULL)
 		luaD_throw(f->running, LUA_DEAD);
+}
+
+size_t fuel_digits(double x)
+{
+	int exponent;
+
+	frexp(x, &exponent);
+	return 40 + (size_t)abs(exponent) / 8;
+}
+
+size_t fuel_remainder(double a, double b)
+{
+	int i, j;
+
+	if (fabs(a) < fabs(b) * 1e6)
+		return 2;
+	frexp(a, &i);
+	frexp(b, &j);
+	return i > j ? (size_t)(i - j) / 5 : 2;
 }
 
 LUA_API struct lua_Fuel *lua_fuel(lua_State *L)

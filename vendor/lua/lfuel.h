@@ -107,13 +107,19 @@ void fuel_nomem(lua_State *L);
 
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
-	(--G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
+	(fuel_defer(&G(L)->fuel, 3), \
+	 --G(L)->fuel.left < 0 ? fuel_out(L, 0) : (void)0)
 
 /* Endless recursion is an error long before it is the end of the memory. */
 #define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
 
 /* For code that has no state at hand; where the VM itself stands it is looked at. */
 void fuel_walk(size_t units);
+
+/* Units for turning a float into digits. */
+size_t fuel_digits(double x);
+/* And for the remainder of a by b. */
+size_t fuel_remainder(double a, double b);
 
 #endif
 

@@ -1,0 +1,2 @@
+-- expect: instructions
+while true do local s = (""):rep(300000, ",") end

@@ -1,0 +1,2 @@
+-- expect: ok|instructions
+-- repeat: while true do ||if a then break end ||13000||||end ||1
