@@ -104,3 +104,9 @@ local small = { { "1h30m", "500ms", "2d" }, { "30/min", "5/run" }, { "32 MB", "1
 for kind, list in ipairs(small) do
   for _, text in ipairs(list) do seed("words", string.char(kind - 1, #text) .. text .. "\8mail.abc") end
 end
+
+local get = "GET /a%20b?x=1&y HTTP/1.1\r\nHost: x\r\nX-A: b\r\n\r\n"
+local post = "POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+local chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+for _, text in ipairs { get, post, chunked, get .. post, "x y z\r\n\r\n" } do seed("wire", "\0" .. text) end
+for _, text in ipairs { "one\ntwo\n\nrest", ("x"):rep(201) .. "\n", ("x"):rep(200) .. "\n" } do seed("wire", "\1" .. text) end

@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_CC      ?= clang
 FUZZ_DIR     := $B-fuzz
 FUZZ_PAIRS   := lib program
-FUZZ_HOSTS   := border half
+FUZZ_HOSTS   := border half wire
 FUZZ_PARTS   := $(patsubst spec/fuzz/lua/%.lua,%,$(wildcard spec/fuzz/lua/*.lua))
 FUZZ_PLAIN   := $(filter-out $(FUZZ_PAIRS) $(FUZZ_HOSTS),$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
 FUZZERS      := $(or $T,$(FUZZ_PLAIN) $(FUZZ_PAIRS) $(filter-out half,$(FUZZ_HOSTS)) $(FUZZ_PARTS))
@@ -44,7 +44,7 @@ fuzz-run-%:
 	@mkdir -p $(FUZZ_DIR)/corpus/$* $(FUZZ_DIR)/seeds/$*
 	@f=$(FUZZ_DIR)/fuzz-$(if $(filter $*,$(FUZZ_PARTS)),half,$*) && \
 		FUZZ_PART=$* KEEL_LUA=lua $$f -max_total_time=$(FUZZ_SECONDS) -max_len=8192 \
-			-entropic=0 $(if $(filter $*,$(FUZZ_PAIRS)),-len_control=0) \
+			-entropic=0 -len_control=0 $(if $(filter $*,$(FUZZ_PARTS)),-detect_leaks=0) \
 			-timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix=$(FUZZ_DIR)/$*- \
 			$(FUZZ_DIR)/corpus/$* $(FUZZ_DIR)/seeds/$* 2>$(FUZZ_DIR)/$*.log || \

@@ -104,9 +104,9 @@ static const char tables[] =
 "for k, v in pairs(t) do n = n + 1; t[k] = nil end\n"
 "assert(n == 200 and next(t) == nil)\n"
 "local big = {}\n"
-"for i = 1, 3000 do big[i] = i end\n"
-"for i = 1, 3000 do big['x' .. i % 50] = { i } end\n"
-"assert(#big == 3000)\n"
+"for i = 1, 300 do big[i] = i end\n"
+"for i = 1, 300 do big['x' .. i % 50] = { i } end\n"
+"assert(#big == 300)\n"
 "return 'good'\n";
 
 struct world {

@@ -19,9 +19,10 @@ local each = {
     assert(duration.parse(duration.format(ms)) == ms, "another duration")
   end,
   function(text)
-    local rate, message = duration.parse_rate(text)
-    if not rate then return refused(message) end
-    whole(rate.count)
+    local count, per_ms = duration.parse_rate(text)
+    if not count then return refused(per_ms) end
+    whole(count)
+    assert(per_ms == nil or math.type(per_ms) == "integer" and per_ms > 0)
   end,
   function(text)
     local n, message = bytesize.parse(text)

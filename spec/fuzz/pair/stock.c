@@ -7,7 +7,7 @@
 
 #include "tell.h"
 
-#define STOCK_BYTES ((size_t)256 << 20)
+#define STOCK_BYTES ((size_t)64 << 20)
 #define STOCK_HOOKS 200		/* of 100 000 instructions */
 
 static size_t used;
