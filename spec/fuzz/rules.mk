@@ -42,7 +42,8 @@ endif
 # One target for its time; its log is shown when it broke something.
 fuzz-run-%:
 	@mkdir -p $(FUZZ_DIR)/corpus/$* $(FUZZ_DIR)/seeds/$*
-	@f=$(FUZZ_DIR)/fuzz-$(if $(filter $*,$(FUZZ_PARTS)),half,$*) && \
+	@export ASAN_OPTIONS=malloc_context_size=3; \
+	f=$(FUZZ_DIR)/fuzz-$(if $(filter $*,$(FUZZ_PARTS)),half,$*) && \
 		FUZZ_PART=$* KEEL_LUA=lua $$f -max_total_time=$(FUZZ_SECONDS) -max_len=8192 \
 			-entropic=0 -len_control=0 $(if $(filter $*,$(FUZZ_PARTS)),-detect_leaks=0) \
 			-timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
@@ -52,15 +53,18 @@ fuzz-run-%:
 	echo "fuzz: $*, $(FUZZ_SECONDS) s, inputs tried: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(FUZZ_DIR)/$*.log)"
 
 FUZZ_HEADERS := $(wildcard spec/fuzz/*.h spec/fuzz/pair/*.h src/*.h)
-FUZZ_HALF    := $(filter-out $B/main.o,$(OBJ)) $B/lua/liblua.a
+
+# Of all that Keel is, a target takes what it reaches.
+$(FUZZ_DIR)/all.a: $(filter-out $B/main.o,$(OBJ)) $B/lua/liblua.a
+	@rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
 
 $(FUZZ_PAIRS:%=$(FUZZ_DIR)/fuzz-%): $(FUZZ_DIR)/fuzz-%: spec/fuzz/%.c spec/fuzz/pair/ours.c $(FUZZ_DIR)/stock.o \
-		$(FUZZ_HALF) $(FUZZ_HEADERS)
-	$(CC) $(FUZZ_FLAGS) $(LUA_CFLAGS) -o $@ $(filter %.c %.o,$^) $B/lua/liblua.a $(LIBS)
+		$(FUZZ_DIR)/all.a $(FUZZ_HEADERS)
+	$(CC) $(FUZZ_FLAGS) $(LUA_CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $B/lua/liblua.a $(LIBS)
 
-$(FUZZ_HOSTS:%=$(FUZZ_DIR)/fuzz-%): $(FUZZ_DIR)/fuzz-%: spec/fuzz/%.c $(FUZZ_HALF) $(FUZZ_HEADERS)
-	$(CC) $(FUZZ_FLAGS) $(LUA_CFLAGS) -rdynamic -o $@ $(filter %.c %.o,$^) \
-		-Wl,--whole-archive $B/lua/liblua.a -Wl,--no-whole-archive $(LIBS)
+$(FUZZ_HOSTS:%=$(FUZZ_DIR)/fuzz-%): $(FUZZ_DIR)/fuzz-%: spec/fuzz/%.c $(FUZZ_DIR)/all.a $(FUZZ_HEADERS)
+	$(CC) $(FUZZ_FLAGS) $(LUA_CFLAGS) -o $@ $(filter %.c %.a,$^) $B/lua/liblua.a $(LIBS)
 
 $(FUZZ_PLAIN:%=$(FUZZ_DIR)/fuzz-%): $(FUZZ_DIR)/fuzz-%: spec/fuzz/%.c $(FUZZ_SRC) $(FUZZ_HEADERS)
 	$(CC) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) \

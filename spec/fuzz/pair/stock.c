@@ -39,6 +39,18 @@ static void enough(lua_State *L, lua_Debug *ar)
 	luaL_error(L, "enough");
 }
 
+/* Stock Lua would repeat nothing for years. */
+static int rep(lua_State *L)
+{
+	if (lua_isstring(L, 1) && lua_isnumber(L, 2) && lua_rawlen(L, 1) == 0 &&
+	    lua_type(L, 1) == LUA_TSTRING && lua_tonumber(L, 2) > 1000 &&
+	    lua_isinteger(L, 2) && (lua_gettop(L) < 3 || lua_rawlen(L, 3) == 0)) {
+		lua_pushinteger(L, 0);
+		lua_replace(L, 2);
+	}
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 static int open(lua_State *L)
 {
 	static const luaL_Reg libraries[] = {
@@ -59,6 +71,8 @@ static int open(lua_State *L)
 	lua_getmetatable(L, -1);
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
+	lua_getglobal(L, "string");
+	wrap(L, "rep", rep);
 	lua_settop(L, 0);
 	return tell_open(L);
 }
