@@ -399,6 +399,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	do
 		statement(&g);
 	while (g.p < g.end && --most > 0 && g.n < GEN_BYTES - 8192);
-	pair_check(g.text, g.n, turn);
+	pair_check(g.text, g.n, turn, true);
 	return 0;
 }

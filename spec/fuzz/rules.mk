@@ -71,6 +71,7 @@ $(FUZZ_PLAIN:%=$(FUZZ_DIR)/fuzz-%): $(FUZZ_DIR)/fuzz-%: spec/fuzz/%.c $(FUZZ_SRC
 		-Wl,--start-group $(call static,jansson) $(call static,z) -Wl,--end-group -lm
 
 $(FUZZ_DIR)/pair-stock.o: spec/fuzz/pair/stock.c $(FUZZ_HEADERS) $(LUA_SRC)/.ready
+	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(OPT) -I$(LUA_SRC)/src -Ispec/fuzz -Ispec/fuzz/pair -c -o $@ $<
 
 $(FUZZ_DIR)/stock.o: $(FUZZ_DIR)/pair-stock.o $(LUA_STOCK)

@@ -45,8 +45,9 @@ void pair_ours(const char *src, size_t n, const struct pair_caps *caps,
 	       struct outcome *out);
 void stock_pair(const char *src, size_t n, struct outcome *out);
 
-/* Run src in both, and in ours twice; ends the process where a promise breaks.
- * `turn` chooses how the second run is interrupted and collected. */
-void pair_check(const char *src, size_t n, unsigned turn);
+/* Run src in ours twice, and in stock Lua if that is wanted (which has bugs that a
+ * source can reach); ends the process where a promise breaks. `turn` chooses how the
+ * second run is interrupted and collected. */
+void pair_check(const char *src, size_t n, unsigned turn, bool stock_too);
 
 #endif

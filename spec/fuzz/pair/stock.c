@@ -8,7 +8,7 @@
 #include "tell.h"
 
 #define STOCK_BYTES ((size_t)64 << 20)
-#define STOCK_HOOKS 200		/* of 100 000 instructions */
+#define STOCK_HOOKS 40		/* of 10 000 instructions */
 
 static size_t used;
 static int hooks;
@@ -98,7 +98,7 @@ static void run(lua_State *L, const char *src, size_t n, struct outcome *out)
 	co = lua_newthread(L);
 	lua_insert(L, 1);
 	lua_xmove(L, co, 1);
-	lua_sethook(co, enough, LUA_MASKCOUNT, 100000);
+	lua_sethook(co, enough, LUA_MASKCOUNT, 10000);
 	rc = lua_resume(co, NULL, 0, &count);
 	if (rc == LUA_YIELD) {
 		out->end = PAIR_YIELDED;

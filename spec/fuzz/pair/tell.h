@@ -203,7 +203,9 @@ static const char tell_prelude[] =
 "    end\n"
 "  end\n"
 "end\n"
-"math.randomseed(42)\n";
+"local seed = math.randomseed\n"
+"seed(42)\n"	/* one of chance is no one's */
+"function math.randomseed(a, ...) if a ~= nil then return seed(a, ...) end end\n";
 
 static void wrap(lua_State *L, const char *field, lua_CFunction with)
 {
