@@ -125,7 +125,9 @@ local function parse(bytes)
     if offset ~= (z.offsets[n] or z.first) then
       z.times[n + 1], z.offsets[n + 1] = string.unpack(">i" .. width, bytes, at + i * width), offset
     end
-    z.last = string.unpack(">i" .. width, bytes, at + i * width)
+    local time = string.unpack(">i" .. width, bytes, at + i * width)
+    if z.last and time <= z.last then return nil end -- what is found by halves must be in order
+    z.last = time
   end
   local footer = width == 8 and bytes:sub(at + block_size(h, width)):match("^\n([^\n]*)\n")
   z.rule = footer and footer ~= "" and parse_rule(footer) or nil
