@@ -74,7 +74,7 @@ test: $B/keel		## every spec; F=one file, N='words of one test'
 asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
--include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk
+-include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk spec/worlds/rules.mk
 -include spec/powerloss/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines

@@ -112,7 +112,7 @@ return function(...)
   local ok, code, err, kind = xpcall(dispatch, with_trace, words, context)
   if not ok then
     local failure = code
-    if failure.trace then io.stderr:write(failure.trace, "\n") end
+    if failure.trace then io.stderr:write(require("terminal").message(failure.trace), "\n") end
     code = nil
     err = failure.trace and require("errors").new("K9009", { detail = failure.message })
       or failure

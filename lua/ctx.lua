@@ -13,7 +13,8 @@ local error, pairs, pcall, select, type, tostring = error, pairs, pcall, select,
 local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
 local sort, concat, pack = table.sort, table.concat, table.pack
 local running = coroutine.running
-local random, randomseed, match = math.random, math.randomseed, string.match
+local random, randomseed = math.random, math.randomseed
+local format, match, plain_text = string.format, string.match, core.plain_text
 local null = core.null
 
 -- ---- small helpers ---------------------------------------------------------
@@ -24,7 +25,7 @@ end
 
 local function one_table(name, args)
   if type(args) == "table" then return args end
-  error(("%s takes one table, got %s"):format(name, type(args)), 3)
+  error(format("%s takes one table, got %s", name, type(args)), 3)
 end
 
 --- An error as the journal keeps it: a class and a sentence, never a position in the
@@ -32,10 +33,11 @@ end
 local function plain_error(err)
   if type(err) == "table" then
     local message, code = rawget(err, "message"), rawget(err, "code")
-    return { code = type(code) == "string" and code or "error",
-             message = type(message) == "string" and message or "error object" }
+    return { code = type(code) == "string" and #code <= 64 and match(code, "^[%w_.:-]+$") or "error",
+             message = type(message) == "string" and plain_text(message) or "error object" }
   end
-  local text = type(err) == "string" and err or "error of type " .. type(err)
+  local text = type(err) == "string" and plain_text(err)
+    or type(err) == "number" and tostring(err) or "error of type " .. type(err)
   local where, rest = match(text, "^(%[?[^:\n]*:%d+): (.*)$")
   return { code = "error", message = rest or text, where = where }
 end
@@ -123,7 +125,7 @@ local function again(name, policy, at, body)
       local failure = plain_error(ok and err or value)
       local _, verdict = await((begin("retry", name, { step = at.seq, policy = policy, attempt = attempt, since = since,
         code = failure.code, message = failure.message })))
-      if verdict.raise then error(("%s (when '%s' failed: %s)"):format(verdict.message, name, failure.message), 0) end
+      if verdict.raise then error(format("%s (when '%s' failed: %s)", verdict.message, name, failure.message), 0) end
       if not verdict.again then
         if ok then return nil, err end
         error(value, 0)
@@ -251,7 +253,7 @@ local function skills_of(name)
   local needs = setup.needs and setup.needs[name] or {}
   return setmetatable({}, { __metatable = false, __index = function(_, other)
     if not needs[other] then
-      error(("skill '%s' is not among the needs of skill '%s'"):format(tostring(other), name), 2)
+      error(format("skill '%s' is not among the needs of skill '%s'", tostring(other), name), 2)
     end
     if setup.skills[other] ~= "local" then return function(args) return use_skill(other, args) end end
     return function(args) return run_local(other, copy(args == nil and {} or args)) end
@@ -292,7 +294,7 @@ ctx.skill = setmetatable({}, {
   __metatable = false,
   __index = function(_, name)
     if not (setup.uses or setup.skills)[name] then
-      error(("skill '%s' is not among the manifest's uses"):format(tostring(name)), 2)
+      error(format("skill '%s' is not among the manifest's uses", tostring(name)), 2)
     end
     faces[name] = faces[name] or function(args) return use_skill(name, args) end
     return faces[name]
@@ -438,7 +440,10 @@ function ctx.random(...) return random(...) end
 
 --- A line for the log; not a step. Levels: debug, info, warn, error.
 function ctx.log(text, level)
-  core.log(level or "info", type(text) == "string" and text or tostring(text))
+  level = level or "info"
+  check(level == "info" or level == "debug" or level == "warn" or level == "error",
+    "the levels of ctx.log are debug, info, warn and error")
+  core.log(level, plain_text(type(text) == "string" and text or tostring(text)))
 end
 
 ctx.null = null

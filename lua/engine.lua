@@ -31,8 +31,8 @@ local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.retention",
-  require "engine.purge" } do
+for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.quarantine",
+  require "engine.recovery", require "engine.retention", require "engine.purge" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -91,7 +91,8 @@ end
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
--- `schedules = true` fires what is due by the clock, too.
+-- `schedules = true` fires what is due by the clock, too; `served = true` answers while
+-- runs that were going on are still being brought back.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).
 function engine.open(options)
   local self, err = new(options)
@@ -135,8 +136,9 @@ end
 engine.__close = engine.close
 
 --- What the state of things answers to a transaction, and no failure of the store:
---- somebody decided first, or a reservation finds no room in its budget.
-local refusals = { conflict = true, budget = true }
+--- somebody decided first, a reservation finds no room in its budget, or what was handed
+--- in cannot be kept by any store.
+local refusals = { conflict = true, budget = true, input = true }
 
 --- Submit a transaction and wait for it (other work goes on meanwhile).
 -- Returns true, or nil, message, code.
@@ -149,9 +151,11 @@ function engine:commit(tx)
   return ok, message, code
 end
 
---- Run `fn` beside everything else; drain waits for it.
-function engine:task(fn)
+--- Run `fn` beside everything else; drain waits for it. What it does is done for the run that
+--- this process works for now, or for run `id` (0: for none).
+function engine:task(fn, id)
   self.tasks = self.tasks + 1
+  local _ <close> = id and self:on_behalf(id) or nil
   loop.spawn(function()
     fn()
     self.tasks = self.tasks - 1
@@ -165,7 +169,7 @@ end
 function engine:complain(text)
   self.faults = (self.faults or 0) + 1
   if self.options.on_fault then return self.options.on_fault(text) end
-  io.stderr:write("keel: internal error: ", text, "\n")
+  io.stderr:write("keel: internal error: ", require("terminal").message(text), "\n")
 end
 
 -- ---- starting ----------------------------------------------------------------------
@@ -196,6 +200,7 @@ end
 --- Let a run that is in the store begin to play. One whose sandbox cannot be made
 -- (caps too small) is over at once.
 function engine:begin(run)
+  local _ <close> = self:on_behalf(run.id)
   self.active[run.id] = run
   self.awake = self.awake + 1
   self:entered(run)
@@ -299,7 +304,12 @@ end
 --- Bring a run back from its journal, with those who wait for its rest. Returns the run,
 --- or nil when it is over.
 function engine:restore(id, tail, resting, row)
+  local _ <close> = self:on_behalf(id)
   row = row or self:rows("run.to_wake", { id = id })[1]
+  if row and row.state == "quarantined" then
+    wake_all(resting) -- what it waits for stays, for the day that its owner lets it go
+    return nil
+  end
   if not row or row.ended then
     self:task(function() self:commit(drop_what_waits(self.store:tx(), { id = id }, self.clock())) end)
     wake_all(resting)
@@ -315,20 +325,9 @@ function engine:restore(id, tail, resting, row)
   return run
 end
 
---- A run whose journal cannot be played any more stops alone, and holds nothing that
--- would wake it again and again.
-function engine:quarantine(row, message, resting)
-  if self.settling[row.id] then return end
-  self:complain(("run %s cannot be brought back: %s"):format(row.run, message))
-  local tx, now = self.store:tx(), self.clock()
-  tx:add("run.end", { id = row.id, state = "quarantined", tail = row.tail, steps = row.steps, cost = row.cost,
-    active_ms = row.active_ms, now = now, error_codec = { code = "quarantined", message = message } })
-  self:conclude(row.id, row.parent, drop_what_waits(tx, row, now), resting)
-end
-
 --- Something that the run waits for may be there: look again.
 function engine:wake(id)
-  local run = self.active[id]
+  local run = self.active[id] or self:bring_back(id)
   if self.settling[id] then
     self.settling[id].wake = true
     return nil
@@ -351,33 +350,6 @@ function engine:wake(id)
     end
   end
   return run
-end
-
---- Take up what was going on when the last process ended.
-function engine:recover()
-  local open, since = self:rows("run.open", {}), nil
-  for _, row in ipairs(open) do
-    if row.state == "running" then since = math.min(since or row.tail, row.tail) end
-  end
-  local tails = {}
-  if since then
-    for _, row in ipairs(self:rows("journal.tails", { since = since })) do tails[row.run] = row.tail end
-  end
-  for _, row in ipairs(open) do
-    if row.state == "running" then
-      self:restore(row.id, math.max(tails[row.id] or 0, row.tail))
-      crash.point "recovering"
-    end
-  end
-  for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
-    for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
-  end
-  self:wake_resumed()
-  crash.point "recovered"
-  self:try_faults_again()
-  self:pump()
-  self:open_schedules()
-  self:set_timer()
 end
 
 --- Longest time to the next look at the timers: a clock that is set forward, or a
@@ -414,6 +386,7 @@ function engine:fire(anyway)
   local due = self:rows("timer.due", { now = now, limit = 2 * most_woken })
   self.more_due = false
   for _, row in ipairs(due) do
+    local _ <close> = self:on_behalf(row.run)
     self.more_due = self.awake >= most and not self.active[row.run] and not self.settling[row.run]
     if self.more_due then break end
     crash.point "timer"
@@ -465,6 +438,7 @@ end
 
 --- Wait until a run is over, or waits for something slow, and the store says so too.
 function engine:rest(id)
+  self:bring_back(id)
   local run = self.active[id] or self.settling[id]
   if not run then return end
   run.resting = run.resting or {}
@@ -546,6 +520,7 @@ function engine:close_run(run, tx, row)
   local handle, now = run.handle, self.clock()
   row.tail, row.steps, row.cost, row.active_ms, row.now = handle:tail(), handle:steps(), handle:cost(), active_ms(run), now
   tx:add("run.end", row)
+  self:acquit(run, tx)
   if row.error_codec then self:cancel_children(run) end
   if run.recovered then self:ask_about_lost(run, tx) end
   self:forget(run)
@@ -583,6 +558,7 @@ function engine:settle(run)
   run.stored_state = state
   tx:add("run.state", { id = run.id, state = state, waiting_for = waiting_for, tail = run.handle:tail(),
     steps = run.handle:steps(), cost = run.handle:cost(), active_ms = active_ms(run), now = self.clock() })
+  if not run.held then self:acquit(run, tx) end
   local freed = run.recovered and not run.held and self:sweep(run, tx)
   self:forget(run)
   self:task(function()

@@ -11,6 +11,11 @@ local inbox = {}
 
 inbox.max_bytes = 25 << 20
 
+--- A file's name as text: a name may hold any bytes, an event may not.
+local function as_text(name)
+  return utf8.len(name) and name or require("terminal").escape(name)
+end
+
 local function mail_payload(path, bytes)
   local mail, err = mime.parse(bytes)
   if not mail then
@@ -25,8 +30,8 @@ local function text_payload(path, bytes)
     return nil, errors.new("K1009", { name = path, detail = "it is not UTF-8 text" })
   end
   local hash = digest.sha256(bytes)
-  local name = path:match("([^/]*)$")
-  return { path = path, name = name, text = bytes, sha256 = hash, trust = "external" }, name .. "#sha256:" .. hash
+  local name = as_text(path:match("([^/]*)$"))
+  return { path = as_text(path), name = name, text = bytes, sha256 = hash, trust = "external" }, name .. "#sha256:" .. hash
 end
 
 --- The payload of the event that a file makes, and its key; or nil, err.
@@ -72,7 +77,7 @@ end
 local function take(e, kind, path)
   local payload, key = inbox.payload(path)
   if not payload then return nil, key end
-  if payload.path then payload.path = path:sub(#e.home + 2) end
+  if payload.path then payload.path = as_text(path:sub(#e.home + 2)) end
   local event, err = e:emit(kind, payload, { key = key, trust = "external", quiet = true })
   if not event then return nil, err end
   return event.new

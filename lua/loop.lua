@@ -5,6 +5,7 @@
 -- the answer is there. So one function serves scripts and engine alike.
 local core = require "core.loop"
 local clock = require "core.clock"
+local mark = require("core.supervise").mark
 
 local loop = {
   run = core.run, stop = core.stop, turn = core.turn,
@@ -15,6 +16,9 @@ local loop = {
 -- Only coroutines that we started may be suspended for the loop: a plain one
 -- (an iterator, say) would hand our yield to whoever resumed it.
 local tasks = setmetatable({}, { __mode = "k" })
+
+-- For which run each works: that for which the process worked when it was started.
+local behalf = setmetatable({}, { __mode = "k" })
 
 --- Call `fn` once, `ms` from now; with `repeat_ms` again and again. The handle
 -- has `:stop()` and `:active()`.
@@ -28,7 +32,9 @@ function loop.in_task()
 end
 
 local function resume(co, ...)
+  local before = mark(behalf[co])
   local ok, message = coroutine.resume(co, ...)
+  mark(before)
   if ok then return end
   local failed = tasks[co]
   tasks[co] = nil
@@ -40,6 +46,7 @@ end
 -- the loop's callback, that is, to `loop.on_error`.
 function loop.spawn(fn, on_error, ...)
   local co = coroutine.create(fn)
+  behalf[co] = mark()
   tasks[co] = on_error or function(_, trace) error(trace, 0) end
   resume(co, ...)
   return co

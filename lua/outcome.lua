@@ -53,6 +53,7 @@ function outcome.json(run)
   for key, value in pairs(run) do copy[key] = value end
   copy.error = errors.json(err).error
   copy.error.recorded, copy.error.new = run.error.recorded, run.error.new
+  copy.error.deaths = run.error.deaths
   return copy
 end
 

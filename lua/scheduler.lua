@@ -37,7 +37,7 @@ local function check_function(fn)
 end
 
 local function report(message, _, name)
-  io.stderr:write("scheduler: ", name, " failed: ", tostring(message), "\n")
+  io.stderr:write("scheduler: ", require("terminal").message(name .. " failed: " .. tostring(message)), "\n")
 end
 
 --- options.on_error(message, traceback, name); options.now() gives the time in

@@ -58,7 +58,7 @@ local over = { done = true, failed = true, rejected = true, compensated = true, 
   quarantined = true }
 
 --- The ids of the runs meant that are not over, oldest first: those named, or with --all or
---- a filter all that fit it. Or nil, err: to name nothing is not to mean everything.
+--- a filter all that fit it; those in quarantine when their state is the filter. Or nil, err: to name nothing is not to mean everything.
 function selection.open_runs(e, args, context, command)
   local named = args.run
   if type(named) == "string" then named = { named } end
@@ -78,7 +78,7 @@ function selection.open_runs(e, args, context, command)
   if not list then return nil, err end
   local ids = {}
   for i = #list, 1, -1 do
-    if not over[list[i].state] then ids[#ids + 1] = list[i].run end
+    if not over[list[i].state] or args.state == "quarantined" then ids[#ids + 1] = list[i].run end
   end
   return ids
 end

@@ -11,6 +11,7 @@ local json = require "json"
 local loop = require "loop"
 local rest = require "serve.rest"
 local supervise = require "core.supervise"
+local terminal = require "terminal"
 
 local serve = {}
 
@@ -24,12 +25,16 @@ local farewell_ms = 3000
 
 local function path(self, name) return file.join(self.home, "var", name) end
 
+--- How errors look in the log: as in a terminal, for names and messages are others' words.
+local manner = { no_color = true, getenv = os.getenv, command = function(text) return "keel " .. text end }
+
 local function say(err)
-  io.stderr:write(tostring(err), "\n")
+  local errors_text = errors.is(err) and require("view").problem(manner, err) or terminal.message(err)
+  io.stderr:write(errors_text, "\n")
 end
 
 local function note(text)
-  io.stderr:write("keel: ", text, "\n")
+  io.stderr:write("keel: ", terminal.message(text), "\n")
 end
 
 -- ---- starting ----------------------------------------------------------------------
@@ -43,10 +48,11 @@ end
 local function open_engine(self)
   local till = clock.now_ms() + patience_ms
   while true do
-    local e, err = engine.open { home = self.home, schedules = true, on_refused = function(refusal) say(refusal.err) end }
+    local e, err = engine.open { home = self.home, schedules = true, served = true, on_refused = function(refusal) say(refusal.err) end }
     if e then return e end
     if err.number ~= "K9001" then return nil, err end
-    local running = already_running(self)
+    -- one that was started again has the socket itself: nobody would answer there
+    local running = supervise.history().restarts == 0 and already_running(self) or nil
     if running or clock.now_ms() > till then return nil, running or err end
     loop.sleep(50)
   end
@@ -69,7 +75,7 @@ local function open_socket(self)
   local requests = require "serve.requests"
   local message, code
   self.socket, message, code = core.listen(path(self, "engine.sock"), requests.max_bytes, {
-    line = function(conn, line) requests.answer(self.engine, conn, line) end })
+    line = function(conn, line) requests.answer(self.engine, conn, line) end }, "engine")
   if not self.socket then return nil, errors.from(message, code, { name = "var/engine.sock" }) end
   return true
 end
@@ -157,15 +163,13 @@ local function announce(self)
   local text, err = write_papers(self)
   if not text and (history.restarts == 0 or not rest.passes(err)) then return nil, err end
   supervise.ready()
+  for _, notice in ipairs(self.engine.notices or {}) do note(notice) end
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
   else
     if err then say(err) end
     note(("the engine is back (process %d)"):format(file.getpid()))
-    if history.run ~= 0 then
-      note(("it died while it executed run number %d (%d in a row)"):format(history.run, history.deaths))
-    end
   end
   return true
 end

@@ -61,13 +61,12 @@ local function each_piece(text, each)
   while at <= #text do
     local stop, bad = utf8.len(text, at)
     bad = stop and #text + 1 or bad
-    for position, code in utf8.codes(text:sub(at, bad - 1)) do
+    for _, code in utf8.codes(text:sub(at, bad - 1)) do
       if within(code, dangerous) then
         local name = short_names[code] or ("\\u{%x}"):format(code)
         each(name, #name)
       else
-        local first = at + position - 1
-        each(text:sub(first, utf8.offset(text, 2, first) - 1), columns_of(code))
+        each(utf8.char(code), columns_of(code)) -- not what lies there: bytes that are none of it may follow
       end
     end
     if bad <= #text then each(("\\x%02x"):format(text:byte(bad)), 4) end
@@ -95,6 +94,12 @@ function terminal.lines(text)
     out[#out + 1] = terminal.escape(line)
   end
   return out
+end
+
+--- A message of ours with others' words in it, for a log: harmless, and only its first
+-- line begins at the margin.
+function terminal.message(text)
+  return table.concat(terminal.lines(text), "\n    ")
 end
 
 --- How many columns an escaped text takes.

@@ -115,6 +115,7 @@ function view.problem(context, err)
   for key, value in pairs(err) do copy[key] = value end
   copy.message = table.concat(terminal.lines(err.message), "\n    ")
   copy.file = err.file and terminal.escape(err.file)
+  copy.expected = err.expected and terminal.escape(err.expected)
   copy.suggestion = err.suggestion and terminal.escape(err.suggestion)
   copy.next = terminal.escape(err.next):gsub("^keel (.*)$", context.command)
   if err.source then

@@ -9,6 +9,7 @@
 --   -- raw: TEXT   -- first: LINE             a source with \NN bytes, a first line
 --   -- repeat: PREFIX||UNIT||N||MIDDLE||UNIT||N
 --   -- number: UNIT||N                        UNIT N times, %d is the number
+local corpus = require "spec.support.corpus"
 local json = require "json"
 
 local function command(line)
@@ -21,44 +22,6 @@ end
 local keel = command "readlink /proc/$PPID/exe":match "^[^\n]+"
 local folder = "spec/sandbox"
 local scratch = command "mktemp -d":match "^[^\n]+"
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function directives(text)
-  local found = {}
-  for line in text:gmatch "[^\n]+" do
-    local key, value = line:match "^%-%- (%l+): ?(.*)$"
-    if key then found[key] = value end
-  end
-  return found
-end
-
-local function split(text)
-  local out = {}
-  for part in (text .. "||"):gmatch "(.-)||" do out[#out + 1] = part end
-  return out
-end
-
---- The source a directive describes, or nil when the file is its own source.
-local function made(d, text)
-  if d.raw then
-    return (d.raw:gsub("\\r", "\r"):gsub("\\n", "\n"):gsub("\\(%d+)", function(n) return string.char(tonumber(n)) end))
-  elseif d.first then
-    return d.first .. "\n" .. text
-  elseif d["repeat"] then
-    local p = split(d["repeat"])
-    return p[1] .. p[2]:rep(tonumber(p[3])) .. p[4] .. p[5]:rep(tonumber(p[6]))
-  elseif d.number then
-    local p, out = split(d.number), {}
-    for i = 1, tonumber(p[2]) do out[i] = p[1]:gsub("%%d", i) end
-    return table.concat(out, "\n")
-  end
-end
 
 local function run(path, options)
   local out = command(("%s sandbox --json %s %s 2>/dev/null"):format(keel, options, path))
@@ -75,9 +38,9 @@ end
 local status = { ok = 0, error = 3 }
 
 local function check(path, area)
-  local text = read(path)
-  local d = directives(text)
-  local source = made(d, text)
+  local text = corpus.read(path)
+  local d = corpus.directives(text)
+  local source = corpus.source(d, text)
   if source then
     path = scratch .. "/made.lua"
     local file = assert(io.open(path, "wb"))

@@ -43,6 +43,17 @@ describe("keel serve over HTTP", function()
     end
   end
 
+  it("takes bytes that are no text for a wrong question, and lives on", function()
+    local pid = served:now().pid
+    for _, path in ipairs { "api/runs?agent=%ff", "api/runs?text=%ff%00", "api/runs?state=%c3%28", "api/runs?agent=%1b%5b2J",
+      "api/runs/%ff", "%ff%1b%5b2J" } do
+      local status = with_token("GET", path)
+      assert.is_true(status == 200 or status == 400 or status == 404 or status == 500, path .. ": " .. tostring(status))
+    end
+    assert.equal(200, (request("GET", "health")))
+    assert.equal(pid, served:now().pid)
+  end)
+
   it("says where it listens, and that it is well", function()
     assert.matches("^127%.0%.0%.1:%d+$", served.paper.listen)
     assert.equal("http://" .. served.paper.listen .. "/", served.paper.url)

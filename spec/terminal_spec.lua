@@ -20,6 +20,8 @@ describe("text of others on a terminal", function()
 
   it("shows bytes that are not UTF-8 and keeps the rest", function()
     assert.equal("é\\xff漢\\xc3", terminal.escape("é\xff漢\xc3"))
+    -- a byte that goes on a letter, where there is none to go on: 0x9b alone is an escape
+    assert.equal("a\\x9b31m漢\\x80é", terminal.escape("a\x9b31m漢\x80é"))
   end)
 
   it("keeps its lines apart from ours", function()

@@ -1,5 +1,6 @@
 #include "bind.h"
 
+#include <lfuel.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +95,18 @@ int bind_fail(lua_State *L, const struct err *e)
 
 /* ---- Lua value -> bytes ---------------------------------------------- */
 
+/* More tables than a run gives back: one is in many places, doubled and doubled. */
+#define TABLES 100000
+
 /* Where the encoder stands, for the message. */
 struct trail {
 	const struct trail *up;
 	const char *key;
 	lua_Integer index;
+	int *tables;		/* met so far, in the whole value */
 };
+
+#define LONG_TRAIL 100
 
 static size_t trail_text(const struct trail *t, char *out, size_t cap)
 {
@@ -110,6 +117,10 @@ static size_t trail_text(const struct trail *t, char *out, size_t cap)
 	n = trail_text(t->up, out, cap);
 	if (n >= cap)
 		return n;
+	if (n >= LONG_TRAIL && memcmp(out + n - 3, "...", 3) == 0)
+		return n;	/* the way in says more than the bottom of it */
+	if (n >= LONG_TRAIL)
+		return n + (size_t)snprintf(out + n, cap - n, "...");
 	if (t->key != NULL)
 		return n + (size_t)snprintf(out + n, cap - n, ".%.40s", t->key);
 	return n + (size_t)snprintf(out + n, cap - n, "[%lld]",
@@ -137,6 +148,14 @@ static int refuse(const struct trail *t, struct err *e, const char *why)
 static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 		  struct buf *out, struct err *e);
 
+/* What a run pays for what is read of it; no error is thrown in here. */
+static int pay(lua_State *L, size_t n, struct err *e)
+{
+	if (lua_spend(L, (lua_Integer)n) == 0)
+		return 0;
+	return err_set(e, ERR_LIMIT, "the run ended while its value was read");
+}
+
 struct name {
 	const char *s;
 	size_t n;
@@ -155,14 +174,21 @@ static int encode_members(lua_State *L, int idx, int depth,
 			  const struct trail *t, struct name *names, size_t n,
 			  struct buf *out, struct err *e)
 {
-	struct trail here = { t, NULL, 0 };
+	struct trail here = { t, NULL, 0, t->tables };
 	size_t i;
 	int rc = 0;
 
+	for (i = n; i > 1 && rc == 0; i /= 2)	/* n log n comparisons */
+		rc = pay(L, 3 * n, e);
+	if (rc != 0)
+		return rc;
 	qsort(names, n, sizeof(*names), by_name);
 	codec_object(out, n);
 	for (i = 0; i < n && rc == 0; i++) {
 		here.key = names[i].s;
+		rc = pay(L, 2 + (names[i].n >> 4), e);
+		if (rc != 0)
+			break;
 		if (!codec_key_ok((const unsigned char *)names[i].s, names[i].n))
 			return refuse(&here, e, "has a key that is not UTF-8, or "
 				      "holds a NUL");
@@ -197,12 +223,15 @@ static int encode_object(lua_State *L, int idx, size_t n, int depth,
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
 		lua_pop(L, 1);
+		if ((i & 255) == 255 && pay(L, 512, e) != 0)
+			break;
 		names[i].s = lua_tolstring(L, -1, &names[i].n);
 		names[i].slot = lua_gettop(L);
 		i++;
 		lua_pushvalue(L, -1);
 	}
-	rc = encode_members(L, idx, depth, t, names, n, out, e);
+	rc = i == n ? encode_members(L, idx, depth, t, names, n, out, e)
+		    : ERR_LIMIT;
 	lua_settop(L, base);
 	if (names != few)
 		free(names);
@@ -212,7 +241,7 @@ static int encode_object(lua_State *L, int idx, size_t n, int depth,
 static int encode_array(lua_State *L, int idx, size_t n, int depth,
 			const struct trail *t, struct buf *out, struct err *e)
 {
-	struct trail here = { t, NULL, 0 };
+	struct trail here = { t, NULL, 0, t->tables };
 	int rc = 0;
 
 	codec_array(out, n);
@@ -245,9 +274,16 @@ static int encode_table(lua_State *L, int idx, int depth,
 
 	if (depth >= CODEC_DEPTH)
 		return refuse(t, e, "nests too deep (or contains itself)");
+	if (++*t->tables > TABLES && lua_fuel(L)->run)
+		return refuse(t, e, "is one table too many (does a table stand "
+			      "in many places?)");
+	if (pay(L, 12, e) != 0)
+		return ERR_LIMIT;
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
 		lua_pop(L, 1);
+		if (((strings + integers) & 255) == 255 && pay(L, 512, e) != 0)
+			return ERR_LIMIT;
 		if (lua_type(L, -1) == LUA_TSTRING) {
 			strings++;
 		} else if (lua_isinteger(L, -1) &&
@@ -293,6 +329,8 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 		return buf_err(out, e, "value");
 	if (!lua_checkstack(L, 8))
 		return err_set(e, ERR_NOMEM, "no memory to read a value");
+	if (pay(L, 4, e) != 0)
+		return ERR_LIMIT;
 	switch (lua_type(L, idx)) {
 	case LUA_TNIL:
 		codec_null(out);
@@ -304,6 +342,8 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 		return encode_number(L, idx, t, out, e);
 	case LUA_TSTRING:
 		s = lua_tolstring(L, idx, &n);
+		if (pay(L, n >> 3, e) != 0)
+			return ERR_LIMIT;
 		if (!codec_utf8((const unsigned char *)s, n))
 			return refuse(t, e, "is text that is not UTF-8");
 		codec_string(out, s, n);
@@ -326,7 +366,8 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 int bind_encode_within(lua_State *L, int idx, int depth, struct buf *out,
 		       struct err *e)
 {
-	struct trail root = { NULL, NULL, 0 };
+	int tables = 0;
+	struct trail root = { NULL, NULL, 0, &tables };
 	size_t start = out->len;
 	int top = lua_gettop(L), rc;
 
@@ -353,6 +394,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 	size_t i, n;
 
 	luaL_checkstack(L, 4, "value nests too deep");
+	lua_charge(L, 2);
 	codec_next(r, &it);
 	switch (it.type) {
 	case CODEC_NULL:
@@ -369,6 +411,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 		lua_pushnumber(L, it.number);
 		return;
 	case CODEC_STRING:
+		lua_charge(L, (lua_Integer)(it.len >> 4));
 		lua_pushlstring(L, (const char *)it.bytes, it.len);
 		return;
 	case CODEC_ARRAY:

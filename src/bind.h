@@ -20,13 +20,14 @@ void bind_open(lua_State *L);
 /* Append the value at idx to out. Reads raw: never runs a metamethod, never
  * raises except for memory of the Lua stack (reported, not raised). ERR_INPUT
  * names the path of what cannot be kept: a function, a cycle (by depth), NaN,
- * text that is not UTF-8, mixed or sparse tables. */
+ * text that is not UTF-8, mixed or sparse tables. A run pays for it; ERR_LIMIT when
+ * it is dead by then, and any error raised after that is its end. */
 int bind_encode(lua_State *L, int idx, struct buf *out, struct err *e);
 /* The same for a value that will lie `depth` levels inside of another. */
 int bind_encode_within(lua_State *L, int idx, int depth, struct buf *out,
 		       struct err *e);
 
-/* Push the value of the n bytes. May raise for memory; the bytes were checked
+/* Push the value of the n bytes. May raise for memory or the run's fuel; the bytes were checked
  * (ERR_DAMAGED returned and nothing pushed otherwise). */
 int bind_decode(lua_State *L, const void *p, size_t n);
 

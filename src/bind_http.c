@@ -1,6 +1,7 @@
 /* bind_http.c -- core.http.
  *
- *   server = listen(host, port, { body_bytes, idle_s, connections }, told)
+ *   server = listen(host, port, { body_bytes, idle_s, connections, keep }, told)
+ *        keep: a role for which the supervisor keeps the socket (supervise.h)
  *   server:port()   server:close()
  *   told(request, answer): request = { method, path, headers, query, body }, the
  *        names of headers in small letters, what repeats joined by ", ";
@@ -13,6 +14,7 @@
 
 #include "bind_loop.h"
 #include "http.h"
+#include "supervise.h"
 
 #define SERVER "keel.http.server"
 #define REQUEST "keel.http.request"
@@ -203,6 +205,8 @@ static int l_listen(lua_State *L)
 	lua_Integer port = luaL_checkinteger(L, 2);
 	struct loop *loop = bind_loop(L);
 	struct http_options o = { .told = on_told };
+	const char *role;
+	char address[200];
 	struct held *h;
 	struct err e;
 
@@ -218,8 +222,16 @@ static int l_listen(lua_State *L)
 	lua_pushvalue(L, 4);
 	h->told = luaL_ref(L, LUA_REGISTRYINDEX);
 	o.arg = h;
+	lua_getfield(L, 3, "keep");
+	role = luaL_optstring(L, -1, NULL);
+	snprintf(address, sizeof(address), "%s:%d", host, (int)port);
+	if (role != NULL)
+		o.socket = supervise_kept(role, address);
 	if (http_open(&h->h, loop, host, (int)port, &o, &e) != 0)
 		return bind_fail(L, &e);
+	if (role != NULL && o.socket < 0)
+		supervise_keep(role, address, http_socket(h->h));
+	lua_pop(L, 1);
 	return 1;
 }
 

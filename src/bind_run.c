@@ -100,7 +100,7 @@ static int l_open(lua_State *L)
 		h->s = NULL;
 		return bind_fail(L, &e);
 	}
-	runner_mark(h->rn, supervise_run_mark());
+	runner_mark(h->rn, supervise_mark());
 	loop_hold(loop);
 	bind_push_store(L, h->s);
 	lua_setiuservalue(L, -2, 1);

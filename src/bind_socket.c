@@ -1,6 +1,7 @@
 /* bind_socket.c -- core.socket.
  *
- *   server = listen(path, line_limit, hooks)      | nil, message, code
+ *   server = listen(path, line_limit, hooks [, keep])  | nil, message, code
+ *        keep: a role for which the supervisor keeps the socket (supervise.h)
  *   conn = connect(path, line_limit, hooks)       | nil, message, code
  *   server:close()
  *   conn:send(text) -> true | nil, message, code  conn:finish()   conn:close()
@@ -12,6 +13,7 @@
 
 #include "bind_loop.h"
 #include "socket.h"
+#include "supervise.h"
 
 #define SERVER "keel.socket.server"
 #define CONN "keel.socket"
@@ -150,8 +152,10 @@ static int l_listen(lua_State *L)
 	struct socket_hooks hooks = { on_accepted, server_line, server_closed,
 				      NULL };
 	struct loop *loop = bind_loop(L);
+	const char *role = luaL_optstring(L, 4, NULL);
 	struct held_server *h;
 	struct err e;
+	int fd;
 
 	luaL_argcheck(L, limit > 0, 2, "a limit is above 0");
 	luaL_checktype(L, 3, LUA_TTABLE);
@@ -162,8 +166,14 @@ static int l_listen(lua_State *L)
 	lua_pushvalue(L, 3);
 	h->hooks = luaL_ref(L, LUA_REGISTRYINDEX);
 	hooks.arg = h;
+	fd = role != NULL ? supervise_kept(role, path) : -1;
+	if (fd >= 0 && socket_adopt(&h->v, loop, fd, path, (size_t)limit, &hooks,
+				    &e) == 0)
+		return 1;
 	if (socket_listen(&h->v, loop, path, (size_t)limit, &hooks, &e) != 0)
 		return bind_fail(L, &e);
+	if (role != NULL)
+		supervise_keep(role, path, socket_of(h->v));
 	return 1;
 }
 

@@ -1,19 +1,29 @@
 /* bind_supervise.c -- core.supervise.
  *
- *   run{ stall_ms, start_ms, stop_ms } -> "child" | status | nil, message, code
+ *   run{ stall_ms, busy_ms, stopped_ms, start_ms, stop_ms } -> "child" | status
+ *        | nil, message, code
  *        in the child it returns "child", once in each that is started; in the
  *        parent, at the end, the status to exit with. See supervise.h.
  *   ready()   beat()   parent() -> pid of the parent
- *   history() -> { restarts, cause, run, deaths }
+ *   mark(run or nil) -> run   for which this process works from now on (0: none;
+ *        nil: no change), and for which it did before
+ *   history() -> { restarts, cause, deaths = { { run, at, slices, only, outside,
+ *        cause } } }   heard(n)
+ *   drop(role)   the parent keeps no socket for it any more
+ *   judge(looks, limits) -> list of words: what heart.h says of each look, in turn;
+ *        fields as there, times in ms (now, beat, cpu; silent, start, busy, stopped,
+ *        absent)
  *   signals(fn)   fn("TERM") or fn("INT") on the loop of this state, from now
  *        on; nil gives both back to the system                                */
 #include "bind_supervise.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "bind_loop.h"
+#include "heart.h"
 #include "supervise.h"
 
 static void told(void *arg, const char *text)
@@ -41,6 +51,8 @@ static int l_run(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	o.stall_ms = option(L, "stall_ms", 5000);
+	o.busy_ms = option(L, "busy_ms", 400);
+	o.stopped_ms = option(L, "stopped_ms", 300);
 	o.start_ms = option(L, "start_ms", 120000);
 	o.stop_ms = option(L, "stop_ms", 15000);
 	rc = supervise(&o, &status, &e);
@@ -73,19 +85,128 @@ static int l_parent(lua_State *L)
 	return 1;
 }
 
+static int l_mark(lua_State *L)
+{
+	struct supervise_mark *m = supervise_mark();
+
+	if (lua_isnoneornil(L, 1))
+		lua_pushinteger(L, atomic_load_explicit(&m->run,
+							memory_order_relaxed));
+	else
+		lua_pushinteger(L, supervise_work_for(m, luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer n)
+{
+	lua_pushinteger(L, n);
+	lua_setfield(L, -2, name);
+}
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
+
 static int l_history(lua_State *L)
 {
 	struct supervise_history h = supervise_history();
+	int i;
 
-	lua_createtable(L, 0, 4);
-	lua_pushinteger(L, h.restarts);
-	lua_setfield(L, -2, "restarts");
-	lua_pushinteger(L, h.run);
-	lua_setfield(L, -2, "run");
-	lua_pushinteger(L, h.deaths);
+	lua_createtable(L, 0, 3);
+	set_integer(L, "restarts", h.restarts);
+	set_text(L, "cause", h.cause);
+	lua_createtable(L, h.count, 0);
+	for (i = 0; i < h.count; i++) {
+		const struct supervise_death *d = &h.deaths[i];
+
+		lua_createtable(L, 0, 6);
+		set_integer(L, "run", d->run);
+		set_integer(L, "at", d->at_ms);
+		set_integer(L, "slices", d->slices);
+		set_text(L, "cause", d->cause);
+		lua_pushboolean(L, d->only);
+		lua_setfield(L, -2, "only");
+		lua_pushboolean(L, d->outside);
+		lua_setfield(L, -2, "outside");
+		lua_rawseti(L, -2, i + 1);
+	}
 	lua_setfield(L, -2, "deaths");
-	lua_pushstring(L, h.cause);
-	lua_setfield(L, -2, "cause");
+	return 1;
+}
+
+static int l_heard(lua_State *L)
+{
+	supervise_heard((int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
+static int l_drop(lua_State *L)
+{
+	const char *role = luaL_checkstring(L, 1);
+
+	supervise_kept(role, "");	/* this process's copy, too */
+	supervise_keep(role, "", -1);
+	return 0;
+}
+
+/* ---- judging --------------------------------------------------------------- */
+
+/* A number field of the table at t; of times, ms -> us. */
+static int64_t number_of(lua_State *L, int t, const char *name, int64_t def,
+			 int64_t unit)
+{
+	int64_t n;
+
+	lua_getfield(L, t, name);
+	n = lua_isnil(L, -1) ? def : luaL_checkinteger(L, -1) * unit;
+	lua_pop(L, 1);
+	return n;
+}
+
+static bool flag_of(lua_State *L, int t, const char *name)
+{
+	bool yes;
+
+	lua_getfield(L, t, name);
+	yes = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return yes;
+}
+
+static int l_judge(lua_State *L)
+{
+	struct heart_limits limits;
+	struct heart heart = { 0 };
+	lua_Integer i, n;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	limits.silent_us = number_of(L, 2, "silent", INT64_MAX, 1000);
+	limits.start_us = number_of(L, 2, "start", INT64_MAX, 1000);
+	limits.busy_us = number_of(L, 2, "busy", INT64_MAX, 1000);
+	limits.stopped_us = number_of(L, 2, "stopped", INT64_MAX, 1000);
+	limits.absent_us = number_of(L, 2, "absent", INT64_MAX, 1000);
+	n = luaL_len(L, 1);
+	lua_createtable(L, (int)n, 0);
+	for (i = 1; i <= n; i++) {
+		struct heart_signs s;
+		int t;
+
+		lua_geti(L, 1, i);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		t = lua_gettop(L);
+		s.now_us = number_of(L, t, "now", 0, 1000);
+		s.beat_us = number_of(L, t, "beat", 0, 1000);
+		s.cpu_us = number_of(L, t, "cpu", -1, 1000);
+		s.pulse = number_of(L, t, "pulse", 0, 1);
+		s.ready = flag_of(L, t, "ready");
+		s.stopped = flag_of(L, t, "stopped");
+		lua_pop(L, 1);
+		lua_pushstring(L, heart_word(heart_look(&heart, &s, &limits)));
+		lua_rawseti(L, -2, i);
+	}
 	return 1;
 }
 
@@ -159,6 +280,7 @@ int bind_open_supervise(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "run", l_run }, { "ready", l_ready }, { "beat", l_beat },
 		{ "parent", l_parent }, { "history", l_history },
+		{ "heard", l_heard }, { "drop", l_drop }, { "mark", l_mark }, { "judge", l_judge },
 		{ "signals", l_signals }, { NULL, NULL }
 	};
 

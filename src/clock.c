@@ -26,6 +26,18 @@ int64_t clock_cpu_us(void)
 	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+bool clock_cpu_of_us(long pid, int64_t *us)
+{
+	struct timespec ts;
+	clockid_t id;
+
+	if (clock_getcpuclockid((pid_t)pid, &id) != 0 ||
+	    clock_gettime(id, &ts) != 0)
+		return false;
+	*us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return true;
+}
+
 void clock_deadline(int ms, struct timespec *at)
 {
 	clock_gettime(CLOCK_REALTIME, at);

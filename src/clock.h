@@ -5,6 +5,7 @@
 #ifndef KEEL_CLOCK_H
 #define KEEL_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -17,6 +18,9 @@ int64_t clock_mono_us(void);
 
 /* CPU microseconds used by this process, all threads. */
 int64_t clock_cpu_us(void);
+
+/* The same of another process; false when nobody can tell. */
+bool clock_cpu_of_us(long pid, int64_t *us);
 
 /* The moment `ms` from now, as pthread_cond_timedwait() wants it. */
 void clock_deadline(int ms, struct timespec *at);

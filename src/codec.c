@@ -282,6 +282,22 @@ static size_t sequence(const unsigned char *s, size_t n)
 	return 0;
 }
 
+size_t codec_unseen(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x20 || s[0] == 0x7f)
+		return 1;
+	if (n >= 2 && s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+		return 2;
+	if (n >= 2 && s[0] == 0xd8 && s[1] == 0x9c)
+		return 2;
+	if (n < 3 || s[0] != 0xe2)
+		return 0;
+	if (s[1] == 0x80 && ((s[2] >= 0xa8 && s[2] <= 0xae) || s[2] == 0x8e ||
+			     s[2] == 0x8f))
+		return 3;
+	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9 ? 3 : 0;
+}
+
 /* How many bytes at s are ASCII, as far as whole words tell. */
 static size_t plain(const unsigned char *s, size_t n)
 {

@@ -81,6 +81,11 @@ void codec_float_text(double v, char out[32]);
 /* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlongs). */
 bool codec_utf8(const unsigned char *s, size_t n);
 
+/* How many of the n bytes (at least one) at s are a character that shows nothing
+ * itself but drives a terminal, begins a line or turns the direction of what is
+ * read: controls (C1 too), U+2028 and U+2029, direction marks. 0 for others. */
+size_t codec_unseen(const unsigned char *s, size_t n);
+
 /* Whether they can be the key of an object. */
 bool codec_key_ok(const unsigned char *s, size_t n);
 

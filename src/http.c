@@ -98,6 +98,11 @@ const void *http_body(const struct http_request *q, size_t *len)
 	return q->body.data;
 }
 
+int http_socket(const struct http *h)
+{
+	return h->fd;
+}
+
 int http_port(const struct http *h)
 {
 	return h->port;
@@ -431,11 +436,14 @@ int http_open(struct http **out, struct loop *l, const char *host, int port,
 {
 	struct http *h = calloc(1, sizeof(*h));
 
-	if (h == NULL)
+	if (h == NULL) {
+		if (o->socket > 0)
+			close(o->socket);
 		return err_set(e, ERR_NOMEM, "no memory for an HTTP server");
+	}
 	h->loop = l;
 	h->opt = *o;
-	h->fd = open_port(host, port, e);
+	h->fd = o->socket > 0 ? o->socket : open_port(host, port, e);
 	if (h->fd < 0) {
 		int rc = h->fd;
 

@@ -22,6 +22,8 @@ struct http_options {
 	size_t body_bytes;	/* of a request; more is answered with 413 */
 	int idle_s;		/* a silent connection is closed           */
 	int connections;	/* at once                                 */
+	int socket;		/* above 0: one that listens there already; it
+				 * is the server's then, also on failure   */
 	void (*told)(void *arg, struct http_request *q);
 	void *arg;
 };
@@ -33,6 +35,7 @@ int http_open(struct http **out, struct loop *l, const char *host, int port,
 /* Requests that wait for an answer get 503. */
 void http_close(struct http *h);
 int http_port(const struct http *h);
+int http_socket(const struct http *h);	/* borrowed */
 
 /* ---- a request, borrowed from the telling until the answer -------------- */
 

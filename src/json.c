@@ -105,28 +105,52 @@ int json_read(const char *text, size_t n, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* A character that must not stand there itself, n bytes long. */
+static void quote_unseen(const unsigned char *s, size_t n, struct buf *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	char spelled[6] = { '\\', 'u' };
+	unsigned int code = s[0], i;
+
+	if (n == 2)
+		code = (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
+	else if (n == 3)
+		code = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 |
+		       (s[2] & 0x3fu);
+	if (code == '\n')
+		buf_str(out, "\\n");
+	else if (code == '\t')
+		buf_str(out, "\\t");
+	else if (code == '\r')
+		buf_str(out, "\\r");
+	else
+		for (i = 0; i < 4; i++)
+			spelled[2 + i] = hex[code >> (12 - 4 * i) & 15];
+	if (spelled[5] != 0)
+		buf_add(out, spelled, 6);
+}
+
 void json_quote(const unsigned char *s, size_t n, struct buf *out)
 {
-	size_t i, from = 0;
+	size_t i = 0, from = 0, unseen;
 
 	buf_byte(out, '"');
-	for (i = 0; i < n; i++) {
-		unsigned char c = s[i];
-
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+	while (i < n) {
+		if (s[i] == '"' || s[i] == '\\') {
+			buf_add(out, s + from, i - from);
+			buf_fmt(out, "\\%c", s[i]);
+			from = ++i;
 			continue;
+		}
+		unseen = s[i] >= 0x20 && s[i] < 0x7f ? 0
+						     : codec_unseen(s + i, n - i);
+		if (unseen == 0) {
+			i++;
+			continue;
+		}
 		buf_add(out, s + from, i - from);
-		from = i + 1;
-		if (c == '"' || c == '\\')
-			buf_fmt(out, "\\%c", c);
-		else if (c == '\n')
-			buf_str(out, "\\n");
-		else if (c == '\t')
-			buf_str(out, "\\t");
-		else if (c == '\r')
-			buf_str(out, "\\r");
-		else
-			buf_fmt(out, "\\u%04x", c);
+		quote_unseen(s + i, unseen, out);
+		from = i += unseen;
 	}
 	buf_add(out, s + from, n - from);
 	buf_byte(out, '"');
@@ -141,6 +165,20 @@ static void newline(struct buf *out, int indent, int depth)
 	buf_byte(out, '\n');
 	for (i = 0; i < indent * depth; i++)
 		buf_byte(out, ' ');
+}
+
+static void put_integer(int64_t v, struct buf *out)
+{
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (v < 0)
+		digits[--at] = '-';
+	buf_add(out, digits + at, sizeof(digits) - at);
 }
 
 static int text_of(struct codec_reader *r, int indent, int depth,
@@ -194,7 +232,7 @@ static int text_of(struct codec_reader *r, int indent, int depth,
 		buf_str(out, "true");
 		return 0;
 	case CODEC_INT:
-		buf_fmt(out, "%" PRId64, it.integer);
+		put_integer(it.integer, out);
 		return 0;
 	case CODEC_FLOAT:
 		codec_float_text(it.number, number);

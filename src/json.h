@@ -18,7 +18,8 @@ int json_read(const char *text, size_t n, struct buf *out, struct err *e);
 int json_write(const void *p, size_t n, int indent, struct buf *out,
 	       struct err *e);
 
-/* Append s as a quoted JSON string. */
+/* Append s (UTF-8) as a quoted JSON string. What would drive a terminal that shows
+ * it, or turn its direction, is spelled \uXXXX: the same value to a program. */
 void json_quote(const unsigned char *s, size_t n, struct buf *out);
 
 #endif

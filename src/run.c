@@ -522,6 +522,11 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 		run_no_memory(r, "the result of a run");
 		return;
 	}
+	if (rc != 0 && sandbox_dead(r->sb) != SANDBOX_ALIVE) {
+		buf_release(&value);
+		run_end_dead(r, NULL);
+		return;
+	}
 	r->over = true;
 	if (rc != 0) {
 		buf_reset(&value);
@@ -568,7 +573,7 @@ static enum went resume_fiber(struct run *r, struct fiber *f)
 	int nresults = 0, rc;
 
 	r->current = f;
-	rc = sandbox_resume(r->sb, f->co, f->args, &nresults);
+	rc = runner_resume(r, f, &nresults);
 	f->args = 0;
 	if (r->over)		/* diverged, while it ran */
 		return WENT_ON;
@@ -824,11 +829,13 @@ bool run_turn(struct run *r)
 		f = run_take_ready(r);
 		if (f != NULL) {
 			if (resume_fiber(r, f) == WENT_SLICE) {
+				r->slices++;
 				again = true;
 				break;
 			}
 			continue;
 		}
+		r->slices = 0;
 		if (deliver_recorded(r))
 			continue;
 		if (r->over)

@@ -81,9 +81,10 @@ void runner_close(struct runner *rn);
 /* Let runs that can go on do so, each for a slice; true while some still can. */
 bool runner_turn(struct runner *rn);
 
-/* Write the id of the run that is executing to *where, and 0 between: memory that
- * outlives this process tells then which run it died in. NULL: do not. */
-void runner_mark(struct runner *rn, _Atomic int64_t *where);
+/* Write into *mark whose turn it is, and when a script has the thread (supervise.h):
+ * memory that outlives this process tells then which run it died in. */
+struct supervise_mark;
+void runner_mark(struct runner *rn, struct supervise_mark *mark);
 
 /* Keep how long each of the next n commands took, from being issued until their
  * result was handed to the script; and say it, in microseconds. */

@@ -6,6 +6,7 @@
 #include <lua.h>
 
 #include "run.h"
+#include "supervise.h"
 
 struct delivery {		/* a result on its way to a fiber */
 	struct delivery *next;
@@ -93,11 +94,14 @@ struct run {
 	int64_t cancel_ms;
 	int cancels;			/* how many were heard of */
 	int undos;
+	int spawned;			/* fibers so far, without the first  */
+	unsigned int library_copies;	/* tables made for skills    */
 	bool undoing;			/* what the script did is being undone */
 	bool died_undoing;		/* the prelude has to hear of it       */
 	int64_t fuel_from;		/* lsn from which fuel is compared */
 
 	int in_flight;			/* commits on their way */
+	int slices;			/* in a row, used up without waiting for anything */
 	bool live, over, released, turning, held;
 };
 
@@ -108,7 +112,8 @@ struct runner {
 	struct run *turn, **turn_end;
 	size_t turns;			/* how many wait for one */
 	int64_t (*mono_us)(void);
-	_Atomic int64_t *mark;	/* runner_mark    */
+	struct supervise_mark *mark;	/* runner_mark */
+	struct supervise_mark own_mark;	/* until then  */
 	int64_t *took;		/* runner_measure */
 	size_t took_n, took_room;
 };
@@ -162,6 +167,8 @@ bool run_turn(struct run *r);
 
 /* runner.c */
 int64_t runner_now(const struct runner *rn);
+/* sandbox_resume() of a fiber, with the pulse that its watcher counts. */
+int runner_resume(struct run *r, struct fiber *f, int *nresults);
 void runner_ready(struct runner *rn, struct run *r);
 void runner_forget(struct runner *rn, struct run *r);
 

@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "lfuel.h"
 #include "run_core.h"
+#include "run_env.h"
 #include "spare.h"
 #include "words.h"
 
@@ -73,6 +74,19 @@ static void leave_body(lua_State *L, const struct command *c)
 	f->seed = c->kept_seed;
 }
 
+/* The name of a command at stack place 2: it is shown, kept and compared as text. */
+static const char *check_name(lua_State *L, const char *kind)
+{
+	size_t n;
+	const char *name = luaL_checklstring(L, 2, &n);
+
+	if (n > 200)
+		luaL_error(L, "name of a %s is longer than 200 bytes", kind);
+	if (!codec_key_ok((const unsigned char *)name, n))
+		luaL_error(L, "name of a %s is not UTF-8, or holds a NUL", kind);
+	return name;
+}
+
 /* begin(kind, name, args [, body]) -> seq, recorded
  * With `body` the script does the work itself and reports by outcome(), unless
  * its result is recorded. `body` is true, or the script's function that no line of
@@ -82,7 +96,7 @@ static int l_begin(lua_State *L)
 	struct fiber *f = fiber_of(L);
 	struct run *r = run_of(L);
 	const char *kind = luaL_checkstring(L, 1);
-	const char *name = luaL_checkstring(L, 2);
+	const char *name = check_name(L, kind);
 	bool body = lua_toboolean(L, 4);
 	struct buf *args = &r->scratch;	/* the run's: nothing to guard */
 	const struct journal_row *was;
@@ -90,9 +104,6 @@ static int l_begin(lua_State *L)
 	struct err e;
 	int rc;
 
-	if (strlen(name) > 200)
-		return luaL_error(L, "name of a %s is longer than 200 bytes",
-				  kind);
 	if (r->find == r->seq + 1 && lua_isfunction(L, 4))
 		run_keep_line_of(r, L, 4);
 	if (r->lines_from == r->seq + 1)
@@ -148,6 +159,8 @@ static int l_outcome(lua_State *L)
 		run_no_memory(r, "the result of a step");
 		return leave(L);
 	}
+	if (lua_fuel(L)->dead)	/* of reading it: the run ends here */
+		return luaL_error(L, "%s", e.msg);
 	if (rc != 0) {
 		char message[600];
 
@@ -205,6 +218,8 @@ static int l_spawn(lua_State *L)
 
 	mark_group(r, parent);
 	luaL_checktype(L, 1, LUA_TFUNCTION);
+	/* each is looked at when it is made and when it ends */
+	lua_charge(L, 200 + r->spawned++ / 4);
 	lua_settop(L, 1);
 	lua_newthread(L);
 	lua_pushvalue(L, -1);
@@ -215,6 +230,7 @@ static int l_spawn(lua_State *L)
 		return leave(L);
 	}
 	f->co = lua_tothread(L, -1);
+	sandbox_claim_thread(f->co, false);
 	f->parent = parent;
 	f->bodies = parent->bodies;	/* what it does is part of them too */
 	memcpy(f->body, parent->body, sizeof(f->body));
@@ -335,23 +351,6 @@ static int l_log(lua_State *L)
 	return 0;
 }
 
-/* environment(): a table of its own with the sandbox's names. */
-static int l_environment(lua_State *L)
-{
-	lua_newtable(L);
-	lua_pushglobaltable(L);
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		lua_pushvalue(L, -2);
-		lua_insert(L, -2);
-		lua_rawset(L, -5);
-	}
-	lua_pop(L, 1);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "_G");
-	return 1;
-}
-
 /* Push the function of a source: text, or what the host compiled from one that
  * this sandbox took as text before (the manifest was read so). */
 static void load_source(lua_State *L, struct run *r, const char *text,
@@ -383,6 +382,8 @@ static int l_load(lua_State *L)
 			break;
 	if (s == NULL)
 		return luaL_error(L, "this run has no source '%s'", name);
+	if (strncmp(name, "skill/", 6) == 0)
+		run_own_libraries(L, &r->library_copies, 2);
 	load_source(L, r, s->text, s->len, s->compiled, s->file);
 	lua_pushvalue(L, 2);
 	lua_setupvalue(L, -2, 1);
@@ -531,7 +532,7 @@ static const luaL_Reg core[] = {
 	{ "begin", l_begin }, { "outcome", l_outcome }, { "await", l_await },
 	{ "spawn", l_spawn }, { "join", l_join }, { "join_any", l_join_any },
 	{ "copy", l_copy }, { "now", l_now }, { "iso_now", l_iso_now },
-	{ "log", l_log }, { "environment", l_environment }, { "load", l_load },
+	{ "log", l_log }, { "environment", run_environment }, { "load", l_load },
 	{ "line_of", l_line_of }, { "array", l_array },
 	{ "similarity", l_similarity }, { "ahead", l_ahead },
 	{ "undos", l_undos }, { "on_cancel", l_on_cancel },
@@ -569,6 +570,8 @@ static int boot(lua_State *L)
 	luaL_setfuncs(L, core, 1);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
+	lua_pushcfunction(L, run_plain_text);	/* no object: it has no number */
+	lua_setfield(L, -2, "plain_text");
 	if (bind_decode(L, r->setup.data, r->setup.len) != 0)
 		return luaL_error(L, "the start of this run is damaged");
 	buf_release(&r->setup);

@@ -16,6 +16,7 @@ int runner_open(struct runner **out, struct store *s,
 	rn->hooks = *hooks;
 	rn->turn_end = &rn->turn;
 	rn->mono_us = clock_mono_us;
+	rn->mark = &rn->own_mark;
 	*out = rn;
 	return 0;
 }
@@ -98,20 +99,42 @@ void runner_forget(struct runner *rn, struct run *r)
 	rn->turns--;
 }
 
-void runner_mark(struct runner *rn, _Atomic int64_t *where)
+void runner_mark(struct runner *rn, struct supervise_mark *mark)
 {
-	rn->mark = where;
+	rn->mark = mark;
+}
+
+static void put(_Atomic int64_t *where, int64_t value)
+{
+	atomic_store_explicit(where, value, memory_order_relaxed);
+}
+
+static int64_t get(const _Atomic int64_t *where)
+{
+	return atomic_load_explicit(where, memory_order_relaxed);
+}
+
+int runner_resume(struct run *r, struct fiber *f, int *nresults)
+{
+	struct supervise_mark *m = r->rn->mark;
+	int rc;
+
+	put(&m->pulse, get(&m->pulse) + 1);
+	rc = sandbox_resume(r->sb, f->co, f->args, nresults);
+	put(&m->pulse, get(&m->pulse) + 1);
+	return rc;
 }
 
 static bool take_turn(struct runner *rn, struct run *r)
 {
+	struct supervise_mark *m = rn->mark;
+	int64_t before = supervise_work_for(m, run_id(r));
 	bool again;
 
-	if (rn->mark == NULL)
-		return run_turn(r);
-	atomic_store_explicit(rn->mark, run_id(r), memory_order_relaxed);
+	put(&m->slices, r->slices);
 	again = run_turn(r);
-	atomic_store_explicit(rn->mark, 0, memory_order_relaxed);
+	put(&m->slices, again ? r->slices : 0);	/* r may be gone else */
+	supervise_work_for(m, before);
 	return again;
 }
 

@@ -298,6 +298,7 @@ static int new_thread(lua_State *L)
 	lua_State **co = lua_touserdata(L, 1);
 
 	*co = lua_newthread(L);
+	sandbox_claim_thread(*co, false);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, *co);
 	return 0;
 }
@@ -401,22 +402,12 @@ static size_t escape(char *out, size_t at, size_t cap, unsigned char c)
 	return at + (size_t)snprintf(out + at, cap - at, "\\x%02x", c);
 }
 
-/* The length of the well-formed sequence at p that is not a control, or 0.
- * U+0080 to U+009F are controls, U+2028/2029 begin lines, and the direction
- * marks reorder what is read. */
+/* The length of the well-formed sequence at p that shows itself, or 0. */
 static size_t printable(const unsigned char *p, size_t left)
 {
 	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
-	if (p[0] < 0x20 || p[0] == 0x7f || n > left || !codec_utf8(p, n))
-		return 0;
-	if (p[0] == 0xc2 && p[1] < 0xa0)
-		return 0;
-	if (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae)
-		return 0;
-	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-		return 0;
-	return n;
+	return n > left || !codec_utf8(p, n) || codec_unseen(p, n) ? 0 : n;
 }
 
 size_t sandbox_clean(const char *s, size_t len, char *out, size_t cap)
@@ -458,6 +449,8 @@ void sandbox_error_text(lua_State *L, int idx, char *out, size_t cap)
 		if (lua_isinteger(L, idx))
 			snprintf(out, cap, "%lld",
 				 (long long)lua_tointeger(L, idx));
+		else if (lua_tonumber(L, idx) != lua_tonumber(L, idx))
+			snprintf(out, cap, "nan");
 		else
 			snprintf(out, cap, "%.14g", lua_tonumber(L, idx));
 		return;

@@ -17,6 +17,7 @@
 #define KEEL_SANDBOX_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,6 +80,11 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
 /* A new coroutine with the function on top of the main thread's stack (popped)
  * as its body; it lives as long as the sandbox. */
 int sandbox_thread(struct sandbox *s, lua_State **co, struct err *e);
+
+/* Say that co is the engine's, as what sandbox_thread makes: the script cannot
+ * resume, close or yield it. With `main` coroutine.running and isyieldable say so,
+ * as for the main thread of a program; runs were recorded that saw otherwise. */
+void sandbox_claim_thread(lua_State *co, bool main);
 
 /* Like lua_resume. Only here does the script run. After an error the
  * coroutine is closed and the error value is on top of its stack. */

@@ -98,12 +98,31 @@ static int run_print(lua_State *L)
 	}
 	luaL_pushresult(&b);
 	s = lua_tolstring(L, -1, &len);
-	lua_charge(L, 64);
+	lua_charge(L, 200);
 	sandbox_print_line(L, s, len);
 	return 0;
 }
 
 /* ---- coroutines ----------------------------------------------------------- */
+
+/* The threads that the engine runs are to a script what the main thread is in a
+ * program: it can ask for the one it is in, and neither resume, close nor yield
+ * it. Else a script would answer in the engine's place. New threads copy the mark
+ * of the main one, which is clear. */
+void sandbox_claim_thread(lua_State *co, bool main)
+{
+	*(unsigned char *)lua_getextraspace(co) = main ? 2 : 1;
+}
+
+static int is_engines(lua_State *co)
+{
+	return *(const unsigned char *)lua_getextraspace(co) != 0;
+}
+
+static int is_main(lua_State *co)
+{
+	return *(const unsigned char *)lua_getextraspace(co) == 2;
+}
 
 static lua_State *check_thread(lua_State *L)
 {
@@ -176,6 +195,10 @@ static int co_resume(lua_State *L)
 	lua_State *co = check_thread(L);
 	int n = lua_gettop(L) - 1;
 
+	if (is_engines(co)) {
+		lua_pushliteral(L, "cannot resume non-suspended coroutine");
+		return resume_result(L, -1);
+	}
 	if (give(L, co, n) != 0)
 		return resume_result(L, -1);
 	return resume_result(L, resume(L, co, n, go_on));
@@ -245,7 +268,8 @@ static int co_close(lua_State *L)
 	lua_charge(L, 40);
 	if (co == L)
 		return luaL_error(L, "cannot close a running coroutine");
-	if (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar))
+	if (is_engines(co) ||
+	    (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar)))
 		return luaL_error(L, "cannot close a normal coroutine");
 	if (lua_closethread(co, L) == LUA_OK) {
 		lua_pushboolean(L, 1);
@@ -253,6 +277,30 @@ static int co_close(lua_State *L)
 	}
 	lua_pushboolean(L, 0);
 	lua_xmove(co, L, 1);
+	return 2;
+}
+
+static int co_yield(lua_State *L)
+{
+	if (is_engines(L)) {	/* in Lua's own words, without a place */
+		lua_pushliteral(L, "attempt to yield from outside a coroutine");
+		return lua_error(L);
+	}
+	return lua_yield(L, lua_gettop(L));
+}
+
+static int co_isyieldable(lua_State *L)
+{
+	lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+
+	lua_pushboolean(L, !is_main(co) && lua_isyieldable(co));
+	return 1;
+}
+
+static int co_running(lua_State *L)
+{
+	lua_pushthread(L);
+	lua_pushboolean(L, is_main(L));
 	return 2;
 }
 
@@ -274,8 +322,11 @@ static const luaL_Reg base[] = {
 static const luaL_Reg coroutines[] = {
 	{ "close", co_close },
 	{ "create", co_create },
+	{ "isyieldable", co_isyieldable },
 	{ "resume", co_resume },
+	{ "running", co_running },
 	{ "wrap", co_wrap },
+	{ "yield", co_yield },
 	{ NULL, NULL }
 };
 
@@ -303,6 +354,7 @@ void sandbox_open_globals(lua_State *L)
 {
 	const luaL_Reg *lib;
 
+	*(unsigned char *)lua_getextraspace(L) = 0;	/* a main thread */
 	lua_pushcfunction(L, luaopen_base);
 	lua_call(L, 0, 1);
 	replace(L, base);

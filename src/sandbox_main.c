@@ -21,6 +21,7 @@
 
 #define SEED 1			/* the default: the same run in every process */
 #define RESULT_BYTES ((size_t)16 << 20)
+#define FLOAT_UNITS 60		/* of fuel for the shortest text of a float */
 
 struct options {
 	struct sandbox_caps caps;
@@ -41,8 +42,12 @@ struct report {
 
 static int usage(const char *why, const char *what)
 {
+	char text[200] = "";
+
+	if (what != NULL)
+		sandbox_clean(what, strlen(what), text, sizeof(text));
 	if (why != NULL)
-		fprintf(stderr, "keel sandbox: %s%s\n", why, what ? what : "");
+		fprintf(stderr, "keel sandbox: %s%s\n", why, text);
 	fputs("usage: keel sandbox [--instructions N] [--memory BYTES] "
 	      "[--wall MS]\n"
 	      "                    [--runs N] [--seed N] [--slice FUEL]\n"
@@ -147,10 +152,38 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 
 /* ---- one run ------------------------------------------------------------------- */
 
-/* The first result, encoded: raw reads, so no metamethod runs. */
-static int encode_result(struct sandbox *s, lua_State *co, int nresults,
-			 struct buf *json, struct err *e)
+/* Skip a value; the fuel that its text costs. */
+static int64_t text_cost(struct codec_reader *r)
 {
+	const unsigned char *key;
+	struct codec_item it;
+	int64_t units = 6;
+	size_t i, len;
+
+	if (codec_next(r, &it))
+		return 0;
+	if (it.type == CODEC_FLOAT)
+		return FLOAT_UNITS;
+	if (it.type == CODEC_STRING)
+		return units + (int64_t)(it.len >> 2);
+	if (it.type != CODEC_ARRAY && it.type != CODEC_OBJECT)
+		return units;
+	for (i = 0; i < it.len; i++) {
+		if (it.type == CODEC_OBJECT) {
+			codec_next_key(r, &key, &len);
+			units += 4 + (int64_t)(len >> 2);
+		}
+		units += text_cost(r);
+	}
+	return units;
+}
+
+/* The first result, encoded: raw reads, so no metamethod runs. The run pays, for
+ * the text too. */
+static int encode_result(lua_State *co, int nresults, struct buf *json,
+			 struct err *e)
+{
+	struct codec_reader r;
 	struct buf bytes;
 	int rc = 0;
 
@@ -159,10 +192,13 @@ static int encode_result(struct sandbox *s, lua_State *co, int nresults,
 		codec_null(&bytes);
 	else
 		rc = bind_encode(co, -nresults, &bytes, e);
+	if (rc == 0) {
+		codec_read(&r, bytes.data, bytes.len);
+		rc = lua_spend(co, text_cost(&r));
+	}
 	if (rc == 0)
 		rc = json_write(bytes.data, bytes.len, 0, json, e);
 	buf_release(&bytes);
-	(void)s;
 	return rc;
 }
 
@@ -190,6 +226,7 @@ static void run_loaded(struct sandbox *s, struct report *r)
 
 	if (sandbox_thread(s, &co, &r->error) != 0)
 		return;
+	sandbox_claim_thread(co, true);
 	while ((rc = sandbox_resume(s, co, 0, &n)) == SANDBOX_PREEMPTED)
 		r->preempted++;
 	if (rc == SANDBOX_DIED)
@@ -199,19 +236,17 @@ static void run_loaded(struct sandbox *s, struct report *r)
 	} else if (rc != LUA_OK) {
 		sandbox_error_text(co, -1, text, sizeof(text));
 		err_set(&r->error, ERR_STATE, "%s", text);
-	} else if (encode_result(s, co, n, &r->result, &r->error) == 0) {
+	} else if (encode_result(co, n, &r->result, &r->error) == 0) {
 		r->outcome = "ok";
 	} else if (r->error.code == ERR_NOMEM) {
 		r->outcome = "memory";
 	}
 }
 
+/* What a script prints begins with a bar, so that it cannot pose as a report. */
 static void print_line(void *ud, const char *text, size_t n)
 {
-	FILE *to = ud;
-
-	fwrite(text, 1, n, to);
-	putc('\n', to);
+	fprintf(ud, "| %.*s\n", (int)n, text);
 }
 
 static void run_once(const struct options *o, const struct buf *src,
@@ -340,6 +375,7 @@ int sandbox_main(int argc, char **argv)
 			  .wall_ms = 2000, .seed = SEED },
 		.runs = 1,
 	};
+	char text[400];
 	struct buf src;
 	struct err e;
 	int rc = read_options(&o, argc, argv);
@@ -348,7 +384,8 @@ int sandbox_main(int argc, char **argv)
 		return rc;
 	buf_init(&src, (size_t)8 << 20);
 	if (read_file(o.file, &src, &e) != 0) {
-		fprintf(stderr, "keel sandbox: %s\n", e.msg);
+		sandbox_clean(e.msg, strlen(e.msg), text, sizeof(text));
+		fprintf(stderr, "keel sandbox: %s\n", text);
 		rc = 2;
 	} else {
 		rc = run_all(&o, &src);

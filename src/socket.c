@@ -442,20 +442,42 @@ static int listen_at(struct socket_server *v, const char *path, struct err *e)
 	return bind_private(v->fd, &a, v->folder, name, path, e);
 }
 
-int socket_listen(struct socket_server **out, struct loop *l, const char *path,
-		  size_t line_limit, const struct socket_hooks *h,
-		  struct err *e)
+/* Its file must be there still: who looks for it would not find us else. */
+static int adopt_at(struct socket_server *v, int fd, const char *path,
+		    struct err *e)
+{
+	const char *name;
+	struct stat st;
+
+	v->fd = fd;
+	v->folder = open_folder(path, &name, e);
+	if (v->folder < 0)
+		return v->folder;
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	if (fstatat(v->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    !S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_NOTFOUND, "%s is gone", path);
+	return 0;
+}
+
+/* fd < 0: a new one. */
+static int open_server(struct socket_server **out, struct loop *l, int fd,
+		       const char *path, size_t line_limit,
+		       const struct socket_hooks *h, struct err *e)
 {
 	struct socket_server *v = calloc(1, sizeof(*v));
 	int rc;
 
-	if (v == NULL)
+	if (v == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return err_set(e, ERR_NOMEM, "no memory to listen");
+	}
 	v->fd = v->folder = -1;
 	v->loop = l;
 	v->line_limit = line_limit;
 	v->hooks = *h;
-	rc = listen_at(v, path, e);
+	rc = fd < 0 ? listen_at(v, path, e) : adopt_at(v, fd, path, e);
 	if (rc != 0) {
 		if (v->fd >= 0)
 			close(v->fd);
@@ -467,6 +489,25 @@ int socket_listen(struct socket_server **out, struct loop *l, const char *path,
 	stop_accepting_or_go_on(v);
 	*out = v;
 	return 0;
+}
+
+int socket_listen(struct socket_server **out, struct loop *l, const char *path,
+		  size_t line_limit, const struct socket_hooks *h,
+		  struct err *e)
+{
+	return open_server(out, l, -1, path, line_limit, h, e);
+}
+
+int socket_adopt(struct socket_server **out, struct loop *l, int fd,
+		 const char *path, size_t line_limit,
+		 const struct socket_hooks *h, struct err *e)
+{
+	return open_server(out, l, fd, path, line_limit, h, e);
+}
+
+int socket_of(const struct socket_server *v)
+{
+	return v->fd;
 }
 
 void socket_unlisten(struct socket_server *v)

@@ -32,6 +32,12 @@ struct socket_hooks {
 int socket_listen(struct socket_server **out, struct loop *l, const char *path,
 		  size_t line_limit, const struct socket_hooks *h,
 		  struct err *e);
+/* The same with a socket that listens there already, in whatever process that was
+ * made; it is the server's then, also on failure. ERR_NOTFOUND when its file is gone. */
+int socket_adopt(struct socket_server **out, struct loop *l, int fd,
+		 const char *path, size_t line_limit,
+		 const struct socket_hooks *h, struct err *e);
+int socket_of(const struct socket_server *v);	/* borrowed */
 /* Stop listening, remove the file, close the connections (without `closed`). */
 void socket_unlisten(struct socket_server *v);
 

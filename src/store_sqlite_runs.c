@@ -129,8 +129,11 @@ static const struct sqlite_verb verbs[] = {
 	{ "timer.get", "SELECT due, attempt, since FROM timers WHERE run = :run AND seq ="
 	  " :seq",
 	  false },
+	/* Those of runs in quarantine stand, and wake nobody. */
 	{ "timer.due", "SELECT run, seq, due FROM timers WHERE due <= :now"
-	  " ORDER BY due, run, seq LIMIT coalesce(:limit_opt, 1000)", false },
+	  " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = timers.run AND"
+	  " r.state = 'quarantined') ORDER BY due, run, seq LIMIT"
+	  " coalesce(:limit_opt, 1000)", false },
 	{ "timer.next", "SELECT min(due) AS due FROM timers WHERE due > :after",
 	  false },
 	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"
@@ -200,6 +203,21 @@ static const struct sqlite_verb verbs[] = {
 	/* Another version of its agent is what the run goes on with. */
 	{ "run.move", "UPDATE runs SET version = :version, code = :code, tail ="
 	  " :tail, updated = :now WHERE id = :id AND ended IS NULL", true },
+
+	/* In which runs an engine died, until they get through: a row of meta
+	 * each (few, and no reason for another format of the store). */
+	{ "death.put", "INSERT OR REPLACE INTO meta(key, value) VALUES('death/'"
+	  " || :run || '/' || :at, :value_codec)", false },
+	{ "death.list", "SELECT CAST(substr(key, 7, instr(substr(key, 7), '/') -"
+	  " 1) AS INTEGER) AS run, value AS \"value#codec\" FROM meta WHERE key"
+	  " >= 'death/' AND key < 'death0' ORDER BY length(key), key", false },
+	{ "death.drop", "DELETE FROM meta WHERE key >= 'death/' || :run || '/'"
+	  " AND key < 'death/' || :run || '0'", false },
+	/* Out of quarantine. */
+	{ "run.reopen", "UPDATE runs SET state = 'running', error = NULL, ended"
+	  " = NULL, updated = :now WHERE id = :id AND state = 'quarantined'",
+	  true },
+	{ "journal.at", "SELECT seq, name FROM journal WHERE lsn = :lsn", false },
 
 	{ "audit.put", "INSERT INTO audit(time, who, what, subject, detail)"
 	  " VALUES(:now, :who, :what, :subject_opt, :detail_codec_opt)", false },

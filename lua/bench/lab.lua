@@ -58,6 +58,20 @@ function lab.hello()
   print(file.getpid())
 end
 
+--- Serve a home with these words: what it prints when it is ready, and close(); or nil.
+function lab.serve(folder, words)
+  local pipe = assert(io.popen(("exec %s serve --home %s %s 2>%s"):format(quoted(this_program()), quoted(folder), words,
+    quoted(file.join(folder, "var", "serve.log")))))
+  local line = pipe:read("l")
+  local paper = line and json.decode(line)
+  if type(paper) ~= "table" then
+    pipe:close()
+    return nil
+  end
+  paper.close = function() return pipe:close() end
+  return paper
+end
+
 --- The child's last words, as a value. Or nil, err when it ended without.
 function lab.answer(child)
   local line = child.lines()

@@ -7,6 +7,7 @@ local benches = {
   park = { module = "bench.park", runs = 10000, steps = 1 },
   bus = { module = "bench.bus", runs = 1, steps = 1 },
   retention = { module = "bench.retention", runs = 1, steps = 1000 },
+  restart = { module = "bench.restart", runs = 2000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
 
@@ -35,9 +36,9 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|bus|retention" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention" } },
   flags = {
-    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000)", kind = "count" },
+    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
@@ -47,6 +48,8 @@ return {
     .. " replay: a run of S steps waits; after a restart its event arrives."
     .. " park: R runs sleep; what they take meanwhile, and how soon all have gone on after a restart."
     .. " recover: R runs of S steps are killed with -9 when 45 % is done, and started again."
+    .. " restart: a served engine with R open runs, a tenth at work, is killed with -9 and stopped with"
+    .. " SIGSTOP; how soon a request that was sent right after is answered."
     .. " Each works in a folder of its own below DIR, which is gone afterwards, and gives the raw"
     .. " figures of the same disk and moment beside its own: raw_steps_per_s is bare SQLite, for steps"
     .. " with the same rows in commits of the same size as the engine's own were on average (raw_group);"

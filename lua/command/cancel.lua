@@ -27,7 +27,8 @@ return {
   },
   notes = "The steps that have an undo are undone, newest first; children are given up too. What is on"
     .. " its way to the outside arrives first. A run that waits for an answer about an effect"
-    .. " (keel inbox) wants that answer before.",
+    .. " (keel inbox) wants that answer before. Of a run in quarantine nothing is executed, so nothing"
+    .. " is undone: resume it first to have that.",
   examples = { "keel cancel RUN --note 'asked for twice'", "keel cancel --agent newsletter --state waiting --dry-run" },
   remote = true,
   run = function(args, context)

@@ -77,7 +77,7 @@ end
 function commands.import(m, o, words, io_)
   local done = try(m:import(lines_of(need("a file", words[1])), need("--ns", o.ns)))
   io_.write(io_.json and json.encode(done) .. "\n" or ("%d lines into %s: %d new, %d superseded, %d known\n"):format(
-    done.lines, o.ns, done.new, done.superseded, done.same))
+    done.lines, terminal.escape(o.ns), done.new, done.superseded, done.same))
   return 0
 end
 
@@ -92,7 +92,7 @@ local function batch(m, o, io_)
           detail = ("line %d: %s"):format(number, message or "'id' and 'text' are needed") }), 0)
       end
       local hits = try(m:search { ns = line.ns or need("--ns, or 'ns' in each line", o.ns), query = line.text, k = o.k or 10 })
-      for _, hit in ipairs(hits) do io_.write(("%s\t%s\t%.6f\n"):format(line.id, hit.id, hit.score)) end
+      for _, hit in ipairs(hits) do io_.write(("%s\t%s\t%.6f\n"):format(terminal.escape(line.id), terminal.escape(hit.id), hit.score)) end
     end
   end
   return 0
@@ -114,7 +114,7 @@ function commands.search(m, o, words, io_)
     io_.write(("%.3f  %s\n       %s  %s  (%s)\n"):format(hit.score, said(hit),
       terminal.escape(hit.kind .. "/" .. (hit.key or hit.id)), rfc3339.format(hit.time), table.concat(why, ", ")))
   end
-  if #hits == 0 then io_.write(("nothing in %s answers that\n"):format(o.ns)) end
+  if #hits == 0 then io_.write(("nothing in %s answers that\n"):format(terminal.escape(o.ns))) end
   return 0
 end
 

@@ -1,11 +1,12 @@
 local hold = require "hold"
 
 return {
-  about = "let go what was paused",
+  about = "let go what was paused, or a run that is in quarantine",
   arguments = hold.arguments,
   flags = hold.flags,
   notes = "What came meanwhile is taken up: timers that are due, decisions, events. A run goes on only"
-    .. " when nothing else holds it: neither itself, its agent nor everything.",
+    .. " when nothing else holds it: neither itself, its agent nor everything. A run in quarantine"
+    .. " (keel runs --state quarantined) goes on from where its journal ends.",
   examples = { "keel resume --all", "keel resume RUN" },
   remote = true,
   run = function(args, context)

@@ -12,8 +12,9 @@ return {
   arguments = { { "file", "FILE" } },
   flags = flags,
   notes = "The script sees the reduced standard library and no ctx. With --json each run"
-    .. " prints one line {outcome, result, error, instructions, peak_bytes, ms}. The exit"
-    .. " code is the worst run's.",
+    .. " prints one line {outcome, result, error, instructions, peak_bytes, ms}; what the"
+    .. " script prints begins with a bar and then goes to standard error. The exit code is"
+    .. " the worst run's.",
   examples = { "keel sandbox script.lua", "keel sandbox --instructions 1000000 --json script.lua" },
   run = function(args, context)
     local words = {}

@@ -35,7 +35,7 @@ return {
     end
     local problem = outcome.error(run, e)
     if problem then
-      problem.next = "keel replay " .. run.run
+      if run.state ~= "quarantined" then problem.next = "keel replay " .. run.run end
       context.out("\n" .. view.problem(context, problem) .. "\n")
       if run.error.new then context.out(view.sides(t, run.error)) end
     end

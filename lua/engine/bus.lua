@@ -382,7 +382,7 @@ function bus:admit()
     if not ok and not self.failed then self:complain(tostring(message)) end
     let_others(self)
     if ok then self:set_bus_timer(alarm) end
-  end)
+  end, 0)
 end
 bus.pump = bus.admit
 

@@ -26,6 +26,9 @@ local seal_ms = 3600000
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
+  if not utf8.len(kind) or options.key and not utf8.len(options.key) then
+    return nil, errors.new("K1004", { name = "the event", detail = "its type and its key are UTF-8 text" })
+  end
   local known = options.quiet and options.key and self:rows("event.by_key", { type = kind, key = options.key })[1]
   if known then return { new = false, id = known.id, number = known.number } end
   local tx, now = self.store:tx(), self.clock()

@@ -9,10 +9,12 @@ local runs = require "core.run"
 local look = {}
 
 --- What the engine itself must know: the rows of a verb. A store that cannot say it is
---- the end of the engine (it raises the error, one of errors.lua).
+--- the end of the engine (it raises the error, one of errors.lua); a question that no
+--- store could answer, such as one for bytes that are no text, is only the asker's.
 function look:rows(verb, fields)
   local rows, message, code = self.store:read(verb, fields)
   if rows then return rows end
+  if code == "input" then error(errors.from(message, code, { name = "what was asked for" }), 0) end
   self:fail_store(message, code)
   error(self.failed, 0)
 end

@@ -20,11 +20,19 @@ local function audit_cancel(self, tx, run, why)
   audit(self, tx, "cancel", run, why, { code = why.code, message = why.message, note = why.note })
 end
 
+--- The row of a run that is in quarantine, or nil.
+local function parked_row(self, id)
+  local row = id and self:run_row(id)
+  return row and row.state == "quarantined" and row or nil
+end
+
 --- The run of an id, when it is not over.
 local function open_row(self, id)
   local row, err = self:run_row(id)
   if not row then return nil, err end
+  if row.state == "quarantined" then return nil, errors.new("K7003", { run = row.run, next = "keel resume " .. row.run }) end
   if row.ended then return nil, errors.new("K1042", { name = row.run, detail = row.state }) end
+  self:bring_back(row.id)
   return row
 end
 
@@ -140,8 +148,13 @@ function operations:wake_resumed()
   return count
 end
 
---- Let go what was held by this very scope. Returns { scope, runs }: how many go on.
+--- Let go what was held by this very scope, or a run that is in quarantine. Returns
+--- { scope, runs }: how many go on.
 function operations:resume(target, options)
+  local parked = parked_row(self, target.run)
+  if parked then
+    return self:release(parked, function(tx) audit(self, tx, "resume", "run:" .. parked.run, options) end)
+  end
   local scope, err = scope_of(self, target)
   if not scope then return nil, err end
   self:paused()
@@ -198,9 +211,15 @@ local function has_question(self, row)
 end
 
 --- Give a run up: what its steps did is undone, newest first, and it ends as `cancelled`;
---- its children likewise. `options.code` and `message` say why, when it is no person.
+--- its children likewise. `options.code` and `message` say why, when it is no person. Of one
+--- in quarantine nothing is executed, so nothing is undone.
 --- Returns the run { id, run }, or nil, err.
 function operations:cancel(id, options)
+  local parked = parked_row(self, id)
+  if parked then
+    local cause = { code = "cancelled", by = options.by or self.settings.owner or "owner", note = options.note }
+    return self:give_up_parked(parked, cause, function(tx) audit_cancel(self, tx, parked.run, cause) end)
+  end
   local row, err = open_row(self, id)
   if not row then return nil, err end
   settled(self, row.id)

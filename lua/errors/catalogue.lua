@@ -311,7 +311,10 @@ define(7, {
     .. " asked. It will not guess.",
     "keel reconcile {id} --happened JSON | --not-happened" },
   { "K7003", "quarantined", "run {run} is in quarantine",
-    "The engine died twice while it executed this run.", "keel show {run}" },
+    "The engine died, or stood still, twice while it executed this run, or its"
+    .. " journal cannot be played. Nothing of it is executed, undone or dropped"
+    .. " until its owner says so: resume lets it go on, cancel ends it as it is.",
+    "keel resume {run}" },
   { "K7004", "stuck_undo", "undoing '{name}' of run {run} failed[: {detail}]",
     "A compensation failed for good; a person must decide how to go on.",
     "keel inbox" },

@@ -86,7 +86,10 @@ end
 --- the default's is said and done without.
 function http.open(serve)
   local text = listen_text(serve)
-  if not text then return nil end
+  if not text then
+    require("core.supervise").drop "http" -- the engine before this one may have had a door
+    return nil
+  end
   local host, port = split_address(text)
   if not host then
     return nil, errors.new("K1004", { name = "--listen", command = "serve",
@@ -94,7 +97,7 @@ function http.open(serve)
   end
   local self = { serve = serve, token = serve.token }
   local server, message, code = core.listen(host, port, { body_bytes = max_body_bytes, idle_s = idle_s,
-    connections = max_connections }, function(request, answer)
+    connections = max_connections, keep = "http" }, function(request, answer)
     loop.spawn(handle, function(failure, trace)
       serve.engine:complain(trace)
       refuse(answer, 500, "K9009", { detail = tostring(failure) })

@@ -8,7 +8,7 @@ local floors = {}
 --- From the ground up.
 floors.floors = {
   { -- libc only, no files, no sockets
-    "err", "buf", "clock", "ids", "codec", "cron", "embed", "names", "score", "spare", "token", "vec", "words",
+    "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "score", "spare", "token", "vec", "words",
   },
   { -- doors: one file for each thing outside
     "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",

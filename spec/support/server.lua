@@ -24,10 +24,10 @@ end
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
---- Start serving; returns when it is ready. `words` are more flags.
-function server.start(home, words)
+--- Start serving; returns when it is ready. `words` are more flags; env is "NAME=VALUE ...".
+function server.start(home, words, env)
   local self = setmetatable({ home = home, log = home.path .. "/var/serve.log" }, server)
-  self.pipe = assert(io.popen(("exec timeout -s KILL 60 %s serve --home %s %s 2>%s"):format(quoted(program),
+  self.pipe = assert(io.popen(("exec env %s timeout -s KILL 60 %s serve --home %s %s 2>%s"):format(env or "", quoted(program),
     quoted(home.path), words or "--listen off", quoted(self.log))))
   local line = self.pipe:read("l")
   self.paper = line and json.decode(line)

@@ -111,6 +111,18 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n)
 		fuel_out(L, 0);
 }
 
+LUA_API int lua_spend(lua_State *L, lua_Integer n)
+{
+	struct lua_Fuel *f = &G(L)->fuel;
+
+	if (f->out == NULL || f->dead)
+		return f->dead;
+	fuel_defer(f, n);
+	if (f->left < 0 && f->out(L, 0) == LUA_FUEL_DIE)
+		f->dead = 1;
+	return f->dead;
+}
+
 LUA_API uint64_t lua_draw(lua_State *L)
 {
 	struct lua_Fuel *f = &G(L)->fuel;

@@ -51,6 +51,10 @@ LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
 /* Charge n units of library work; may not return (death), never yields. */
 LUA_API void lua_charge(lua_State *L, lua_Integer n);
 
+/* The same where nothing may be thrown: nonzero when the run is dead, and then the
+ * caller is to come to an end and raise whatever error it likes. */
+LUA_API int lua_spend(lua_State *L, lua_Integer n);
+
 /* Like lua_resetthread, but counts the C calls of the closer, and lets death
  * through. */
 LUA_API int lua_closethread(lua_State *L, lua_State *from);

@@ -1,4 +1,5 @@
 -- expect: ok
--- result: false
+-- result: [true,false,false,false,false]
+-- what the engine resumes is to the script what the main thread is to a program
 local co, main = coroutine.running()
-return main
+return { main, coroutine.isyieldable(), coroutine.isyieldable(co), (pcall(coroutine.yield)), (pcall(coroutine.close, co)) }

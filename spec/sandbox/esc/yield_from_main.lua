@@ -1,2 +1,2 @@
--- expect: error yielded
+-- expect: error yield from outside a coroutine
 coroutine.yield(1)

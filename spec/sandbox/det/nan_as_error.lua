@@ -1,0 +1,2 @@
+-- expect: error ^nan$
+error(-(0 / 0))

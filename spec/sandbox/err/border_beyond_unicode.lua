@@ -1,0 +1,2 @@
+-- expect: error not UTF
+return "\u{110000}"

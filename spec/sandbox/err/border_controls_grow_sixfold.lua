@@ -1,0 +1,2 @@
+-- expect: error larger
+return ("\1"):rep(12 << 20)

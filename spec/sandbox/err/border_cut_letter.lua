@@ -1,0 +1,2 @@
+-- expect: error not UTF
+return "ab\xe2\x82"

@@ -1,0 +1,4 @@
+-- expect: error nests too deep
+local a, b = {}, {}
+a.b, b.a = b, a
+return a

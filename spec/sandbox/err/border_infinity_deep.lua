@@ -1,0 +1,2 @@
+-- expect: error value.a.b is not a finite number
+return { a = { b = -math.huge } }

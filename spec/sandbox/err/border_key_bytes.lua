@@ -1,0 +1,2 @@
+-- expect: error key
+return { ["a\xff"] = 1 }

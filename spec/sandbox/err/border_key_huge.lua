@@ -1,0 +1,2 @@
+-- expect: error holes
+return { [math.maxinteger] = 1 }

@@ -1,0 +1,2 @@
+-- expect: error has a key
+return { [-1] = 1 }

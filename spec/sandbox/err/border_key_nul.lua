@@ -1,0 +1,2 @@
+-- expect: error key
+return { ["a\0b"] = 1 }

@@ -1,0 +1,2 @@
+-- expect: error value.x has a key
+return { x = { [true] = 1 } }

@@ -1,0 +1,2 @@
+-- expect: error value%[2%] is not a finite number
+return { 1, 0 / 0 }

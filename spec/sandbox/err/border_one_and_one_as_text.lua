@@ -1,0 +1,2 @@
+-- expect: error mixes
+return { [1] = "a", ["1"] = "b" }

@@ -1,0 +1,2 @@
+-- expect: error not UTF
+return "\xc0\x80"

@@ -1,0 +1,2 @@
+-- expect: error value.name is text that is not UTF
+return { name = "a\xff" }

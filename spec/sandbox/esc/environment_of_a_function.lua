@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: ["nil","nil","nil","nil"]
+return { type(setfenv), type(getfenv), type(loadstring), type(module) }

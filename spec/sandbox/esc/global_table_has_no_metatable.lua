@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: [true,true,true]
+return { getmetatable(_G) == nil, getmetatable(string) == nil, getmetatable(coroutine) == nil }

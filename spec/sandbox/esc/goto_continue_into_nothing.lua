@@ -1,0 +1,3 @@
+-- expect: error no visible label
+goto nowhere
+do ::nowhere:: end

@@ -1,0 +1,6 @@
+-- expect: ok
+-- result: [false,true,false]
+local inside = coroutine.wrap(function() return coroutine.isyieldable() end)()
+local in_sort
+coroutine.wrap(function() table.sort({ 2, 1 }, function() in_sort = coroutine.isyieldable() return false end) end)()
+return { coroutine.isyieldable(), inside, in_sort }

@@ -1,0 +1,4 @@
+-- expect: ok
+-- result: false
+local ok = xpcall(error, coroutine.running)
+return ok

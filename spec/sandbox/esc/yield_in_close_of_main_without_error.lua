@@ -1,0 +1,3 @@
+-- expect: error outside a coroutine
+local x <close> = setmetatable({}, { __close = function() coroutine.yield("out") end })
+return 1

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- options: --runs 3 --instructions 500000
+coroutine.wrap(function() string.gsub = nil while true do end end)()

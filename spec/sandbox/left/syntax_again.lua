@@ -1,0 +1,3 @@
+-- expect: error unexpected
+-- options: --runs 3
+x = = 1

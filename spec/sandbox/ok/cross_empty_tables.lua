@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: {"a":{},"b":[{}]}
+return { a = {}, b = { {} } }

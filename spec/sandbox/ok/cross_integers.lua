@@ -1,0 +1,3 @@
+-- expect: ok
+-- result: [9007199254740993,-9223372036854775808,9223372036854775807,0]
+return { 9007199254740993, math.mininteger, math.maxinteger, 0 }

@@ -1,0 +1,3 @@
+-- expect: ok
+local t = { [("k"):rep(100000)] = 1 }
+return t
