@@ -198,7 +198,9 @@ local function span_at(self, seconds)
 end
 
 local function milliseconds(seconds)
-  if seconds == math.mininteger or seconds == math.maxinteger then return seconds end
+  -- some databases begin their lists at the big bang
+  if seconds < math.mininteger // 1000 + 1 then return math.mininteger end
+  if seconds > math.maxinteger // 1000 then return math.maxinteger end
   return seconds * 1000
 end
 

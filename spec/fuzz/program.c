@@ -19,7 +19,7 @@ static void literal(struct gen *g, char kind)
 {
 	static const char *const numbers[] = {
 		"0", "1", "2", "-1", "3", "7", "10", "0.5", "1e300", "2^53", "100",
-		"math.maxinteger", "math.mininteger", "1/0", "0/0", "-0.0", "255", "3.0",
+		"math.maxinteger", "math.mininteger", "1/0", "-(0/0)", "-0.0", "255", "3.0",
 	};
 	static const char *const texts[] = {
 		"\"\"", "\"x\"", "\"abc\"", "\"10\"", "\"hello world\"", "[[long\nline]]",

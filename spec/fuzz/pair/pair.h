@@ -18,7 +18,7 @@ struct told {
 	bool cut;		/* there was more */
 };
 
-enum pair_end { PAIR_OK, PAIR_ERROR, PAIR_YIELDED, PAIR_REFUSED, PAIR_CAP };
+enum pair_end { PAIR_OK, PAIR_ERROR, PAIR_REFUSED, PAIR_CAP };
 
 struct outcome {
 	enum pair_end end;	/* the value or message was told last         */

@@ -79,8 +79,7 @@ static int open(lua_State *L)
 
 static void run(lua_State *L, const char *src, size_t n, struct outcome *out)
 {
-	lua_State *co;
-	int rc, count = 0, i;
+	int count, i;
 
 	lua_pushcfunction(L, open);
 	if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
@@ -95,22 +94,16 @@ static void run(lua_State *L, const char *src, size_t n, struct outcome *out)
 		tell_text(lua_tostring(L, -1));
 		return;
 	}
-	co = lua_newthread(L);
-	lua_insert(L, 1);
-	lua_xmove(L, co, 1);
-	lua_sethook(co, enough, LUA_MASKCOUNT, 10000);
-	rc = lua_resume(co, NULL, 0, &count);
-	if (rc == LUA_YIELD) {
-		out->end = PAIR_YIELDED;
-	} else if (rc != LUA_OK) {
+	lua_sethook(L, enough, LUA_MASKCOUNT, 10000);
+	if (lua_pcall(L, 0, LUA_MULTRET, 0) != LUA_OK) {
 		out->end = PAIR_ERROR;
-		lua_resetthread(co);
-		tell_value(co, -1, 0);
-	} else {
-		out->end = PAIR_OK;
-		for (i = 0; i < count && i < 50; i++)
-			tell_value(co, i - count, 0);
+		tell_value(L, -1, 0);
+		return;
 	}
+	out->end = PAIR_OK;
+	count = lua_gettop(L);
+	for (i = 1; i <= count && i <= 50; i++)
+		tell_value(L, i, 0);
 }
 
 void stock_pair(const char *src, size_t n, struct outcome *out)
