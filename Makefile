@@ -75,7 +75,7 @@ asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
 -include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk spec/worlds/rules.mk
--include spec/powerloss/rules.mk
+-include spec/powerloss/rules.mk spec/conformance/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines
 	@$B/keel lua bench/all.lua
@@ -91,3 +91,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run test asan bench install clean help
+
+-include spec/limits/rules.mk

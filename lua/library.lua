@@ -14,9 +14,12 @@ local trigger = require "trigger"
 local library = {}
 library.__index = library
 
+--- A source is no larger, wherever it comes from (SANDBOX_SOURCE_BYTES).
+local most_bytes = 256 << 10
+
 local function play(setup, sources)
   return clockless.play { setup = setup, sources = sources, prelude = prelude.code,
-    instructions = 5000000, memory = 16 << 20, wall = 2000 }
+    instructions = 3000000, memory = 16 << 20, wall = 2000 }
 end
 
 --- What went wrong in a script: an error of ours, or whatever it raised itself. A
@@ -45,6 +48,9 @@ end
 local function read_source(folder, name)
   local path = file.join(folder, name .. ".lua")
   local short = path:match("([^/]+/[^/]+)$")
+  if (file.stat(path) or 0) > most_bytes then -- nor read, which would take its time
+    return nil, errors.from(("%s: a script may have %d KiB"):format(short, most_bytes >> 10), "limit")
+  end
   local text, message = file.read(path)
   if not text then
     return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
@@ -61,11 +67,12 @@ local function names_in(folder)
   return names
 end
 
-local function load_folder(self, kind, folder, known)
+local function load_folder(self, kind, folder, known, pause)
   local loaded, raw = {}, {}
   for _, name in ipairs(names_in(folder)) do
     local source, err = read_source(folder, name)
     if source then raw[name], err = read_manifest(kind, source) end
+    if pause then pause() end
     if err then self.problems[#self.problems + 1] = err end
     loaded[name] = source
   end
@@ -108,13 +115,14 @@ local function refused_schedules(agents)
 end
 
 --- Load `home`/agents and `home`/skills. `adapters` are the names that agents may
---- use beside skills (config.adapters).
-function library.load(home, adapters)
+--- use beside skills (config.adapters). `pause()` is called behind each file: others may
+--- have their turn then.
+function library.load(home, adapters, pause)
   local self = setmetatable({ problems = {}, broken = {}, home = home }, library)
   local known = {}
   for name in pairs(adapters) do known[name] = true end
-  self.skills = load_folder(self, "skill", file.join(home, "skills"), known)
-  self.agents = load_folder(self, "agent", file.join(home, "agents"), known)
+  self.skills = load_folder(self, "skill", file.join(home, "skills"), known, pause)
+  self.agents = load_folder(self, "agent", file.join(home, "agents"), known, pause)
   table.sort(self.problems, function(a, b) return (a.file or "") < (b.file or "") end)
   self.warnings = refused_schedules(self.agents)
   return self

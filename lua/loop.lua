@@ -8,7 +8,7 @@ local clock = require "core.clock"
 local mark = require("core.supervise").mark
 
 local loop = {
-  run = core.run, stop = core.stop, turn = core.turn,
+  run = core.run, stop = core.stop, turn = core.turn, held = core.held,
   hold = core.hold, release = core.release, on_error = core.on_error,
   now = clock.now_ms,
 }

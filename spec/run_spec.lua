@@ -47,12 +47,41 @@ describe("a run's journal", function()
     assert.same({ equal = true }, { equal = r.equal, why = r.why })
   end)
 
+  it("lets an order and a callback of gsub make commands, and replays them", function()
+    local e = with { a = agent [[
+      local asked = 0
+      local t = { 3, 1, 2, 5, 4 }
+      table.sort(t, function(a, b)
+        asked = asked + 1
+        return ctx.step{ name = "less", run = function() return a < b end }
+      end)
+      local text = ("a-b"):gsub("%w", function(c) return ctx.step{ name = "up", run = function() return c:upper() end } end)
+      return { table.concat(t, " "), text, asked } ]] }
+    local run = h:run("a")
+    assert.equal("done", run.state, run.error and run.error.message)
+    assert.same({ "1 2 3 4 5", "A-B" }, { run.output[1], run.output[2] })
+    local steps = {}
+    for _, record in ipairs(e:log(run.run)) do steps[record.name] = (steps[record.name] or 0) + 1 end
+    assert.equal(run.output[3] + 2, (steps["step:less"] or steps.less) + (steps["step:up"] or steps.up))
+    local r = e:replay(run.run)
+    assert.same({ equal = true }, { equal = r.equal, why = r.why })
+  end)
+
+  it("says which library call could not be interrupted", function()
+    with { a = agent [[
+      local list = setmetatable({}, { __len = function() return 1 end, __index = function() while true do end end })
+      return (pcall(table.concat, list)) ]] }
+    local run = h:run("a")
+    assert.equal("failed", run.state)
+    assert.equal("instructions", run.error.code)
+    assert.match("in one library call that cannot be interrupted, at agents/a.lua:%d+", run.error.message)
+  end)
+
   it("makes no command where the script could not wait for it", function()
     local e = with({ a = agent([[
-      local ok, why = pcall(table.sort, { 3, 2, 1 }, function(a, b)
+      local ok, why = pcall(table.concat, setmetatable({}, { __len = function() return 2 end, __index = function()
         ctx.skill.mail{ op = "send", to = "x", body = "never" }
-        return a < b
-      end)
+      end }))
       ctx.all{ function() ctx.step{ name = "x", run = function() return 1 end } end }
       return { ok = ok, why = why } ]], 'uses = { "mail" },') }, {
         config = 'return { zone = "UTC", adapters = { mail = "outbox" } }' })

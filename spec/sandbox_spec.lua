@@ -64,6 +64,7 @@ local function check(path, area)
     if words ~= "" then assert.match(words, r.error) end
     if r.error ~= json.null then assert.is_nil(r.error:find "[\0-\31\127]", "control bytes in the error") end
     if d.result then assert.equal(json.encode(json.decode(d.result)), json.encode(r.result)) end
+    if area == "lang" then assert.equal(facts(r), facts(run(path, options .. " --slice 7")[1])) end
     if r.outcome ~= "wall" then
       assert.equal(facts(r), facts(again[i]))
       assert.equal(facts(first[1]), facts(r))
@@ -156,6 +157,142 @@ describe("keel sandbox", function()
       local cut = run(path, "--slice " .. slice)[1]
       assert.equal(facts(whole), facts(cut))
       assert.is_true(slice > whole.total or cut.preempted > 0)
+    end
+  end)
+
+  --- The same without slices and with any: what it gives, what it counts.
+  local function unmoved(text, preempted)
+    local path = source(text)
+    local whole = run(path, "")[1]
+    assert.equal("ok", whole.outcome, whole.error)
+    for _, slice in ipairs { 100000, 1000, 97, 7, 1 } do
+      local cut = run(path, "--slice " .. slice)[1]
+      assert.equal(facts(whole), facts(cut))
+      if slice <= 1000 then assert.is_true(cut.preempted > (preempted or 0), cut.preempted) end
+    end
+    return whole.result
+  end
+
+  it("preempts a sort between any comparisons, and counts the same", function()
+    assert.same({ 1, 3, 3 }, unmoved [[
+      local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+      local calls, by = {}, {}
+      for n = 1, 40 do
+        local t = {}
+        for i = 1, n do t[i] = { i * 7 % 5, i } end
+        table.sort(t, function(a, b) calls[#calls + 1] = a[2] .. ":" .. b[2] return a[1] < b[1] end)
+        for i = 2, n do assert(t[i - 1][1] < t[i][1] or t[i - 1][1] == t[i][1] and t[i - 1][2] < t[i][2]) end
+      end
+      local mt = { __lt = function(a, b) return fib(3) > 1 and a.v < b.v end }
+      for i = 1, 30 do by[i] = setmetatable({ v = i * 7 % 31 }, mt) end
+      table.sort(by)
+      for i = 2, 30 do assert(by[i - 1].v < by[i].v) end
+      local plain = {}
+      for i = 1, 500 do plain[i] = i * 263 % 503 end
+      local function tail(t) return table.sort(t) end
+      tail(plain)
+      for i = 2, 500 do assert(plain[i - 1] < plain[i]) end
+      local names = { "b", "a", "c" }
+      table.sort(names, function(a, b) return pcall(error) or a > b end)
+      assert(table.concat(names) == "cba")
+      return { #calls % 10, #names, select("#", table.unpack(names)) }
+    ]])
+  end)
+
+  it("preempts gsub, find, match and gmatch, and counts the same", function()
+    unmoved [[
+      local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+      local log = {}
+      local function note(...) for _, v in ipairs { ... } do log[#log + 1] = v end end
+      note(("hello world"):gsub("(l)(.)", function(a, b) fib(4) return b .. a end))
+      note(("hello"):gsub("", function() return "-" end), ("abc"):gsub("^%w", function() return nil end))
+      note(("abc"):gsub("()", function(p) return p end), ("a,b"):gsub("%w", function(c) return false end, 1))
+      local index = setmetatable({ a = "1" }, { __index = function(_, k) fib(4) return k == "b" and 2 or nil end })
+      note(("abcabc"):gsub("%w", index), ("abcabc"):gsub("%w", setmetatable({}, { __index = index })))
+      local ok, why = pcall(string.gsub, "abc", "%w", function() return {} end)
+      note(why)
+      ok, why = pcall(string.gsub, "abc", "%w", function(c) fib(3) error("no " .. c, 0) end)
+      note(why)
+      note(("x"):gsub("x", function() return (("y"):gsub("y", function() return (("z"):gsub("z", "w")) end)) end))
+      local long = ("abc def "):rep(1500)
+      note(long:gsub("%s+", "  "), (long:gsub("%w+", function(w) return #w end)), select(2, long:gsub("q", "r")))
+      note(long:find "(z)", long:find "(d)ef $", long:match "(%w+) $", #long:gsub("%w", { a = "AAAA", d = false }))
+      local n = 0
+      for w in long:gmatch "%w+" do n = n + #w + fib(2) end
+      for _ in ("x"):rep(3000):gmatch "xy" do n = n + 1 end
+      note(n, tostring({}))
+      return log
+    ]]
+  end)
+
+  it("preempts in handlers, closers and what tostring calls, and counts the same", function()
+    unmoved [[
+      local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+      local log = {}
+      local named = setmetatable({}, { __tostring = function() return "n" .. fib(6) end, __name = "N",
+        __pairs = function(t) return function(_, k) fib(4) k = (k or 0) + 1 if k < 4 then return k, k * k end end, t, nil end })
+      for i = 1, 20 do log[#log + 1] = tostring(named) end
+      for k, v in pairs(named) do log[#log + 1] = k + v end
+      local list = setmetatable({}, { __len = function() return fib(6) end, __index = function(_, i) return i + fib(5) end })
+      log[#log + 1] = table.concat(list, ",")
+      log[#log + 1] = tostring(setmetatable({}, { __tostring = function() return 12 end })) .. "!"
+      log[#log + 1] = select(2, pcall(tostring, setmetatable({}, { __tostring = function() return {} end })))
+      log[#log + 1] = coroutine.wrap(function() return tostring(setmetatable({}, { __tostring = coroutine.yield })) end)() and 1
+      log[#log + 1] = select("#", table.unpack(list))
+      log[#log + 1] = #table.move(list, 1, 5, 1, {})
+      log[#log + 1] = select(2, xpcall(function() error("x", 0) end, function(m) return m .. fib(7) end))
+      local co = coroutine.create(function() local c <close> = setmetatable({}, { __close = function() log[#log + 1] = fib(7) end }) coroutine.yield() end)
+      coroutine.resume(co)
+      log[#log + 1] = tostring(coroutine.close(co))
+      for _, c in utf8.codes(("aé"):rep(300)) do log[1] = c + fib(1) end
+      return log
+    ]]
+  end)
+
+  it("lets an order and a callback of gsub yield", function()
+    assert.same({ "1:3 1:3 2:3 2:3 2:1", "1,2,3", "A-B-C", "a b c", "3" }, unmoved([[
+      local asked = {}
+      local co = coroutine.wrap(function(t)
+        table.sort(t, function(a, b) return coroutine.yield(a, b) end)
+        return table.concat(t, ",")
+      end)
+      local a, b = co { 3, 1, 2 }
+      while b do asked[#asked + 1] = a .. ":" .. b a, b = co(a < b) end
+      local seen = {}
+      local each = coroutine.wrap(function() return (("a-b-c"):gsub("%w", coroutine.yield)) end)
+      local c = each()
+      while #c == 1 do seen[#seen + 1] = c c = each(c:upper()) end
+      return { table.concat(asked, " "), a, c, table.concat(seen, " "), tostring(#seen) }
+    ]], -1))
+  end)
+
+  it("ends a run in a library call that cannot be interrupted, with slices alone", function()
+    local path = source [[
+      local list = setmetatable({}, { __len = function() return 1 end, __index = function() while true do end end })
+      pcall(table.concat, list)
+    ]]
+    local r = run(path, "--slice 1000")[1]
+    assert.equal("instructions", r.outcome)
+    assert.match("out of instructions in one library call that cannot be interrupted at .-:1$", r.error)
+    assert.is_true(r.total < 3000000, r.total)
+    for _, slice in ipairs { 1, 97, 100000 } do
+      local other = run(path, "--slice " .. slice)[1]
+      assert.is_true(math.abs(other.total - r.total) < 5000, other.total)
+    end
+    r = run(path, "")[1]
+    assert.match("out of instructions at ", r.error)
+    assert.is_true(r.total >= 20000000)
+  end)
+
+  it("finds a cap at the same place where it could not be preempted", function()
+    local path = source [[
+      local s, n = ("x"):rep(1000), 0
+      while true do n = n + #s:rep(3):upper():reverse() + #tostring(setmetatable({}, { __tostring = function() return s:gsub("x", "y") end })) end
+    ]]
+    local whole = run(path, "--instructions 300000")[1]
+    assert.equal("instructions", whole.outcome)
+    for _, slice in ipairs { 1, 7, 1000, 50000 } do
+      assert.equal(facts(whole), facts(run(path, "--instructions 300000 --slice " .. slice)[1]))
     end
   end)
 end)

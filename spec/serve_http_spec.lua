@@ -61,6 +61,17 @@ describe("keel serve over HTTP", function()
     assert.same({ 200, { ok = true } }, { status, value })
   end)
 
+  it("tells who holds the token how long its loop was held", function()
+    assert.equal(401, (request("GET", "metrics")))
+    local reply = assert(http.request { method = "GET", url = served.paper.url .. "metrics",
+      headers = { authorization = "Bearer " .. token }, limits = { total_ms = 10000, connect_ms = 5000 } })
+    assert.equal(200, reply.status)
+    local longest = tonumber(reply.body:match('keel_loop_held_seconds{of="max"} (%S+)'))
+    local p99 = tonumber(reply.body:match('keel_loop_held_seconds{of="p99"} (%S+)'))
+    assert.is_true(longest > 0 and p99 <= longest)
+    assert.matches("^text/plain", reply.headers["content-type"])
+  end)
+
   it("answers nobody who calls it by a name that is not its own", function()
     local port = served.paper.listen:match("%d+$")
     local function status_for(host, path)

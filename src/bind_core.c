@@ -104,6 +104,12 @@ static int l_cpu_us(lua_State *L)
 	return 1;
 }
 
+static int l_thread_us(lua_State *L)
+{
+	lua_pushinteger(L, clock_thread_ns() / 1000);
+	return 1;
+}
+
 static int l_random(lua_State *L)
 {
 	uint64_t chance;
@@ -117,7 +123,8 @@ int bind_open_clock(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "now_ms", l_now_ms }, { "mono_us", l_mono_us },
-		{ "cpu_us", l_cpu_us }, { "random", l_random },
+		{ "cpu_us", l_cpu_us }, { "thread_us", l_thread_us },
+		{ "random", l_random },
 		{ NULL, NULL }
 	};
 

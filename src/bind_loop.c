@@ -185,6 +185,17 @@ static int l_turn(lua_State *L)
 	return 1;
 }
 
+/* held() -> longest_us, p99_us: how long timers waited for callbacks, last minute */
+static int l_held(lua_State *L)
+{
+	int64_t longest, p99;
+
+	loop_held(bind_loop(L), &longest, &p99);
+	lua_pushinteger(L, longest);
+	lua_pushinteger(L, p99);
+	return 2;
+}
+
 static int l_hold(lua_State *L)
 {
 	loop_hold(bind_loop(L));
@@ -211,7 +222,7 @@ int bind_open_loop(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "timer", l_timer }, { "run", l_run }, { "stop", l_stop },
-		{ "turn", l_turn }, { "hold", l_hold },
+		{ "turn", l_turn }, { "held", l_held }, { "hold", l_hold },
 		{ "release", l_release }, { "on_error", l_on_error },
 		{ NULL, NULL }
 	};

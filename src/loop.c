@@ -3,11 +3,18 @@
 #include <ev.h>
 #include <stdlib.h>
 
+#include "clock.h"
+#include "pulse.h"
+
 struct loop {
 	struct ev_loop *ev;
 	struct loop_soon *soon, **soon_end;
 	ev_check check;		/* calls the soons, after each look at the fds */
 	ev_idle idle;		/* runs while there are soons: do not sleep    */
+	ev_check awake;		/* first after each look, last before it:      */
+	ev_prepare asleep;	/* in between others wait                      */
+	int64_t awake_us;	/* 0: it did not look yet                      */
+	struct pulse pulse;
 };
 
 #define FITS(type) _Static_assert(sizeof(type) <= sizeof(union loop_room), \
@@ -52,6 +59,45 @@ static void call_soons(struct ev_loop *ev, ev_check *w, int events)
 	}
 }
 
+static void on_awake(struct ev_loop *ev, ev_check *w, int events)
+{
+	(void)ev;
+	(void)events;
+	((struct loop *)w->data)->awake_us = clock_mono_us();
+}
+
+static void on_asleep(struct ev_loop *ev, ev_prepare *w, int events)
+{
+	struct loop *l = w->data;
+	int64_t now;
+
+	(void)ev;
+	(void)events;
+	if (l->awake_us == 0)
+		return;
+	now = clock_mono_us();
+	pulse_note(&l->pulse, now, now - l->awake_us);
+}
+
+void loop_held(const struct loop *l, int64_t *longest_us, int64_t *p99_us)
+{
+	pulse_read(&l->pulse, clock_mono_us(), longest_us, p99_us);
+}
+
+static void start_pulse(struct loop *l)
+{
+	ev_check_init(&l->awake, on_awake);
+	ev_set_priority(&l->awake, EV_MAXPRI);
+	l->awake.data = l;
+	ev_check_start(l->ev, &l->awake);
+	ev_unref(l->ev);
+	ev_prepare_init(&l->asleep, on_asleep);
+	ev_set_priority(&l->asleep, EV_MINPRI);
+	l->asleep.data = l;
+	ev_prepare_start(l->ev, &l->asleep);
+	ev_unref(l->ev);
+}
+
 struct loop *loop_open(struct err *e)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -72,6 +118,7 @@ struct loop *loop_open(struct err *e)
 	l->check.data = l;
 	ev_check_start(l->ev, &l->check);
 	ev_unref(l->ev);
+	start_pulse(l);
 	return l;
 }
 
@@ -81,6 +128,10 @@ void loop_close(struct loop *l)
 		return;
 	ev_ref(l->ev);
 	ev_check_stop(l->ev, &l->check);
+	ev_ref(l->ev);
+	ev_check_stop(l->ev, &l->awake);
+	ev_ref(l->ev);
+	ev_prepare_stop(l->ev, &l->asleep);
 	ev_loop_destroy(l->ev);
 	free(l);
 }

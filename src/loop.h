@@ -37,6 +37,9 @@ void loop_stop(struct loop *l);
  * Whether anything still holds the loop. */
 bool loop_turn(struct loop *l, bool wait);
 
+/* How long timers were kept waiting by callbacks, over the last minute: see pulse.h. */
+void loop_held(const struct loop *l, int64_t *longest_us, int64_t *p99_us);
+
 void loop_hold(struct loop *l);
 void loop_release(struct loop *l);
 

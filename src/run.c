@@ -537,35 +537,6 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	buf_release(&value);
 }
 
-void run_error_value(struct buf *out, const char *code, const char *message)
-{
-	codec_object(out, 2);
-	codec_key(out, "code", 4);
-	codec_cstring(out, code);
-	codec_key(out, "message", 7);
-	codec_cstring(out, message);
-}
-
-void run_end_dead(struct run *r, const struct err *e)
-{
-	static const char *const codes[] = { "error", "instructions", "memory",
-					     "wall" };
-	static const char *const texts[] = { "",
-		"the script used up its instructions",
-		"the script used up its memory",
-		"the script used up its time" };
-	enum sandbox_death death = sandbox_dead(r->sb);
-	struct buf value;
-
-	r->over = true;
-	buf_init(&value, 1024);
-	run_error_value(&value, codes[death],
-			death == SANDBOX_ALIVE && e != NULL ? e->msg
-							    : texts[death]);
-	r->rn->hooks.ended(r->rn->hooks.arg, r, true, value.data, value.len);
-	buf_release(&value);
-}
-
 enum went { WENT_ON, WENT_SLICE };
 
 static enum went resume_fiber(struct run *r, struct fiber *f)
@@ -816,9 +787,13 @@ static void perform_new(struct run *r)
 	}
 }
 
+/* What it does between two slices takes time, too: reading a record, for example. */
+#define TURN_US 2000
+
 /* Let the run go on until it waits, is over, or has had its slice. */
 bool run_turn(struct run *r)
 {
+	int64_t end = r->rn->mono_us() + TURN_US;
 	struct fiber *f;
 	bool again = false;
 
@@ -836,6 +811,10 @@ bool run_turn(struct run *r)
 			continue;
 		}
 		r->slices = 0;
+		if (r->rn->mono_us() >= end) {
+			again = true;
+			break;
+		}
 		if (deliver_recorded(r))
 			continue;
 		if (r->over)

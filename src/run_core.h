@@ -158,12 +158,14 @@ const struct journal_row *run_recorded(struct run *r, int32_t seq);
 void run_no_memory(struct run *r, const char *what);
 void run_diverged(struct run *r, const char *why, int32_t seq,
 		  const char *recorded, const char *got);
-/* The sandbox is dead, or has no room for what must go on in it (e says so). */
-void run_end_dead(struct run *r, const struct err *e);
 void run_fiber_ready(struct run *r, struct fiber *f);
 void run_cancel_fiber(struct run *r, struct fiber *f);
-void run_error_value(struct buf *out, const char *code, const char *message);
 bool run_turn(struct run *r);
+
+/* run_end.c: the sandbox is dead, or has no room for what must go on in it (e says
+ * so); the value of an error */
+void run_end_dead(struct run *r, const struct err *e);
+void run_error_value(struct buf *out, const char *code, const char *message);
 
 /* runner.c */
 int64_t runner_now(const struct runner *rn);

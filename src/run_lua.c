@@ -30,8 +30,8 @@ static struct fiber *fiber_of(lua_State *L)
 		luaL_error(L, "ctx cannot be used inside a coroutine of your own;"
 			   " use ctx.all for work side by side");
 	if (!lua_isyieldable(L))
-		luaL_error(L, "ctx cannot be used inside a function that sort or"
-			   " gsub calls");
+		luaL_error(L, "ctx cannot be used inside a metamethod that a"
+			   " function of the library calls");
 	return r->current;
 }
 

@@ -5,6 +5,9 @@
 #include "clock.h"
 #include "run_core.h"
 
+/* Of turns in one go: then timers and descriptors of the loop have theirs. */
+#define ROUND_US 8000
+
 int runner_open(struct runner **out, struct store *s,
 		const struct run_hooks *hooks, struct err *e)
 {
@@ -138,10 +141,12 @@ static bool take_turn(struct runner *rn, struct run *r)
 	return again;
 }
 
-/* One round: those that are ready now. Who becomes ready meanwhile, or has only
- * had its slice, is next. */
+/* One round: those that are ready now, as far as its time goes. Who becomes ready
+ * meanwhile, or has only had its slice, is next; who was not reached is first in the
+ * next round, and what they will store is still to be expected. */
 bool runner_turn(struct runner *rn)
 {
+	int64_t end = rn->mono_us() + ROUND_US;
 	size_t n = rn->turns;
 	struct run *r;
 
@@ -152,6 +157,8 @@ bool runner_turn(struct runner *rn)
 			store_expect(rn->store, (int)n);
 		if (take_turn(rn, r))
 			runner_ready(rn, r);
+		if (n > 0 && rn->turn != NULL && rn->mono_us() >= end)
+			return true;
 	}
 	if (rn->store != NULL)
 		store_expect(rn->store, 0);

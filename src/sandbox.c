@@ -14,9 +14,14 @@
 /* Fuel between two looks at the clock: about half a millisecond. */
 #define WINDOW 65536
 
-/* Fuel that a script may burn where it cannot be preempted (in a sort, say)
- * while slices are asked for: some tens of milliseconds. */
-#define STRETCH 4000000
+/* Fuel of one library call that cannot be left standing (a metamethod that a C
+ * function calls, a pattern that goes back and forth) while slices are asked for:
+ * about 10 ms, see docs/bench.md. Counted from the call, so that it does not matter
+ * how much of a slice was left. */
+#define STRETCH 2000000
+
+/* Fuel after which a run that should be preempted, and cannot, is looked at again. */
+#define SOON 4096
 
 /* Until a run has booted there is nothing to collect. */
 #define FIRST_COLLECTION ((size_t)64 << 10)
@@ -32,7 +37,6 @@ struct sandbox {
 	int64_t end;		/* the total at which the cap is reached      */
 	int64_t deadline_us;
 	int64_t slice;
-	int64_t standstill;	/* the total when it could last be preempted  */
 	enum sandbox_death death;
 	char where[80];
 	void (*line)(void *ud, const char *text, size_t n);
@@ -83,14 +87,23 @@ static int64_t total(const struct sandbox *s)
 	return s->fuel->granted - s->fuel->left;
 }
 
-static void fill(struct sandbox *s)
+static void fill(struct sandbox *s, int64_t n)
 {
-	int64_t spent = total(s), n = s->slice ? s->slice : WINDOW;
+	int64_t spent = total(s);
 
 	if (n > s->end - spent)
 		n = s->end - spent;
+	s->fuel->entered += n - s->fuel->left;
 	s->fuel->granted = spent + n;
 	s->fuel->left = n;
+}
+
+/* A new slice, at a place where the run can be left standing. */
+static void fill_slice(struct sandbox *s)
+{
+	fill(s, s->slice > 0 ? s->slice : WINDOW);
+	s->fuel->entered = s->fuel->left;
+	s->fuel->floor = 0;
 }
 
 /* The innermost line of the script on L. */
@@ -116,6 +129,16 @@ static int die(struct sandbox *s, lua_State *L, enum sandbox_death how)
 	return LUA_FUEL_DIE;
 }
 
+/* It should be left standing, and cannot be here: what is left stays below zero, so
+ * that the next place where it can is found at once. */
+static void owe(struct sandbox *s)
+{
+	int64_t rest = s->end - total(s);
+
+	fill(s, -1);
+	s->fuel->floor = -1 - (rest < SOON ? rest : SOON);
+}
+
 /* The tank is empty: the only place that decides whether a run goes on. */
 static int on_empty(lua_State *L, int can_yield)
 {
@@ -127,9 +150,12 @@ static int on_empty(lua_State *L, int can_yield)
 		return die(s, L, SANDBOX_WALL);
 	if (s->slice > 0 && can_yield)
 		return LUA_FUEL_YIELD;
-	if (s->slice > 0 && total(s) - s->standstill > STRETCH)
-		return die(s, L, SANDBOX_INSTRUCTIONS);
-	fill(s);
+	if (s->slice > 0 && s->fuel->entered - s->fuel->left > STRETCH)
+		return die(s, L, SANDBOX_STRETCH);
+	if (s->slice > 0)
+		owe(s);
+	else
+		fill(s, WINDOW);
 	return LUA_FUEL_GO;
 }
 
@@ -139,14 +165,13 @@ void sandbox_begin(struct sandbox *s)
 					  : INT64_MAX / 2;
 	if (s->caps.wall_ms > 0)
 		s->deadline_us = clock_mono_us() + s->caps.wall_ms * 1000;
-	s->standstill = total(s);
-	fill(s);
+	fill_slice(s);
 }
 
 void sandbox_set_slice(struct sandbox *s, int64_t fuel)
 {
 	s->slice = fuel;
-	fill(s);
+	fill_slice(s);
 }
 
 /* ---- opening and closing -------------------------------------------------- */
@@ -228,11 +253,10 @@ struct sandbox *sandbox_of(lua_State *L)
 
 static int died(struct sandbox *s, struct err *e)
 {
-	static const char *const of[] = { "", "instructions", "memory", "time" };
-
 	if (s->fuel->nomem)
 		s->death = SANDBOX_MEMORY;
-	return err_set(e, ERR_LIMIT, "the run is out of %s", of[s->death]);
+	return err_set(e, ERR_LIMIT, "the run is out of %s",
+		       sandbox_death_text(s->death));
 }
 
 int sandbox_load(struct sandbox *s, const char *src, size_t len,
@@ -247,6 +271,10 @@ int sandbox_load(struct sandbox *s, const char *src, size_t len,
 	if (len > SANDBOX_SOURCE_BYTES)
 		return err_set(e, ERR_LIMIT, "%.80s: a script may have %zu KiB",
 			       name, SANDBOX_SOURCE_BYTES >> 10);
+	if (len > 2 && memcmp(src, "\xef\xbb\xbf", 3) == 0) {
+		src += 3;	/* some editors begin a text with this mark */
+		len -= 3;
+	}
 	if (len > 0 && src[0] == '#')	/* a script may name its interpreter */
 		for (; len > 0 && *src != '\n'; len--)
 			src++;
@@ -275,7 +303,8 @@ int sandbox_push(struct sandbox *s, lua_State *to, lua_CFunction f, void *ud,
 	if (s->fuel->dead)
 		return died(s, e);
 	if (!lua_checkstack(s->L, n + 4) || !lua_checkstack(to, n + 4))
-		return err_set(e, ERR_LIMIT, "no stack for %d values", n);
+		return s->fuel->dead ? died(s, e) :
+		       err_set(e, ERR_LIMIT, "no stack for %d values", n);
 	lua_fuel_current = s->fuel;
 	lua_pushcfunction(s->L, f);
 	lua_pushlightuserdata(s->L, ud);
@@ -340,8 +369,8 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 	if (s->fuel->dead)
 		return SANDBOX_DIED;
 	if (s->fuel->left <= 0)
-		fill(s);
-	s->standstill = total(s);
+		fill_slice(s);
+	s->fuel->entered = s->fuel->left;
 	s->fuel->preempted = 0;
 	lua_fuel_current = s->fuel;
 	rc = lua_resume(co, NULL, nargs, nresults);
@@ -361,7 +390,24 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults)
 
 enum sandbox_death sandbox_dead(const struct sandbox *s)
 {
-	return s->death;
+	return s->fuel->nomem ? SANDBOX_MEMORY : s->death;
+}
+
+const char *sandbox_death_name(enum sandbox_death how)
+{
+	static const char *const names[] = { "error", "instructions", "memory",
+					     "wall", "instructions" };
+
+	return names[how];
+}
+
+const char *sandbox_death_text(enum sandbox_death how)
+{
+	static const char *const texts[] = { "luck", "instructions", "memory",
+		"time", "instructions in one library call that cannot be "
+		"interrupted" };
+
+	return texts[how];
 }
 
 const char *sandbox_where(const struct sandbox *s)

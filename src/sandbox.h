@@ -41,7 +41,8 @@ struct sandbox_caps {		/* 0 means no cap                             */
 };
 
 enum sandbox_death {
-	SANDBOX_ALIVE, SANDBOX_INSTRUCTIONS, SANDBOX_MEMORY, SANDBOX_WALL
+	SANDBOX_ALIVE, SANDBOX_INSTRUCTIONS, SANDBOX_MEMORY, SANDBOX_WALL,
+	SANDBOX_STRETCH		/* of instructions, where it could not yield  */
 };
 
 struct sandbox;
@@ -61,7 +62,9 @@ struct sandbox *sandbox_of(lua_State *L);
 /* Full caps from here on: call it where a durable step begins. */
 void sandbox_begin(struct sandbox *s);
 
-/* Preempt after about this much fuel wherever the script can yield; 0 never. */
+/* Preempt after about this much fuel wherever the script can yield; 0 never. With
+ * slices a library call that cannot be left standing has a cap of its own, of about
+ * 10 ms: nobody else has a turn meanwhile. */
 void sandbox_set_slice(struct sandbox *s, int64_t fuel);
 
 /* Compile text; the function is left on top of the main thread's stack.
@@ -91,6 +94,11 @@ void sandbox_claim_thread(lua_State *co, bool main);
 int sandbox_resume(struct sandbox *s, lua_State *co, int nargs, int *nresults);
 
 enum sandbox_death sandbox_dead(const struct sandbox *s);
+
+/* "instructions", "memory", "wall": what the outcome is called; and what the run is
+ * out of, in words. */
+const char *sandbox_death_name(enum sandbox_death how);
+const char *sandbox_death_text(enum sandbox_death how);
 
 /* "NAME:LINE" where it died or raised its last error, or "". */
 const char *sandbox_where(const struct sandbox *s);

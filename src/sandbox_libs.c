@@ -9,6 +9,7 @@
  *                  its place in the order is no fact that a replay could check
  *   setmetatable   refuses __gc
  *   print          one escaped line to whoever listens
+ *   tostring       __tostring may yield
  *   table.sort     stable, and untouched by an order that fails (sandbox_sort.c)
  *   coroutine.*    let a preemption through to the engine, and pay */
 #include <lauxlib.h>
@@ -79,6 +80,28 @@ static int run_setmetatable(lua_State *L)
 		lua_pop(L, 1);
 	}
 	lua_setmetatable(L, 1);
+	return 1;
+}
+
+static int tostring_done(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	if (!lua_isstring(L, -1))
+		return luaL_error(L, "'__tostring' must return a string");
+	lua_tolstring(L, -1, NULL);
+	return 1;
+}
+
+static int run_tostring(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	if (luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
+		lua_pushvalue(L, 1);
+		lua_callk(L, 1, 1, 0, tostring_done);
+		return tostring_done(L, LUA_OK, 0);
+	}
+	luaL_tolstring(L, 1, NULL);
 	return 1;
 }
 
@@ -311,6 +334,7 @@ static const luaL_Reg base[] = {
 	{ "pairs", run_pairs },
 	{ "print", run_print },
 	{ "setmetatable", run_setmetatable },
+	{ "tostring", run_tostring },
 	{ "collectgarbage", NULL },
 	{ "dofile", NULL },
 	{ "load", NULL },

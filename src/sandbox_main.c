@@ -202,20 +202,14 @@ static int encode_result(lua_State *co, int nresults, struct buf *json,
 	return rc;
 }
 
-static const char *death_name(enum sandbox_death how)
-{
-	return how == SANDBOX_MEMORY ? "memory" :
-	       how == SANDBOX_WALL ? "wall" : "instructions";
-}
-
 static void note_death(struct sandbox *s, struct report *r)
 {
 	const char *where = sandbox_where(s);
 
-	r->outcome = death_name(sandbox_dead(s));
+	r->outcome = sandbox_death_name(sandbox_dead(s));
 	err_set(&r->error, ERR_LIMIT, "the run is out of %s%s%s",
-		strcmp(r->outcome, "wall") == 0 ? "time" : r->outcome,
-		where[0] ? " at " : "", where);
+		sandbox_death_text(sandbox_dead(s)), where[0] ? " at " : "",
+		where);
 }
 
 static void run_loaded(struct sandbox *s, struct report *r)

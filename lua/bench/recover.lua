@@ -25,7 +25,7 @@ return agent {
     local text = ("x"):rep(70)
     for i = 1, input.steps do
       ctx.step{ name = "s", run = function()
-        ctx.log(("%07d %07d"):format(input.n, i), "ledger")
+        ctx.log(("%07d %07d"):format(input.n, i), "debug")
         return { n = i, text = text }
       end }
       if i == input.steps // 2 then ctx.skill.mail{ op = "send", to = "somebody@example.com", n = input.n } end
@@ -46,7 +46,7 @@ local function open(folder)
   local ledger = assert(io.open(ledger_path(folder), "a"))
   ledger:setvbuf("no")
   return engine.open { home = folder, on_log = function(_, level, text)
-    if level == "ledger" then ledger:write(text .. "\n") end -- in one piece: it may be killed behind it
+    if level == "debug" then ledger:write(text .. "\n") end -- in one piece: it may be killed behind it
   end }
 end
 

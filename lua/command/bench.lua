@@ -7,6 +7,7 @@ local benches = {
   park = { module = "bench.park", runs = 10000, steps = 1 },
   bus = { module = "bench.bus", runs = 1, steps = 1 },
   retention = { module = "bench.retention", runs = 1, steps = 1000 },
+  heartbeat = { module = "bench.heartbeat", runs = 64, steps = 10 },
   restart = { module = "bench.restart", runs = 2000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
@@ -17,7 +18,8 @@ end
 
 local function print_plain(context, figures)
   local rows = {}
-  for i, name in ipairs(require("json").sorted_keys(figures)) do rows[i] = { name, one(figures[name]) } end
+  local json = require "json"
+  for i, name in ipairs(json.sorted_keys(figures)) do rows[i] = { name, type(figures[name]) == "number" and one(figures[name]) or json.encode(figures[name]) } end
   context.out(context.terminal:table({ { "figure", style = "name" }, { "value", right = true } }, rows))
 end
 
@@ -36,12 +38,13 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|heartbeat" } },
   flags = {
     { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
+    { "corpus", "DIR", "heartbeat: the scripts of this folder (spec/sandbox)" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
@@ -59,7 +62,9 @@ return {
     .. " what may go, with a thousand queued (few) and with all, wait_us the look for the one wait of 10000"
     .. " for a type that an event fits."
     .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
-    .. " under max_bytes: the size, and what it does to the steps.",
+    .. " under max_bytes: the size, and what it does to the steps."
+    .. " heartbeat: every script of a folder as an agent, one by one and R at once, beside a timer of 10 ms:"
+    .. " how late it was, and how much the loop's thread computed between two beats; the S worst are named.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
     "keel bench retention --runs 700 --steps 10 --json" },
   run = function(args, context)
@@ -70,7 +75,8 @@ return {
     end
     local figures, err = with_scratch(args.dir or ".", function(folder)
       return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
-        events = args.events, keys = args.keys, folder = folder }
+        events = args.events, keys = args.keys, folder = folder,
+        corpus = args.corpus or "spec/sandbox" }
     end)
     if not figures then return nil, err end
     if context.json then context.print_json(figures) else print_plain(context, figures) end

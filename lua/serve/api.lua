@@ -5,6 +5,7 @@ local clock = require "core.clock"
 local errors = require "errors"
 local guest = require "serve.guest"
 local json = require "json"
+local loop = require "loop"
 local outcome = require "outcome"
 
 local api = {}
@@ -22,6 +23,17 @@ end
 
 local function health()
   return { ok = true }
+end
+
+--- What a monitor asks for, as Prometheus reads it.
+local function metrics()
+  local longest_us, p99_us = loop.held()
+  return ([[
+# HELP keel_loop_held_seconds How long timers waited for other work on the loop, over the last minute.
+# TYPE keel_loop_held_seconds gauge
+keel_loop_held_seconds{of="max"} %.6f
+keel_loop_held_seconds{of="p99"} %.6f
+]]):format(longest_us / 1e6, p99_us / 1e6)
 end
 
 local function run_list(e, request)
@@ -109,6 +121,7 @@ end
 
 local routes = {
   { "GET", "^/health$", health, open = true },
+  { "GET", "^/metrics$", metrics, open = "metrics", text = "text/plain; version=0.0.4" },
   { "GET", "^/api/runs$", run_list },
   { "GET", "^/api/runs/([%w_]+)$", one_run },
   { "GET", "^/api/inbox$", inbox },
@@ -130,18 +143,19 @@ local function route_of(request)
   return nil, others
 end
 
---- Whether a request is answered without a token.
-function api.is_open(request)
+--- Whether a request is answered without a token, by the settings `http`.
+function api.is_open(request, settings)
   local route = route_of(request)
-  return route ~= nil and route.open == true
+  return route ~= nil and (route.open == true or route.open ~= nil and settings[route.open] == "open")
 end
 
 local function reply(answer, code, value, headers)
   headers = headers or {}
-  headers["Content-Type"] = "application/json"
+  local text = headers["Content-Type"] and value or assert(json.encode(value)) .. "\n"
+  headers["Content-Type"] = headers["Content-Type"] or "application/json"
   headers["Cache-Control"] = "no-store"
   headers["X-Content-Type-Options"] = "nosniff"
-  answer(code, headers, assert(json.encode(value)) .. "\n")
+  answer(code, headers, text)
 end
 
 --- Answer a request that may come in. In a task.
@@ -156,7 +170,7 @@ function api.handle(e, request, answer)
   end
   local value, err = route[3](e, request, id)
   if value == nil then return reply(answer, status(err), errors.json(err)) end
-  reply(answer, 200, value)
+  reply(answer, 200, value, { ["Content-Type"] = route.text })
 end
 
 return api

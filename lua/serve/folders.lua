@@ -124,24 +124,44 @@ local function tell_of_runs(self)
     :format(move, stay))
 end
 
-local function reload(self)
-  local e = self.engine
-  local old, new = e.library, library.load(e.home, e.settings.adapters)
+--- Many files, or nasty ones, take their time: others have their turn in between.
+local function load_all(self)
+  local e, saved = self.engine, self.saved
+  self.saved = {}
+  local old, new = e.library, library.load(e.home, e.settings.adapters, function() loop.sleep(0) end)
+  if self.closed then return end
   keep_good(new, old)
   e.library = new
   for _, name in ipairs(changes(new, old)) do self.note("loaded " .. name) end
   local known = {}
   for _, err in ipairs(old.problems) do known[tostring(err)] = true end
   for _, err in ipairs(new.problems) do
-    if not known[tostring(err)] or self.saved[err.file] then self.say(err) end
+    if not known[tostring(err)] or saved[err.file] then self.say(err) end
   end
-  self.saved = {}
   e:admit() -- other triggers, other limits
   e:task(function()
     local ok, err = e:sync_schedules()
     if not ok and not e.failed then self.say(err) end
   end)
   e:task(function() tell_of_runs(self) end)
+end
+
+--- One at a time; what is saved meanwhile is loaded after.
+local function reload(self)
+  if self.loading then
+    self.again = true
+    return
+  end
+  self.loading = true
+  self.engine:task(function()
+    local ok, trace = xpcall(load_all, debug.traceback, self)
+    self.loading = false
+    if not ok then self.engine:complain(trace) end
+    if self.again and not self.closed then
+      self.again = false
+      self:reload()
+    end
+  end)
 end
 
 --- Load agents and skills again soon.

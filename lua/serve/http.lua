@@ -65,7 +65,7 @@ local function handle(self, request, answer)
   local webhook = require "serve.webhook"
   if webhook.is_for(request) then return webhook.handle(self.serve.engine, request, answer, has_token(self, request)) end
   local api = require "serve.api"
-  if api.is_open(request) then return api.handle(self.serve.engine, request, answer) end
+  if api.is_open(request, self.serve.engine.settings.http) then return api.handle(self.serve.engine, request, answer) end
   if not has_token(self, request) then
     return refuse(answer, 401, "K1004", { name = "the Authorization header",
       detail = "expected 'Bearer' and the token of var/token", next = "cat var/token" },

@@ -8,7 +8,7 @@ local floors = {}
 --- From the ground up.
 floors.floors = {
   { -- libc only, no files, no sockets
-    "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "score", "spare", "token", "vec", "words",
+    "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "pulse", "score", "spare", "token", "vec", "words",
   },
   { -- doors: one file for each thing outside
     "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
@@ -59,7 +59,7 @@ floors.longest_file = 700
 
 --- Those that are longer today, and by how much at most: they may only shrink.
 floors.long_files = {
-  ["src/run.c"] = 860,
+  ["src/run.c"] = 840,
 }
 
 --- A C function may have this many lines (nine in ten have at most `usual`).

@@ -31,13 +31,7 @@ void lua_gcafter(lua_State *L, size_t bytes)
 }
 
 /* A coroutine may be left standing only if everybody who resumed it may. */
-static int all_yieldable(lua_State *L)
-{
-	for (; L != NULL; L = L->resumer)
-		if (!yieldable(L))
-			return 0;
-	return 1;
-}
+#define standable(L)	(yieldable(L) && !(L)->pinned)
 
 void fuel_out(lua_State *L, int can_yield)
 {
@@ -51,7 +45,10 @@ void fuel_out(lua_State *L, int can_yield)
 	}
 	if (g->gcstp)		/* in a finalizer or while the state is made */
 		return;
-	switch (f->out(L, can_yield && all_yieldable(L))) {
+	can_yield = can_yield && standable(L);
+	if (!can_yield && f->left >= f->floor)
+		return;
+	switch (f->out(L, can_yield)) {
 	case LUA_FUEL_YIELD:
 		f->preempted = 1;
 		L->status = LUA_YIELD;
@@ -89,8 +86,25 @@ void fuel_entry(lua_State *L, CallInfo *ci)
 
 void fuel_walk(size_t units)
 {
-	if (lua_fuel_current != NULL)
-		fuel_defer(lua_fuel_current, units);
+	struct lua_Fuel *f = lua_fuel_current;
+
+	if (f == NULL)
+		return;
+	fuel_defer(f, units);
+	/* A C function may hold what only its end gives back. */
+	if (f->left < -FUEL_DEBT && !f->dead && isLua(f->running->ci))
+		fuel_out(f->running, 0);
+}
+
+void fuel_nomem(lua_State *L)
+{
+	struct lua_Fuel *f = &G(L)->fuel;
+
+	if (!f->run || !completestate(G(L)))
+		return;
+	f->dead = f->nomem = 1;
+	if (f->running->errorJmp != NULL)
+		luaD_throw(f->running, LUA_DEAD);
 }
 
 LUA_API struct lua_Fuel *lua_fuel(lua_State *L)
@@ -111,6 +125,31 @@ LUA_API void lua_charge(lua_State *L, lua_Integer n)
 		fuel_out(L, 0);
 }
 
+LUA_API int lua_pay(lua_State *L, lua_Integer n)
+{
+	global_State *g = G(L);
+	struct lua_Fuel *f = &g->fuel;
+	int can_yield;
+
+	if (f->out == NULL)
+		return 0;
+	fuel_defer(f, n);
+	if (f->left >= 0 || g->gcstp)
+		return 0;
+	can_yield = standable(L);
+	if (!can_yield && f->left >= f->floor)
+		return 0;
+	switch (f->out(L, can_yield)) {
+	case LUA_FUEL_YIELD:
+		f->preempted = 1;
+		return 1;
+	case LUA_FUEL_DIE:
+		f->dead = 1;
+		luaD_throw(L, LUA_DEAD);
+	}
+	return 0;
+}
+
 LUA_API int lua_spend(lua_State *L, lua_Integer n)
 {
 	struct lua_Fuel *f = &G(L)->fuel;
@@ -118,7 +157,7 @@ LUA_API int lua_spend(lua_State *L, lua_Integer n)
 	if (f->out == NULL || f->dead)
 		return f->dead;
 	fuel_defer(f, n);
-	if (f->left < 0 && f->out(L, 0) == LUA_FUEL_DIE)
+	if (f->left < f->floor && f->out(L, 0) == LUA_FUEL_DIE)
 		f->dead = 1;
 	return f->dead;
 }

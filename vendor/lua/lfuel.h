@@ -31,7 +31,12 @@ struct lua_Fuel {
 	int64_t left;		/* in the tank; below zero: ask `out`          */
 	int64_t lib;		/* charged outside the script's own code       */
 	int64_t granted;	/* put into the tank since the state was made  */
+	int64_t entered;	/* `left` when the outermost C function began  */
+	int64_t floor;		/* below 0: it should have yielded, and could
+				 * not; `out` is asked again when `left` is
+				 * below this, or as soon as it can          */
 	int (*out)(lua_State *L, int can_yield);
+	lua_State *running;	/* the thread whose function runs              */
 	void *ud;		/* the owner of `out`; NULL in other states    */
 	uint64_t seed;		/* of the run                                  */
 	int64_t memory_cap;	/* of the allocator; 0: none                     */
@@ -50,6 +55,11 @@ LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
 
 /* Charge n units of library work; may not return (death), never yields. */
 LUA_API void lua_charge(lua_State *L, lua_Integer n);
+
+/* The same for a C function that can go on later: when it returns 1, the function
+ * has to leave with `return lua_yieldk(L, 0, ctx, k)` and goes on in k. With n = 0 it
+ * need only be called while `left` is below 0. */
+LUA_API int lua_pay(lua_State *L, lua_Integer n);
 
 /* The same where nothing may be thrown: nonzero when the run is dead, and then the
  * caller is to come to an end and raise whatever error it likes. */
@@ -78,9 +88,18 @@ extern __thread struct lua_Fuel *lua_fuel_current;
 /* The tank is empty. can_yield: the VM stands between two instructions. */
 void fuel_out(lua_State *L, int can_yield);
 
+/* Memory was refused to a caller who only gets told so: that is death, too. */
+void fuel_nomem(lua_State *L);
+
 /* Unit work done outside the VM, looked at by the next check. */
 #define fuel_defer(f, n) \
 	((void)((f)->left -= (int64_t)(n), (f)->lib += (int64_t)(n)))
+
+/* Most of what is deferred meets a loop or a call soon; a long straight line of
+ * code does not. Whoever may raise an error stops it here. */
+#define FUEL_DEBT 30000
+#define fuel_settle(L) \
+	(l_unlikely(G(L)->fuel.left < -FUEL_DEBT) ? fuel_out(L, 0) : (void)0)
 
 /* One hop of a metamethod chain. */
 #define fuelhop(L) \
@@ -89,6 +108,7 @@ void fuel_out(lua_State *L, int can_yield);
 /* Endless recursion is an error long before it is the end of the memory. */
 #define fuel_maxstack(L) (G(L)->fuel.run ? 250000 : LUAI_MAXSTACK)
 
+/* For code that has no state at hand; where the VM itself stands it is looked at. */
 void fuel_walk(size_t units);
 
 #endif

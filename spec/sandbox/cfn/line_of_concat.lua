@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local c=table.concat local s=('x'):rep(1<<20) local l={s,s,s,s} ||c(l)||20000||||||0
+-- A list of long strings, joined and dropped.

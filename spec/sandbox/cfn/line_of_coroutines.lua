@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local c=coroutine.wrap local function f() end ||c(f)()||20000||||||0
+-- Coroutines made and resumed in a line.

@@ -1,0 +1,3 @@
+-- expect: ok|instructions
+-- repeat: local p=pcall local function f() f.a.b=1 end ||p(f)||20000||||||0
+-- Errors caught in a line.

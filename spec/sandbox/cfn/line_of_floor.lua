@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=(' '):rep(7<<20)..'1' local f=math.floor ||f(s)||30000||||||0
+-- Another, through an argument check.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local f=string.format local s=('x'):rep(1<<20) ||f('%s',s)||20000||||||0
+-- Formats that copy.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local f=math.max local function g(...) ||f(...)||30000|| end g(table.unpack({1},1,1))g(table.unpack(table.pack(("x"):rep(60000):byte(1,-1))))||||0
+-- Long argument lists to a function that goes through them.

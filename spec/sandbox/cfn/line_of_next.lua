@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local t={} for i=1,20000 do t[i]=i end for i=1,19999 do t[i]=nil end local n=next ||n(t)||30000||||||0
+-- The first element of a hollow table.

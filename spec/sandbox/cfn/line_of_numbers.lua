@@ -1,0 +1,3 @@
+-- expect: ok|instructions
+-- repeat: local b=1.2345678e300 local a ||a=b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b..b ||1200||||||0
+-- Numbers that become text in one expression.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local p=table.pack local function f(...) local n ||n=p(...) ||20000|| end f(table.unpack({},1,60000))||||0
+-- Tables of long argument lists.

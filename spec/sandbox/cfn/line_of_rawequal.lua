@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g f=rawequal ||f(s,t)||30000||||||0
+-- A C function that charges nothing by itself.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g f=rawget g={} g[s]=1 ||f(g,t)||30000||||||0
+-- Another.

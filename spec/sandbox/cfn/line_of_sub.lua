@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g f=s.sub ||f(s,2)||20000||||||0
+-- Copies of most of a long string.

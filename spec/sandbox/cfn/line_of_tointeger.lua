@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=(' '):rep(7<<20)..'1' local f=math.tointeger ||f(s)||30000||||||0
+-- Another.

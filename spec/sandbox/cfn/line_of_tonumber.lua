@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=(' '):rep(7<<20)..'1' local f=tonumber ||f(s)||30000||||||0
+-- Another, that reads a numeral of 7 MB.

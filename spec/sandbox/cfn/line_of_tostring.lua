@@ -1,0 +1,3 @@
+-- expect: ok|instructions
+-- repeat: local f=tostring ||f(1e300)||20000||||||0
+-- Numbers that become text, one at a time.

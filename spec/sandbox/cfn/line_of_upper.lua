@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g f=s.upper ||f(s)||20000||||||0
+-- Case of a long string.

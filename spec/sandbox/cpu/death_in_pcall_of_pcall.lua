@@ -1,0 +1,3 @@
+-- expect: instructions
+-- Nothing of the script runs after its end.
+while true do pcall(pcall, pcall, pcall, error) end

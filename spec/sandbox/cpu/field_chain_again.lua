@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local a = setmetatable({}, { __index = function(t, k) if k ~= 'c' then return t end end }) while true do pcall(function() return a||.b||50000||.c() end) end||||0
+-- Such a message, again and again.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=(' '):rep(7<<20)..'1' local a ||a=s+1 ||30000||||||0
+-- Numerals that are mostly spaces.

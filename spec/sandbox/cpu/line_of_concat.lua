@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=('x'):rep(1<<20) local a ||a=s..s ||30000||||||0
+-- Joining long strings that are garbage at once.

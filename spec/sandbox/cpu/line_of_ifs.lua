@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g ||if s==t then end ||12000||||||0
+-- Comparing long strings in conditions.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g g={} g[s]=1 ||a=g[t] ||30000||||||0
+-- Looking up a long key that is equal to another string.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g ||a=s<=t ||30000||||||0
+-- As line_of_less, with <=.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s=(' '):rep(7<<20)..'1' local a ||a=-s ||30000||||||0
+-- The same with a sign.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local function f(...) local s=select ||s(1,...) ||20000|| end f(table.unpack({},1,60000))||||0
+-- Long argument lists given away.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local s, t = ('x'):rep(7 << 20), ('x'):rep((7 << 20) - 1) .. 'x' local a, f, g g={} g[s]=1 ||g[t]=2 ||30000||||||0
+-- Setting a field with such a key.

@@ -1,0 +1,3 @@
+-- expect: instructions
+-- repeat: local function f(...) local a ||a={...} ||20000|| end f(table.unpack({},1,60000))||||0
+-- Long argument lists kept in tables.

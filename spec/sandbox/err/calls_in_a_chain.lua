@@ -1,0 +1,3 @@
+-- expect: error call
+-- repeat: local a = {} a.b = function() return a end return a||:b()||30000||:c()||||0
+-- Methods of results.

@@ -1,0 +1,3 @@
+-- expect: error field
+-- repeat: local a = setmetatable({}, { __index = function(t, k) if k ~= 'c' then return t end end }) return a||.b||50000||.c()||||0
+-- The name of a field at the end of a very long chain.

@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: local a, k = setmetatable({}, { __index = function(t, k) if k ~= 'c' then return t end end }), 'b' return a||[k]||50000||.c()||||0
+-- Keys that come from fields.

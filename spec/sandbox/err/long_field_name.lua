@@ -1,0 +1,3 @@
+-- expect: error global
+-- repeat: return nil_.||x||200000||.y||||0
+-- A field whose name is long.

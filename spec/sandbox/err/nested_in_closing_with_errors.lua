@@ -1,0 +1,7 @@
+-- expect: ok
+-- Too deep is an error, whatever calls.
+local function f(n)
+  local x <close> = setmetatable({}, { __close = function() f(n + 1) end })
+  error(n)
+end
+return (pcall(f, 1))

@@ -1,0 +1,7 @@
+-- expect: ok
+-- result: false
+-- Too deep is an error, whatever calls.
+local mt = {}
+mt.__le = function(a, b) return b <= a end
+local a, b = setmetatable({}, mt), setmetatable({}, mt)
+return (pcall(function() return a <= b end))

@@ -1,0 +1,6 @@
+-- expect: memory|ok
+-- options: --memory 12288
+-- Hardly room for anything.
+local t = {}
+for i = 1, 500 do t[i] = { i } end
+return #t

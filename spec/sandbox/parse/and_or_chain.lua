@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: local a, b = 1, 2 return ||a and b and ||10000||1||||0
+-- A long condition.

@@ -1,0 +1,3 @@
+-- expect: error const
+local a <close> = nil
+a = 3

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #[==[||=]||100000||]==]||||0
+-- What nearly ends a long string.

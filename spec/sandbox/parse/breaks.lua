@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: while true do ||if x then break end ||8000||break end return 1||||0
+-- Many ways out of a loop.

@@ -1,0 +1,4 @@
+-- expect: ok
+-- raw: \239\187\191return 1
+-- result: 1
+-- Some editors begin a text with it.

@@ -1,0 +1,4 @@
+-- expect: ok
+-- raw: \239\187\191
+-- result: null
+-- And nothing else.

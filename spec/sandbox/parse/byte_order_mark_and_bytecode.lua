@@ -1,0 +1,3 @@
+-- expect: error
+-- raw: \239\187\191\27Lua
+-- It does not hide what follows.

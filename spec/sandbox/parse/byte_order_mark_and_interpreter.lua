@@ -1,0 +1,4 @@
+-- expect: ok
+-- raw: \239\187\191#!/usr/bin/lua\nreturn 2
+-- result: 2
+-- Both at once.

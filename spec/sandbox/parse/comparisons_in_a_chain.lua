@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: local a, b = 1, 2 return ||a == b or ||10000||true||||0
+-- Jumps of all comparisons.

@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: return ||a[||30000||1||||0
+-- Indices in indices.

@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: return ||f(||30000||1||||0
+-- Calls in arguments.

@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: ||for i = 1, 2 do ||10000||||||0
+-- Loops with variables.

@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: ||if a then ||20000||||||0
+-- Blocks in blocks.

@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: ||repeat ||20000||||||0
+-- Loops in loops.

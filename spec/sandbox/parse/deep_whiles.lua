@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: ||while a do ||20000||||||0
+-- Loops in loops.

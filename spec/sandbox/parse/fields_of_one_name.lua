@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: local t = {||a=1,||60000||} return t.a||||0
+-- One name again and again.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return ||1<<1~||30000||1||||0
+-- Constants that are folded.

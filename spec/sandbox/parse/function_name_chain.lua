@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: function a||.b||50000||:c() end||||0
+-- A function of a field of a field.

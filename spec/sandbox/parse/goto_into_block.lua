@@ -1,0 +1,3 @@
+-- expect: error no visible label
+goto a
+do ::a:: end

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: do do do do do do ||if x then goto y end ||8000||end end end end end end ::y:: return 1||||0
+-- Gotos that leave blocks.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: for i = 1, 1 do ||if x then goto y end ||8000||::y:: end return 1||||0
+-- Many pending gotos for one label.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #'||\x41||50000||'||||0
+-- Escapes by number.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: if x then ||y = 1 ||40000||else y = 2 end return y||||0
+-- A jump over the whole text.

@@ -1,0 +1,2 @@
+-- expect: error already defined
+::a:: do end ::a::

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #{||1,||120000||}||||0
+-- A long list.

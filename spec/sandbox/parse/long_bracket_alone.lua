@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: return [||=||200000||||||0
+-- A bracket that is none.

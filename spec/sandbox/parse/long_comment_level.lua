@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: --[==========[||x||200000||]==========] return 1||||0
+-- A long comment with a long bracket.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return 0.||1||200000|| < 1||||0
+-- A number of 200 KB.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return 1e||9||200000|| == 1/0||||0
+-- Infinity.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return 0x||f||200000|| == -1||||0
+-- It wraps around.

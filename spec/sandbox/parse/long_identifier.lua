@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: local ||a||200000|| = 1 return 1||||0
+-- A name of 200 KB.

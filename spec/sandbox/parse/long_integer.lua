@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return ||9||200000|| == 1/0||||0
+-- Too large for an integer.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: for i = 1, 2 do ||y = i ||40000||end return y||||0
+-- A jump back over the whole text.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #{||function() end,||15000||}||||0
+-- As many functions.

@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: a||.b, a||5000|| = 1||||0
+-- More targets than a statement may have.

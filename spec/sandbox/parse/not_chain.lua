@@ -1,0 +1,3 @@
+-- expect: error overflow
+-- repeat: return ||not ||50000||1||||0
+-- Prefix operators.

@@ -1,0 +1,2 @@
+-- expect: error malformed
+return 1..2

@@ -1,0 +1,2 @@
+-- expect: error malformed
+return 3e

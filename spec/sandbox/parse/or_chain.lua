@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return ||x or ||30000||1||||0
+-- A long choice.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: ||;||250000||return 1||||0
+-- Empty statements.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #'||\z  ||40000||'||||0
+-- Space that is skipped.

@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: return f||:a()||40000||||||0
+-- Methods of results.

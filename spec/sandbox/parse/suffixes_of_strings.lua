@@ -1,0 +1,3 @@
+-- expect: error
+-- repeat: return f||''||50000||||||0
+-- Calls with texts.

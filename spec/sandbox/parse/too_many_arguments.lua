@@ -1,0 +1,3 @@
+-- expect: error registers
+-- repeat: return f(||1,||300||1)||||0
+-- The same for a call.

@@ -1,0 +1,3 @@
+-- expect: error registers
+-- repeat: return ||1,||300||1||||0
+-- A list that needs too many registers.

@@ -1,0 +1,2 @@
+-- expect: error multiple
+local a <close>, b <close> = nil, nil

@@ -1,0 +1,3 @@
+-- expect: error unfinished
+-- repeat: return [||=||200000||[||||0
+-- A bracket that never closes.

@@ -1,0 +1,2 @@
+-- expect: error unknown attribute
+local a <weak> = 1

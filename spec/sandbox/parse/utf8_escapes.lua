@@ -1,0 +1,3 @@
+-- expect: ok
+-- repeat: return #'||\u{7FFFFFFF}||15000||'||||0
+-- The largest code points.

@@ -1,0 +1,2 @@
+-- expect: error outside a vararg
+local function f() return ... end

@@ -1,0 +1,4 @@
+-- expect: ok
+-- raw: return #'a\0b'
+-- result: 3
+-- In a string it is a byte like others.

@@ -1,0 +1,3 @@
+-- expect: error
+-- raw: return 1\0\0
+-- A zero byte is no end of a text.
