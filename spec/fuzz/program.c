@@ -222,7 +222,9 @@ static void assign(struct gen *g)
 		put(g, " = ");
 		expression(g, kind, 0);
 		return;
-	case 3: call(g, "t[@], a = @, a", "??", 0); return;
+	case 3:	/* (stock Lua compiles a comparison there wrongly) */
+		call(g, "do local k = @ t[k], a = @, a end", "??", 0);
+		return;
 	case 4: call(g, "o.k = @", "?", 0); return;
 	case 5: call(g, "a, b, s = @, @, @", "nns", 0); return;
 	default: call(g, "local x <const>, y = @, @ R(x, y)", "??", 0);
