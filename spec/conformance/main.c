@@ -223,7 +223,8 @@ static void play(struct sandbox *s, struct play *p, const char *src, size_t len,
 		 const char *name)
 {
 	static const char *const deaths[] = { "", "instructions", "memory",
-					      "wall" };
+					      "wall",
+					      "stretch" };
 
 	p->outcome = "error";
 	p->printed = 14695981039346656037u;
