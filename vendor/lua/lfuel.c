@@ -88,6 +88,14 @@ void fuel_entry(lua_State *L, CallInfo *ci)
 	fuel_out(L, 1);
 }
 
+/* Behind a call of a C function; open results end at the top. */
+void fuel_called(lua_State *L, CallInfo *ci, int nresults)
+{
+	if (nresults >= 0)
+		L->top = ci->top;
+	fuel_out(L, 1);
+}
+
 void fuel_walk(size_t units)
 {
 	struct lua_Fuel *f = lua_fuel_current;
