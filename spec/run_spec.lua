@@ -67,6 +67,16 @@ describe("a run's journal", function()
     assert.same({ equal = true }, { equal = r.equal, why = r.why })
   end)
 
+  it("finds a long text of the engine's own under the script's text, and the other way round", function()
+    with { a = agent [[
+      local _, theirs = pcall(ctx.log, "x", "loud")
+      local ours = "the levels of ctx.log are debug, info, warn and error"
+      local a, b = { [theirs] = "a" }, { [ours] = "b" }
+      for i = 1, 60 do a["k" .. i], b["k" .. i] = i, i end
+      return { theirs == ours, a[ours], b[theirs] } ]] }
+    assert.same({ true, "a", "b" }, h:run("a").output)
+  end)
+
   it("says which library call could not be interrupted", function()
     with { a = agent [[
       local list = setmetatable({}, { __len = function() return 1 end, __index = function() while true do end end })

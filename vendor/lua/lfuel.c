@@ -261,8 +261,6 @@ static void rehash_table(lua_State *L, Table *t)
 		if (isempty(gval(&old[i])))
 			continue;
 		getnodekey(L, &key, &old[i]);
-		if (ttypetag(&key) == LUA_VLNGSTR)
-			tsvalue(&key)->extra = 0;
 		luaH_set(L, t, &key, gval(&old[i]));
 	}
 }
@@ -275,6 +273,12 @@ LUA_API void lua_reseed(lua_State *L, uint64_t seed)
 	g->fuel.seed = seed;
 	g->seed = (unsigned int)lua_draw(L);
 	rehash_strings(g);
+	for (o = g->allgc; o != NULL; o = o->next) {
+		if (o->tt != LUA_VLNGSTR)
+			continue;
+		gco2ts(o)->hash = g->seed;	/* until it is asked for */
+		gco2ts(o)->extra = 0;
+	}
 	for (o = g->allgc; o != NULL; o = o->next)
 		if (o->tt == LUA_VTABLE)
 			rehash_table(L, gco2t(o));
