@@ -125,7 +125,9 @@ local function parse(bytes)
     if offset ~= (z.offsets[n] or z.first) then
       z.times[n + 1], z.offsets[n + 1] = string.unpack(">i" .. width, bytes, at + i * width), offset
     end
-    z.last = string.unpack(">i" .. width, bytes, at + i * width)
+    local time = string.unpack(">i" .. width, bytes, at + i * width)
+    if z.last and time <= z.last then return nil end -- what is found by halves must be in order
+    z.last = time
   end
   local footer = width == 8 and bytes:sub(at + block_size(h, width)):match("^\n([^\n]*)\n")
   z.rule = footer and footer ~= "" and parse_rule(footer) or nil
@@ -196,7 +198,9 @@ local function span_at(self, seconds)
 end
 
 local function milliseconds(seconds)
-  if seconds == math.mininteger or seconds == math.maxinteger then return seconds end
+  -- some databases begin their lists at the big bang
+  if seconds < math.mininteger // 1000 + 1 then return math.mininteger end
+  if seconds > math.maxinteger // 1000 then return math.maxinteger end
   return seconds * 1000
 end
 

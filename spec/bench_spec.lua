@@ -62,6 +62,22 @@ describe("a bench", function()
     assert.is_true(f.duplicates <= 20, f.duplicates)
   end)
 
+  it("runs scripts in a sandbox and in a plain state, and holds small states", function()
+    local f = bench("sandbox --runs 300")
+    assert.match("plain state", f.raw)
+    for _, load in ipairs(require "bench.workloads") do
+      assert.is_true(f[load.name .. "_ms"] > 0 and f["raw_" .. load.name .. "_ms"] > 0, load.name)
+    end
+    assert.is_true(f.start_us > 0 and f.raw_start_us > 0 and f.start_cold_us > 0)
+    assert.equal(300, f.resident_states)
+    assert.is_true(f.state_bytes < 24576, f.state_bytes)
+    -- the address sanitizer watches each piece by itself, so that there is none to copy
+    local maps = assert(io.open("/proc/self/maps"))
+    local watched = maps:read("a"):find "libasan"
+    maps:close()
+    assert.is_true(watched and true or f.image_bytes > 8192, "states are built one by one")
+  end)
+
   it("says which there are when asked for another one", function()
     local r = keel { "bench", "step" }
     assert.equal(2, r.code)

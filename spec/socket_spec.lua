@@ -68,6 +68,19 @@ describe("a socket", function()
     assert.matches("longer than 1000 bytes", ended)
   end)
 
+  it("drops who sends a line that is too long, though it came whole", function()
+    local heard_lines, ended = {}, nil
+    listen({ line = function(_, text) heard_lines[#heard_lines + 1] = text end,
+      closed = function(_, why) ended = why end }, 1000)
+    local conn, heard = connect()
+    conn:send("fits")
+    conn:send(("z"):rep(1001))
+    conn:send("late")
+    server.eventually(function() return ended and heard.closed end, "being dropped")
+    assert.matches("longer than 1000 bytes", ended)
+    assert.same({ "fits" }, heard_lines)
+  end)
+
   it("is for its owner alone, also under a path of any length", function()
     local deep = folder .. ("/a-folder-with-a-long-name"):rep(8)
     assert(file.mkdir(deep))

@@ -106,4 +106,34 @@ describe("a zone", function()
     end
     os.execute("rm -rf '" .. folder .. "'")
   end)
+
+  it("takes a list that begins before there are milliseconds", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(file.mkdir(folder))
+    local head = "TZif2" .. ("\0"):rep(15)
+    local types = string.pack(">i4BBi4BB", 0, 0, 0, 3600, 0, 0) .. "XXX\0"
+    assert(file.write(folder .. "/Test", head .. string.pack(">I4I4I4I4I4I4", 0, 0, 0, 0, 2, 4) .. types
+      .. head .. string.pack(">I4I4I4I4I4I4", 0, 0, 0, 2, 2, 4) .. string.pack(">i8i8BB", -(1 << 59), 1000, 1, 0) .. types .. "\n\n"))
+    local ask = [[local s = require("zone").open "Test":span(0); print(s.start == math.mininteger, s.stop, s.offset)]]
+    assert.equal("true\t1000000\t3600000\n", keel({ "lua", "-e", ask }, { env = "TZDIR=" .. folder }).out)
+    os.execute("rm -rf '" .. folder .. "'")
+  end)
+
+  it("refuses a file whose transitions are in no order", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(file.mkdir(folder))
+    local ask = [[local z, message = require("zone").open "Test"; print(z and z:offset(1500000) or message)]]
+    local function answer(first, second)
+      assert(file.write(folder .. "/Test", "TZif\0" .. ("\0"):rep(15) .. string.pack(">I4I4I4I4I4I4", 0, 0, 0, 2, 2, 4)
+        .. string.pack(">i4i4BB", first, second, 0, 1) .. string.pack(">i4BB", 0, 0, 0) .. string.pack(">i4BB", 3600, 0, 0)
+        .. "XXX\0"))
+      return keel({ "lua", "-e", ask }, { env = "TZDIR=" .. folder }).out
+    end
+    assert.equal("3600000\n", answer(500, 1000))
+    assert.match("damaged", answer(1000, 500))
+    assert.match("damaged", answer(1000, 1000))
+    os.execute("rm -rf '" .. folder .. "'")
+  end)
 end)

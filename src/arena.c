@@ -1,10 +1,12 @@
-/* arena.c -- blocks of 32 KiB from the kernel, cut into pages, cut into pieces.
+/* arena.c -- a home, then blocks of 32 KiB cut into pages, cut into pieces.
  *
- * A block begins with the headers of its pages, so that the header of a piece is
- * found by its address, and the headers of one run lie together. Blocks come from
- * regions of 2 MiB, which the kernel may back by one huge page each: a thousand
- * states touched in turn otherwise miss the TLB with almost every access. The
- * first regions are left to small pages, so that a small engine stays small. */
+ * The home takes pieces of all sizes one behind the other, so that a run that has only
+ * begun holds little more than what it asked for. A block begins with the headers of
+ * its pages, so that the header of a piece is found by its address, and the headers of
+ * one run lie together. Homes and blocks come from regions of 2 MiB, which the kernel
+ * may back by one huge page each: a thousand states touched in turn otherwise miss the
+ * TLB with almost every access. The first regions are left to small pages, so that a
+ * small engine stays small. */
 #include "arena.h"
 
 #include <pthread.h>
@@ -45,21 +47,34 @@ struct arena_block {
 _Static_assert(sizeof(struct arena_block) <= (size_t)HEAD * ARENA_PAGE,
 	       "the headers of a block need more pages");
 
-static struct {
+struct free_block {
+	struct free_block *next;
+};
+
+/* Homes, or blocks, that nobody uses. */
+struct arena_pool {
 	pthread_mutex_t lock;
-	struct arena_block *warm, *cold;	/* with memory; given back to the kernel */
+	size_t size;
+	struct free_block *warm, *cold;	/* with memory; given back to the kernel */
 	size_t warm_n, regions, held;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+};
+
+static struct arena_pool homes[] = {
+	[ARENA_PLAIN] = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = 20 << 10 },
+	[ARENA_ROOMY] = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = 64 << 10 },
+};
+static struct arena_pool blocks = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				    .size = BLOCK };
 
 /* ---- blocks ------------------------------------------------------------------- */
 
 /* A cold block cannot hold its own link: its memory is gone. So cold ones are
  * warmed by the link alone, one page each. */
-static void add_region(void)
+static void add_region(struct arena_pool *o)
 {
 	char *p = mmap(NULL, 2 * REGION, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *q;
-	size_t skip;
+	size_t skip, n = REGION / o->size;
 
 	if (p == MAP_FAILED)
 		return;
@@ -68,67 +83,79 @@ static void add_region(void)
 		munmap(p, skip);
 	q = p + skip;
 	munmap(q + REGION, REGION - skip);
-	if (++pool.regions > PLAIN_REGIONS)
+	if (++o->regions > PLAIN_REGIONS)
 		madvise(q, REGION, MADV_HUGEPAGE);
-	for (p = q + REGION; p > q; ) {
-		struct arena_block *b;
+	while (n-- > 0) {
+		struct free_block *b = (void *)(q + n * o->size);
 
-		p -= BLOCK;
-		b = (struct arena_block *)(void *)p;
-		b->next = pool.cold;
-		pool.cold = b;
+		b->next = o->cold;
+		o->cold = b;
 	}
 }
 
-static struct arena_block *take_block(void)
+static void *take_block(struct arena_pool *o)
 {
-	struct arena_block *b;
+	struct free_block *b;
 
-	pthread_mutex_lock(&pool.lock);
-	if (pool.warm == NULL && pool.cold == NULL)
-		add_region();
-	if ((b = pool.warm) != NULL) {
-		pool.warm = b->next;
-		pool.warm_n--;
-	} else if ((b = pool.cold) != NULL) {
-		pool.cold = b->next;
-		pool.held++;
+	if (ARENA_SMALL == 0)
+		return malloc(o->size);
+	pthread_mutex_lock(&o->lock);
+	if (o->warm == NULL && o->cold == NULL)
+		add_region(o);
+	if ((b = o->warm) != NULL) {
+		o->warm = b->next;
+		o->warm_n--;
+	} else if ((b = o->cold) != NULL) {
+		o->cold = b->next;
+		o->held++;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&o->lock);
 	return b;
 }
 
-static void cool(struct arena_block *b)
+static void cool(struct arena_pool *o, struct free_block *b)
 {
-	madvise((char *)b + 4096, BLOCK - 4096, MADV_DONTNEED);
-	pool.held--;
-	b->next = pool.cold;
-	pool.cold = b;
+	madvise((char *)b + 4096, o->size - 4096, MADV_DONTNEED);
+	o->held--;
+	b->next = o->cold;
+	o->cold = b;
 }
 
-static void give_block(struct arena_block *b)
+static void give_block(struct arena_pool *o, void *p)
 {
-	pthread_mutex_lock(&pool.lock);
-	b->next = pool.warm;
-	pool.warm = b;
-	pool.warm_n++;
-	while (pool.warm_n > KEEP && 2 * pool.warm_n > pool.held) {
-		b = pool.warm;
-		pool.warm = b->next;
-		pool.warm_n--;
-		cool(b);
+	struct free_block *b = p;
+
+	if (ARENA_SMALL == 0) {
+		free(p);
+		return;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_lock(&o->lock);
+	b->next = o->warm;
+	o->warm = b;
+	o->warm_n++;
+	while (o->warm_n > KEEP && 2 * o->warm_n > o->held) {
+		b = o->warm;
+		o->warm = b->next;
+		o->warm_n--;
+		cool(o, b);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+static size_t held_bytes(struct arena_pool *o)
+{
+	size_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->held * o->size;
+	pthread_mutex_unlock(&o->lock);
+	return n;
 }
 
 size_t arena_kept_bytes(void)
 {
-	size_t n;
-
-	pthread_mutex_lock(&pool.lock);
-	n = pool.held * BLOCK;
-	pthread_mutex_unlock(&pool.lock);
-	return n;
+	return held_bytes(&homes[ARENA_PLAIN]) + held_bytes(&homes[ARENA_ROOMY]) +
+	       held_bytes(&blocks);
 }
 
 /* ---- pages ---------------------------------------------------------------------- */
@@ -190,7 +217,7 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	size_t i;
 
 	if (g == NULL) {
-		b = take_block();
+		b = take_block(&blocks);
 		if (b == NULL)
 			return NULL;
 		b->next = a->blocks;
@@ -209,6 +236,57 @@ static struct arena_page *new_page(struct arena *a, unsigned int class)
 	a->pages++;
 	link_page(&a->open[class], g);
 	return g;
+}
+
+/* ---- the home ------------------------------------------------------------------- */
+
+void *arena_settle(enum arena_home size, size_t n)
+{
+	void *home = take_block(&homes[size]);
+
+	return home == NULL ? NULL : memset(home, 0, n < homes[size].size
+						     ? n : homes[size].size);
+}
+
+void arena_begin(struct arena *a, enum arena_home size, void *home, size_t n)
+{
+	memset(a, 0, sizeof(*a));
+	a->from = &homes[size];
+	a->home = home;
+	a->bare = a->home + (n + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+	a->pages = a->from->size / ARENA_PAGE;
+}
+
+static bool at_home(const struct arena *a, const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)a->home < a->from->size;
+}
+
+/* n <= ARENA_AT_HOME bytes, or NULL. */
+static void *take_home(struct arena *a, size_t n)
+{
+	unsigned int class = class_of(n);
+	struct piece *p = a->loose[class];
+
+	if (p != NULL) {
+		a->loose[class] = p->next;
+		return p;
+	}
+	n = class_size(class);
+	if (n > (size_t)(a->home + a->from->size - a->bare))
+		return NULL;
+	p = (void *)a->bare;
+	a->bare += n;
+	return p;
+}
+
+static void give_home(struct arena *a, void *p, size_t n)
+{
+	unsigned int class = class_of(n);
+	struct piece *f = p;
+
+	f->next = a->loose[class];
+	a->loose[class] = f;
 }
 
 /* ---- large pieces --------------------------------------------------------------------- */
@@ -264,6 +342,8 @@ void *arena_take(struct arena *a, size_t n)
 	struct arena_page *g;
 	void *p;
 
+	if (n <= ARENA_AT_HOME && (p = take_home(a, n)) != NULL)
+		return p;
 	if (n > ARENA_SMALL)
 		return take_large(a, n);
 	class = class_of(n);
@@ -287,6 +367,10 @@ void arena_give(struct arena *a, void *p, size_t n)
 	struct arena_page *g;
 	struct piece *f = p;
 
+	if (at_home(a, p)) {
+		give_home(a, p, n);
+		return;
+	}
 	if (n > ARENA_SMALL) {
 		free(unlink_large(p));
 		return;
@@ -307,9 +391,10 @@ void *arena_resize(struct arena *a, void *p, size_t from, size_t to)
 {
 	void *q;
 
-	if (from > ARENA_SMALL && to > ARENA_SMALL)
+	if (from > ARENA_SMALL && to > ARENA_SMALL && !at_home(a, p))
 		return resize_large(a, p, to);
-	if (from <= ARENA_SMALL && to <= ARENA_SMALL &&
+	if ((at_home(a, p) ? to <= ARENA_AT_HOME
+			   : from <= ARENA_SMALL && to <= ARENA_SMALL) &&
 	    class_of(from) == class_of(to))
 		return p;
 	q = arena_take(a, to);
@@ -323,12 +408,84 @@ void *arena_resize(struct arena *a, void *p, size_t from, size_t to)
 void arena_release(struct arena *a)
 {
 	struct arena_block *b, *next;
+	struct arena_pool *from = a->from;
+	char *home = a->home;
 
 	for (b = a->blocks; b != NULL; b = next) {
 		next = b->next;
-		give_block(b);
+		give_block(&blocks, b);
 	}
 	while (a->large != NULL)
 		free(unlink_large(a->large + 1));
 	memset(a, 0, sizeof(*a));
+	give_block(from, home);
+}
+
+/* ---- images ------------------------------------------------------------------------ */
+
+struct arena_image {
+	struct arena_pool *from;
+	size_t words, pointers;
+	uint64_t *word;		/* pointers count from the home's beginning */
+	uint16_t *pointer;	/* which these are                          */
+};
+
+struct arena_image *arena_image_make(const struct arena *a, const struct arena *b)
+{
+	size_t bytes = (size_t)(a->bare - a->home), i;
+	uint64_t there = (uintptr_t)a->home, other = (uintptr_t)b->home, x, y;
+	struct arena_image *im;
+
+	if (a->blocks || a->large || b->blocks || b->large || a->from != b->from ||
+	    bytes != (size_t)(b->bare - b->home))
+		return NULL;
+	im = calloc(1, sizeof(*im));
+	if (im == NULL)
+		return NULL;
+	im->from = a->from;
+	im->words = bytes / sizeof(x);
+	im->word = malloc(bytes);
+	im->pointer = malloc(im->words * sizeof(*im->pointer));
+	for (i = 0; im->word && im->pointer && i < im->words; i++) {
+		memcpy(&x, a->home + i * sizeof(x), sizeof(x));
+		memcpy(&y, b->home + i * sizeof(y), sizeof(y));
+		if (x != y) {
+			if (y - x != other - there || x - there > a->from->size)
+				break;
+			im->pointer[im->pointers++] = (uint16_t)i;
+			x -= there;
+		}
+		im->word[i] = x;
+	}
+	if (im->word && im->pointer && i == im->words)
+		return im;
+	arena_image_free(im);
+	return NULL;
+}
+
+void arena_image_free(struct arena_image *im)
+{
+	if (im == NULL)
+		return;
+	free(im->word);
+	free(im->pointer);
+	free(im);
+}
+
+size_t arena_image_bytes(const struct arena_image *im)
+{
+	return im->words * sizeof(*im->word);
+}
+
+void *arena_image_copy(const struct arena_image *im)
+{
+	uint64_t *home = take_block(im->from);
+	size_t i;
+
+	if (home == NULL)
+		return NULL;
+	memcpy(home, im->word, im->words * sizeof(*home));
+	for (i = 0; i < im->pointers; i++)
+		home[im->pointer[i]] += (uintptr_t)home;
+	return home;
 }

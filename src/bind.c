@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As many keys fit on the stack of a run, those of all objects around them too; where
+ * fewer do, it is memory that is missing. */
+#define STACK 200000
+
 static const char array_key, guard_key, buf_key;
 
 /* ---- guards ---------------------------------------------------------- */
@@ -206,8 +210,12 @@ static int encode_object(lua_State *L, int idx, size_t n, int depth,
 	int base = lua_gettop(L), rc;
 	size_t i = 0;
 
-	if (n > 1000000 || !lua_checkstack(L, (int)n + 8))
+	if (n > 1000000)
 		return refuse(t, e, "has too many keys");
+	if (!lua_checkstack(L, (int)n + 8))
+		return (size_t)base + n > STACK
+		     ? refuse(t, e, "has too many keys")
+		     : err_set(e, ERR_NOMEM, "no memory to read a value");
 	if (n > 32)
 		names = malloc(n * sizeof(*names));
 	if (names == NULL)
@@ -269,7 +277,7 @@ static int encode_table(lua_State *L, int idx, int depth,
 	if (++*t->tables > TABLES && lua_fuel(L)->run)
 		return refuse(t, e, "is one table too many (does a table stand "
 			      "in many places?)");
-	if (pay(L, 12, e) != 0)
+	if (pay(L, 4, e) != 0)		/* lua_next pays for itself */
 		return ERR_LIMIT;
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
@@ -320,7 +328,7 @@ static int encode(lua_State *L, int idx, int depth, const struct trail *t,
 	if (out->failed)
 		return buf_err(out, e, "value");
 	if (!lua_checkstack(L, 8))
-		return err_set(e, ERR_NOMEM, "no stack to read a value");
+		return err_set(e, ERR_NOMEM, "no memory to read a value");
 	if (pay(L, 4, e) != 0)
 		return ERR_LIMIT;
 	switch (lua_type(L, idx)) {

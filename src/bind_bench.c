@@ -1,8 +1,7 @@
 #include "bind_bench.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
+#include "sandbox.h"
+#include "sandbox_bench.h"
 #include "store_bench.h"
 
 /* commits(path, rows, group, bytes) -> rows_per_s, p50_us, p99_us */
@@ -51,15 +50,68 @@ static int l_scan(lua_State *L)
 /* rss() -> resident bytes of this process */
 static int l_rss(lua_State *L)
 {
-	long size = 0, resident = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
+	lua_pushinteger(L, (lua_Integer)sandbox_bench_rss());
+	return 1;
+}
 
-	if (f != NULL) {
-		if (fscanf(f, "%ld %ld", &size, &resident) != 2)
-			resident = 0;
-		fclose(f);
-	}
-	lua_pushinteger(L, (lua_Integer)resident * sysconf(_SC_PAGESIZE));
+/* raw_side() -> what sandboxes are compared with, in words */
+static int l_raw_side(lua_State *L)
+{
+	lua_pushstring(L, sandbox_bench_raw->name);
+	return 1;
+}
+
+static int pair(lua_State *L, int rc, const double out[2])
+{
+	if (rc != 0)
+		return luaL_error(L, "a script of the bench does not run");
+	lua_pushnumber(L, out[0]);
+	lua_pushnumber(L, out[1]);
+	return 2;
+}
+
+/* sandbox_work(text, rounds) -> best ns in a sandbox, and raw */
+static int l_sandbox_work(lua_State *L)
+{
+	double out[2];
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+
+	return pair(L, sandbox_bench_work(text, n, (int)luaL_checkinteger(L, 2),
+					  out), out);
+}
+
+/* sandbox_start(text, times, cold) -> median us in a sandbox, and raw; `cold` bytes
+ * of other memory are touched in between */
+static int l_sandbox_start(lua_State *L)
+{
+	double out[2];
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+
+	return pair(L, sandbox_bench_start(text, n, (int)luaL_checkinteger(L, 2),
+					   (size_t)luaL_checkinteger(L, 3), out), out);
+}
+
+/* sandbox_resident(text, n) -> resident bytes of a sandbox, and raw, of n that stand
+ * side by side; and bytes that a sandbox counts */
+static int l_sandbox_resident(lua_State *L)
+{
+	double rss[2], counted = 0;
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+	int rc = sandbox_bench_resident(text, n, (int)luaL_checkinteger(L, 2),
+					&counted, rss);
+
+	pair(L, rc, rss);
+	lua_pushnumber(L, counted);
+	return 3;
+}
+
+/* sandbox_image() -> bytes that are copied to open a sandbox */
+static int l_sandbox_image(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)sandbox_image_bytes());
 	return 1;
 }
 
@@ -67,7 +119,12 @@ int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "commits", l_commits }, { "fsync", l_fsync },
-		{ "scan", l_scan }, { "rss", l_rss }, { NULL, NULL }
+		{ "scan", l_scan }, { "rss", l_rss },
+		{ "raw_side", l_raw_side },
+		{ "sandbox_image", l_sandbox_image },
+		{ "sandbox_work", l_sandbox_work },
+		{ "sandbox_start", l_sandbox_start },
+		{ "sandbox_resident", l_sandbox_resident }, { NULL, NULL }
 	};
 
 	bind_module(L, functions);

@@ -19,11 +19,11 @@ int64_t clock_mono_us(void);
 /* CPU microseconds used by this process, all threads. */
 int64_t clock_cpu_us(void);
 
-/* CPU nanoseconds used by this thread. */
-int64_t clock_thread_ns(void);
-
 /* The same of another process; false when nobody can tell. */
 bool clock_cpu_of_us(long pid, int64_t *us);
+
+/* CPU nanoseconds used by this thread. */
+int64_t clock_thread_ns(void);
 
 /* The moment `ms` from now, as pthread_cond_timedwait() wants it. */
 void clock_deadline(int ms, struct timespec *at);

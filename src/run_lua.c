@@ -557,14 +557,29 @@ static int prelude_done(lua_State *L, int status, lua_KContext ctx)
 	return main_done(L, 0, 0);
 }
 
+static bool is_compiled(const struct run_boot *b)
+{
+	return b->prelude_len > 0 && b->prelude[0] == LUA_SIGNATURE[0];
+}
+
+/* Objects of a run are numbered from here on, however its prelude came to be there.
+ * Part of what a replay compares. */
+#define FIRST_ID ((1 << 12) + 5)
+
 /* The main fiber: prelude(core, setup)() */
 static int boot(lua_State *L)
 {
 	struct run *r = lua_touserdata(L, 1);
 
-	bind_open(L);
-	load_source(L, r, r->boot.prelude, r->boot.prelude_len,
-		    r->boot.prelude[0] == LUA_SIGNATURE[0], "lua/ctx.lua");
+	if (is_compiled(&r->boot)) {
+		lua_pushnil(L);		/* where text has its file's name: how
+					 * deep a script can recurse depends on it */
+		sandbox_push_ready(L);
+	} else {
+		load_source(L, r, r->boot.prelude, r->boot.prelude_len, false,
+			    "lua/ctx.lua");
+	}
+	lua_fuel(L)->ids = FIRST_ID;
 	luaL_newlibtable(L, core);
 	lua_pushlightuserdata(L, r);
 	luaL_setfuncs(L, core, 1);
@@ -582,7 +597,9 @@ static int boot(lua_State *L)
 int run_start(struct run *r, const struct run_boot *b, struct err *e)
 {
 	struct fiber *f;
-	int rc = sandbox_open(&r->sb, &b->caps, e);
+	bool ready = is_compiled(b);
+	int rc = sandbox_open_ready(&r->sb, &b->caps, ready ? b->prelude : NULL,
+				    ready ? b->prelude_len : 0, e);
 
 	if (rc != 0)
 		return rc;

@@ -23,8 +23,8 @@
 /* Fuel after which a run that should be preempted, and cannot, is looked at again. */
 #define SOON 4096
 
-/* Until a run has booted there is nothing to collect. */
-#define FIRST_COLLECTION ((size_t)64 << 10)
+/* Most runs are over, or wait, before there is this much to collect. */
+#define FIRST_COLLECTION ((size_t)48 << 10)
 
 /* A step of the collector begins after 2^this bytes, and is so much shorter. */
 #define GC_STEP 10
@@ -186,61 +186,192 @@ static int no_handler(lua_State *L)
 	return 0;
 }
 
-static int fill_globals(lua_State *L)
+/* What a state is filled with, besides the safe globals. */
+struct filling {
+	const char *code;	/* a function of ours, compiled; or NULL */
+	size_t len;
+};
+
+static const char ready_key;	/* registry: that function */
+
+static int furnish(lua_State *L)
 {
+	const struct filling *f = lua_touserdata(L, 1);
+
+	lua_settop(L, 0);
 	bind_open(L);
 	sandbox_open_globals(L);
+	if (f->code == NULL)
+		return 0;
+	if (luaL_loadbufferx(L, f->code, f->len, "=ready", "b") != LUA_OK)
+		return lua_error(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &ready_key);
 	return 0;
 }
 
-int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
-		 struct err *e)
+static void leave(struct sandbox *s)
 {
-	struct sandbox *s = calloc(1, sizeof(*s));
+	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
+	s->closing = true;
+	s->fuel->whole = 1;
+	lua_close(s->L);
+	arena_release(&s->arena);	/* s too */
+}
+
+/* A state without caps and with a seed of 0, all of it in its home if there is room.
+ * Nothing in it depends on where it lies but its pointers. */
+static struct sandbox *build(const struct filling *f)
+{
+	enum arena_home size = f->code != NULL ? ARENA_ROOMY : ARENA_PLAIN;
+	struct sandbox *s = arena_settle(size, SIZE_MAX);
 
 	if (s == NULL)
-		return err_set(e, ERR_NOMEM, "no memory for a run");
-	s->caps = *caps;
-	s->page_cap = caps->memory_bytes / ARENA_PAGE * 3 / 2 + 64;
-	s->L = lua_newrun(allocate, s, caps->seed);
+		return NULL;
+	arena_begin(&s->arena, size, s, sizeof(*s));
+	s->page_cap = SIZE_MAX;
+	s->L = lua_newrun(allocate, s, 0);
 	if (s->L == NULL) {
 		arena_release(&s->arena);
-		free(s);
-		return err_set(e, ERR_NOMEM, "no memory for a run's state");
+		return NULL;
 	}
 	lua_atpanic(s->L, no_handler);
 	s->fuel = lua_fuel(s->L);
 	s->fuel->ud = s;
+	lua_gc(s->L, LUA_GCSTOP);
+	lua_pushcfunction(s->L, furnish);
+	lua_pushlightuserdata(s->L, (void *)f);
+	if (lua_pcall(s->L, 1, 0, 0) == LUA_OK) {
+		lua_gc(s->L, LUA_GCRESTART);
+		return s;
+	}
+	leave(s);
+	return NULL;
+}
+
+/* Building takes ten times as long as copying what was built: so two are built to see
+ * what a copy has to change, and kept for the next run with the same filling. */
+struct seedling {
+	bool tried;
+	char *code;
+	size_t len;
+	struct arena_image *image;
+};
+
+static _Thread_local struct seedling seedlings[2];	/* without, with code */
+
+static bool fits(const struct seedling *g, const struct filling *f)
+{
+	return g->tried && g->len == f->len &&
+	       (f->len == 0 || memcmp(g->code, f->code, f->len) == 0);
+}
+
+static void plant(struct seedling *g, const struct filling *f)
+{
+	char *code = f->len > 0 ? malloc(f->len) : NULL;
+	struct sandbox *a = NULL, *b = NULL;
+
+	if (f->len == 0 || code != NULL)
+		a = build(f);
+	if (a != NULL)
+		b = build(f);
+	arena_image_free(g->image);
+	free(g->code);
+	*g = (struct seedling){ .tried = b != NULL, .code = code, .len = f->len };
+	if (code != NULL)
+		memcpy(code, f->code, f->len);
+	if (b != NULL) {
+		g->image = arena_image_make(&a->arena, &b->arena);
+		leave(b);
+	}
+	if (a != NULL)
+		leave(a);
+}
+
+static struct sandbox *fresh(const struct filling *f)
+{
+	struct seedling *g = &seedlings[f->code != NULL];
+
+	if (ARENA_SMALL == 0)	/* no piece lies in a home */
+		return build(f);
+	if (!fits(g, f))
+		plant(g, f);
+	return g->image != NULL ? arena_image_copy(g->image) : build(f);
+}
+
+size_t sandbox_image_bytes(void)
+{
+	const struct arena_image *im = seedlings[0].image;
+
+	return im != NULL ? arena_image_bytes(im) : 0;
+}
+
+/* math.random begins with the second and third number that the seed gives. */
+static int take_seed(lua_State *L)
+{
+	lua_reseed(L, sandbox_of(L)->caps.seed);
+	lua_getglobal(L, "math");
+	lua_getfield(L, -1, "randomseed");
+	lua_pushinteger(L, (lua_Integer)lua_draw(L));
+	lua_pushinteger(L, (lua_Integer)lua_draw(L));
+	lua_call(L, 2, 0);
+	return 0;
+}
+
+static int settle(struct sandbox *s, const struct sandbox_caps *caps)
+{
+	s->caps = *caps;
+	s->page_cap = caps->memory_bytes / ARENA_PAGE * 3 / 2 + 64;
+	if (caps->memory_bytes > 0 && s->used > caps->memory_bytes)
+		return -1;
 	s->fuel->memory_cap = (int64_t)caps->memory_bytes;
-	if (caps->gc_pause == 0)
-		lua_gcafter(s->L, FIRST_COLLECTION);
 	lua_gc(s->L, LUA_GCINC, caps->gc_pause ? caps->gc_pause : 200, 400,
 	       GC_STEP);
-	lua_pushcfunction(s->L, fill_globals);
-	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
-		sandbox_close(s);
-		return err_set(e, ERR_NOMEM, "no memory for a run's globals");
-	}
+	lua_gcafter(s->L, caps->gc_pause ? 0 : FIRST_COLLECTION);
+	lua_pushcfunction(s->L, take_seed);
+	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK)
+		return -1;
 	/* What the library took is not the script's: numbers and counts of a
 	 * run stay the same when the engine's own tables change. */
 	s->fuel->ids = 1 << 12;
 	s->fuel->left = s->fuel->granted = s->fuel->lib = 0;
 	s->fuel->out = on_empty;
 	sandbox_begin(s);
+	return 0;
+}
+
+int sandbox_open_ready(struct sandbox **out, const struct sandbox_caps *caps,
+		       const char *code, size_t len, struct err *e)
+{
+	struct filling f = { code, code != NULL ? len : 0 };
+	struct sandbox *s = fresh(&f);
+
+	if (s == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a run");
+	if (settle(s, caps) != 0) {
+		leave(s);
+		return err_set(e, ERR_NOMEM, "no memory for a run's state");
+	}
 	*out = s;
 	return 0;
 }
 
+int sandbox_open(struct sandbox **out, const struct sandbox_caps *caps,
+		 struct err *e)
+{
+	return sandbox_open_ready(out, caps, NULL, 0, e);
+}
+
+void sandbox_push_ready(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &ready_key);
+	lua_pushnil(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &ready_key);
+}
+
 void sandbox_close(struct sandbox *s)
 {
-	if (s == NULL)
-		return;
-	s->fuel->dead = 1;	/* whatever waits to be closed stays silent */
-	s->closing = true;
-	s->fuel->whole = 1;
-	lua_close(s->L);
-	arena_release(&s->arena);
-	free(s);
+	if (s != NULL)
+		leave(s);
 }
 
 lua_State *sandbox_state(struct sandbox *s)

@@ -314,7 +314,7 @@ static int co_yield(lua_State *L)
 
 static int co_isyieldable(lua_State *L)
 {
-	lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+	lua_State *co = lua_isnone(L, 1) ? L : check_thread(L);
 
 	lua_pushboolean(L, !is_main(co) && lua_isyieldable(co));
 	return 1;

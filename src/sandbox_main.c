@@ -232,6 +232,8 @@ static void run_loaded(struct sandbox *s, struct report *r)
 		err_set(&r->error, ERR_STATE, "%s", text);
 	} else if (encode_result(co, n, &r->result, &r->error) == 0) {
 		r->outcome = "ok";
+	} else if (r->error.code == ERR_NOMEM) {
+		r->outcome = "memory";
 	}
 }
 
@@ -281,11 +283,13 @@ static int exit_code(const struct report *r)
 
 static void put(const struct buf *b)
 {
-	fwrite(b->data, 1, b->len, stdout);
+	if (b->len > 0)
+		fwrite(b->data, 1, b->len, stdout);
 	fflush(stdout);
 }
 
-static void print_json(const struct report *r)
+/* Every run has its line, even where there is no memory to write it. */
+static void print_json(struct report *r)
 {
 	char text[600];
 	struct buf b;
@@ -307,6 +311,16 @@ static void print_json(const struct report *r)
 		",\"preempted\":%" PRId64 ",\"peak_bytes\":%zu"
 		",\"ms\":%.3f}\n", r->instructions, r->total,
 		r->preempted, r->peak, (double)r->us / 1000);
+	if (b.failed) {
+		r->outcome = "memory";
+		b.len = 0;
+		printf("{\"outcome\":\"memory\",\"result\":null,"
+		       "\"error\":\"no memory for the report\","
+		       "\"instructions\":%" PRId64 ",\"total\":%" PRId64
+		       ",\"preempted\":%" PRId64 ",\"peak_bytes\":%zu"
+		       ",\"ms\":%.3f}\n", r->instructions, r->total,
+		       r->preempted, r->peak, (double)r->us / 1000);
+	}
 	put(&b);
 	buf_release(&b);
 }

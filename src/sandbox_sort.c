@@ -333,6 +333,8 @@ int sandbox_sort(lua_State *L)
 	if (!lua_isnoneornil(L, ORDER))
 		luaL_checktype(L, ORDER, LUA_TFUNCTION);
 	lua_settop(L, ORDER);
+	if (lua_isnil(L, ORDER) && sandbox_sort_numbers(L, n))
+		return 0;
 	luaL_checkstack(L, BLOCK + 10, NULL);
 	lua_charge(L, n);		/* before it takes the memory */
 	while (2 * widest < n)

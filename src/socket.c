@@ -216,6 +216,8 @@ static bool tell_lines(struct socket *s, size_t from)
 	       (end_of_line = memchr(p + from, '\n', s->in.len - from)) != NULL) {
 		size_t stop = (size_t)(end_of_line - p);
 
+		if (stop - at > s->line_limit)
+			break;		/* what is left is too long */
 		s->hooks.line(s->hooks.arg, s, (char *)p + at, stop - at);
 		at = from = stop + 1;
 	}

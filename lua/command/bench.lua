@@ -7,12 +7,14 @@ local benches = {
   park = { module = "bench.park", runs = 10000, steps = 1 },
   bus = { module = "bench.bus", runs = 1, steps = 1 },
   retention = { module = "bench.retention", runs = 1, steps = 1000 },
+  sandbox = { module = "bench.sandbox", runs = 10000, steps = 1 },
   heartbeat = { module = "bench.heartbeat", runs = 64, steps = 10 },
   restart = { module = "bench.restart", runs = 2000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
 }
 
 local function one(text)
+  if type(text) == "string" then return text end
   return math.tointeger(text) and ("%d"):format(text) or ("%.1f"):format(text)
 end
 
@@ -38,9 +40,9 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|heartbeat" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat" } },
   flags = {
-    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000)", kind = "count" },
+    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000, sandbox 10000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
@@ -63,6 +65,8 @@ return {
     .. " for a type that an event fits."
     .. " retention: R runs of S steps of 2 KB, 4 at once, alone and beside retention that keeps the store"
     .. " under max_bytes: the size, and what it does to the steps."
+    .. " sandbox: what scripts cost in a sandbox beside a plain state, what starting a run costs, and what R"
+    .. " resident states hold; `make bench-sandbox` says the same with stock Lua as the plain state."
     .. " heartbeat: every script of a folder as an agent, one by one and R at once, beside a timer of 10 ms:"
     .. " how late it was, and how much the loop's thread computed between two beats; the S worst are named.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",

@@ -1,5 +1,5 @@
 --- What the fuzzers begin with: `build/keel lua spec/fuzz/corpus.lua FOLDER` writes
--- FOLDER/codec, FOLDER/cron, FOLDER/json, FOLDER/segment and FOLDER/token.
+-- FOLDER/NAME/... for each target.
 local file = require "file"
 local json = require "json"
 
@@ -33,15 +33,80 @@ local crons = {
   "0 0 30 2 *", "60 * * * *", "0 0 L * *", "\t1  2 3 4 5 ",
 }
 
-for _, name in ipairs { "codec", "cron", "json", "segment", "token" } do assert(file.mkdir(file.join(folder, name))) end
-for i, value in ipairs(values) do
-  assert(file.write(file.join(folder, "codec", "value" .. i), (json.pack(value))))
-  assert(file.write(file.join(folder, "json", "value" .. i), (json.encode(value))))
+-- ---- for targets of a kind --------------------------------------------------
+
+local made = {}
+
+local function seed(target, bytes)
+  if #bytes > 8192 then return end
+  if not made[target] then assert(file.mkdir(file.join(folder, target))) end
+  made[target] = (made[target] or 0) + 1
+  assert(file.write(file.join(folder, target, "seed" .. made[target]), bytes))
 end
-for i, text in ipairs(texts) do assert(file.write(file.join(folder, "json", "text" .. i), text)) end
-for i, text in ipairs(records) do assert(file.write(file.join(folder, "segment", "record" .. i), "\0" .. text)) end
-assert(file.write(file.join(folder, "segment", "records"), "\0" .. table.concat(records)))
+
+--- Texts of the files that a command lists.
+local function texts_of(command)
+  local list = {}
+  local pipe = assert(io.popen(command))
+  for path in pipe:lines() do list[#list + 1] = file.read(path) end
+  pipe:close()
+  return list
+end
+
+--- Choices of all kinds, the same ones every time.
+local function choices(target, count, most)
+  math.randomseed(4)
+  for _ = 1, count do
+    local bytes = {}
+    for i = 1, math.random(20, most) do bytes[i] = string.char(math.random(0, 254)) end
+    seed(target, table.concat(bytes))
+  end
+end
+
+for i, value in ipairs(values) do
+  seed("codec", (json.pack(value)))
+  seed("border", "\0" .. json.pack(value))
+  seed("json", (json.encode(value)))
+  seed("schema", "\0" .. string.char(i % 2) .. "\0" .. json.encode { const = value, type = "object", not_known = value })
+end
+for _, text in ipairs(texts) do seed("json", text) end
+for _, text in ipairs(records) do seed("segment", "\0" .. text) end
+seed("segment", "\0" .. table.concat(records))
 -- stored, not compressed: zlib's head, our dictionary's id, one block, the sum
-assert(file.write(file.join(folder, "segment", "block"), "\1K\1\0\x78\xbb\0\0\0\0\1\0\0\xff\xff\0\0\0\1"))
-for i, text in ipairs(words) do assert(file.write(file.join(folder, "token", "text" .. i), text)) end
-for i, text in ipairs(crons) do assert(file.write(file.join(folder, "cron", "text" .. i), text)) end
+seed("segment", "\1K\1\0\x78\xbb\0\0\0\0\1\0\0\xff\xff\0\0\0\1")
+for _, text in ipairs(words) do seed("token", text) end
+for _, text in ipairs(crons) do seed("cron", text) end
+
+for _, target in ipairs { "lib", "program", "border", "manifest", "schema", "where", "options", "regex", "settings" } do
+  choices(target, 60, 600)
+end
+
+for _, text in ipairs(texts_of "find spec/sandbox -name '*.lua'") do seed("program", "\255\0" .. text) end
+for kind, name in ipairs { "agents", "skills" } do
+  for _, text in ipairs(texts_of("ls " .. name .. "/*.lua")) do
+    seed("manifest", "\0" .. string.char(kind - 1) .. text)
+    seed("luasource", "\2\1\4" .. text)
+  end
+end
+for _, text in ipairs(texts_of "ls config.lua spec/data/*.lua spec/*/config.lua 2>/dev/null") do seed("settings", "\0" .. text) end
+for _, text in ipairs(texts_of "find spec -name '*.eml'") do seed("mime", text) end
+for _, name in ipairs { "Europe/Lisbon", "UTC", "Asia/Kolkata", "America/Sao_Paulo", "Pacific/Chatham" } do
+  for _, text in ipairs(texts_of("ls /usr/share/zoneinfo/" .. name)) do seed("zone", "\0\2\0" .. text) end
+end
+for _, rule in ipairs { "WET0WEST,M3.5.0/1,M10.5.0", "<-03>3", "EST5EDT,J60/2,300/-25:30", "IST-1GMT0,M10.5.0,M3.5.0/1" } do
+  seed("zone", "\1\2\0" .. rule)
+end
+
+local streams = { "data: a\ndata: b\n\nevent: x\nid: 7\ndata\n\n", "\xef\xbb\xbf:c\r\rdata:1\r\n\r\n", '{"a":1}\n[2]\r\n\n"x"' }
+for _, text in ipairs(streams) do for make = 0, 1 do seed("streams", string.char(make) .. "\3\1\4\2" .. text) end end
+local small = { { "1h30m", "500ms", "2d" }, { "30/min", "5/run" }, { "32 MB", "1.5 GiB" }, { "$1.50", "0.000001 USD" }, { "1500000" },
+  { "2026-01-01T01:00:00.5+01:00", "0000-01-01T00:00:00Z" }, { "mail.*", "*a*b*" } }
+for kind, list in ipairs(small) do
+  for _, text in ipairs(list) do seed("words", string.char(kind - 1, #text) .. text .. "\8mail.abc") end
+end
+
+local get = "GET /a%20b?x=1&y HTTP/1.1\r\nHost: x\r\nX-A: b\r\n\r\n"
+local post = "POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+local chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+for _, text in ipairs { get, post, chunked, get .. post, "x y z\r\n\r\n" } do seed("wire", "\0" .. text) end
+for _, text in ipairs { "one\ntwo\n\nrest", ("x"):rep(201) .. "\n", ("x"):rep(200) .. "\n" } do seed("wire", "\1" .. text) end

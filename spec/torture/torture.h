@@ -20,6 +20,10 @@ long torture_live(void);
 /* Counted, and never refused. */
 void *torture_safe_malloc(size_t n);
 
+/* What an act may return instead of 0: it did all it should and looked at what came
+ * out, so a failure that it did without is none (Lua needs not all that it asks for). */
+#define TORTURE_DONE 1000
+
 struct scenario {
 	const char *name;
 	/* Unarmed: make the world. NULL when it cannot. */
@@ -31,6 +35,6 @@ struct scenario {
 	void (*close)(void *world);
 };
 
-extern const struct scenario lua_scenarios[], run_scenarios[];
+extern const struct scenario lua_scenarios[], run_scenarios[], frontier_scenarios[];
 
 #endif

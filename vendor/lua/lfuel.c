@@ -16,6 +16,8 @@
 #include "lgc.h"
 #include "lmem.h"
 #include "lstate.h"
+#include "lstring.h"
+#include "ltable.h"
 
 __thread struct lua_Fuel *lua_fuel_current;
 
@@ -199,4 +201,73 @@ LUA_API uint64_t lua_draw(lua_State *L)
 LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to)
 {
 	return luaM_saferealloc_(L, p, from, to);
+}
+
+/* ---- another seed ----------------------------------------------------------- */
+
+static void rehash_strings(global_State *g)
+{
+	stringtable *tb = &g->strt;
+	TString *all = NULL, *ts, *next;
+	int i;
+
+	for (i = 0; i < tb->size; i++) {
+		for (ts = tb->hash[i]; ts != NULL; ts = next) {
+			next = ts->u.hnext;
+			ts->u.hnext = all;
+			all = ts;
+		}
+		tb->hash[i] = NULL;
+	}
+	for (ts = all; ts != NULL; ts = next) {
+		next = ts->u.hnext;
+		ts->hash = luaS_hash(getstr(ts), ts->shrlen, g->seed);
+		i = lmod(ts->hash, tb->size);
+		ts->u.hnext = tb->hash[i];
+		tb->hash[i] = ts;
+	}
+}
+
+#define MOST_NODES 128		/* of a table that is hashed anew on the C stack */
+
+static void rehash_table(lua_State *L, Table *t)
+{
+	Node old[MOST_NODES];
+	int n = sizenode(t), i;
+	TValue key;
+
+	if (t->lastfree == NULL)	/* it has no nodes */
+		return;
+	if (n > MOST_NODES) {
+		luaH_resize(L, t, luaH_realasize(t), (unsigned int)n);
+		return;
+	}
+	memcpy(old, t->node, (size_t)n * sizeof(*old));
+	for (i = 0; i < n; i++) {
+		gnext(gnode(t, i)) = 0;
+		setnilkey(gnode(t, i));
+		setempty(gval(gnode(t, i)));
+	}
+	t->lastfree = gnode(t, n);
+	for (i = 0; i < n; i++) {
+		if (isempty(gval(&old[i])))
+			continue;
+		getnodekey(L, &key, &old[i]);
+		if (ttypetag(&key) == LUA_VLNGSTR)
+			tsvalue(&key)->extra = 0;
+		luaH_set(L, t, &key, gval(&old[i]));
+	}
+}
+
+LUA_API void lua_reseed(lua_State *L, uint64_t seed)
+{
+	global_State *g = G(L);
+	GCObject *o;
+
+	g->fuel.seed = seed;
+	g->seed = (unsigned int)lua_draw(L);
+	rehash_strings(g);
+	for (o = g->allgc; o != NULL; o = o->next)
+		if (o->tt == LUA_VTABLE)
+			rehash_table(L, gco2t(o));
 }

@@ -51,6 +51,10 @@ struct lua_Fuel {
 /* A state for one run: all chance comes from seed. */
 LUA_API lua_State *lua_newrun(lua_Alloc f, void *ud, uint64_t seed);
 
+/* Make a run in which no script has run yet what it would be had it been made with
+ * this seed: its strings and tables are hashed anew. May raise. */
+LUA_API void lua_reseed(lua_State *L, uint64_t seed);
+
 LUA_API struct lua_Fuel *lua_fuel(lua_State *L);
 
 /* Charge n units of library work; may not return (death), never yields. */

@@ -1,0 +1,2 @@
+-- expect: error bad argument #1 to 'isyieldable' %(thread expected, got table%)
+return coroutine.isyieldable({})
