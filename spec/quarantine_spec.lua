@@ -261,6 +261,34 @@ describe("deaths that were written down", function()
     assert.same({ "done", "done" }, { state(child), state(second.run) })
   end)
 
+  it("park a caller, and what it called goes on: the result is there when its owner lets it go", function()
+    with { child = homes.agent 'ctx.sleep("1h") return 5',
+      parent = homes.agent 'local v, err = ctx.call("child", {}) return { v = v, code = err and err.code }' }
+    local parent = h:run("parent").run
+    local child = h.engine:list { agent = "child" }[1].run
+    local e = die { { run = parent }, { run = parent } }
+    drain(e)
+    h.now = h.now + 3600001
+    drain(e)
+    assert.same({ "quarantined", "done" }, { state(parent), state(child) })
+    e = h:reopen()
+    drain(e)
+    assert(e:resume({ run = parent }, {}))
+    drain(e)
+    assert.same({ "done", { v = 5 } }, { state(parent), e:describe(parent).output })
+    assert.is_true(e:replay(parent).equal)
+  end)
+
+  it("park a caller, and what it called ends with it when its owner gives it up", function()
+    with { child = homes.agent 'ctx.sleep("1h") return 5', parent = homes.agent 'return ctx.call("child", {})' }
+    local parent = h:run("parent").run
+    local child = h.engine:list { agent = "child" }[1].run
+    local e = die { { run = parent }, { run = parent } }
+    assert(e:cancel(parent, {}))
+    drain(e)
+    assert.same({ "cancelled", "cancelled" }, { state(parent), state(child) })
+  end)
+
   it("end by the owner's word without executing or undoing anything", function()
     with { pay = homes.agent [[
       ctx.step{ name = "pay", run = function() return 1 end, undo = function() ctx.records.put{ type = "undone", key = "k", value = {} } end }
