@@ -6,6 +6,7 @@
 --   -- result: JSON                           the first result
 --   -- options: --flag N ...                  of keel sandbox
 --   -- same: true                             results of all runs are equal
+--   -- slices: N                              the same with --slice N (7 in lang/)
 --   -- raw: TEXT   -- first: LINE             a source with \NN bytes, a first line
 --   -- repeat: PREFIX||UNIT||N||MIDDLE||UNIT||N
 --   -- number: UNIT||N                        UNIT N times, %d is the number
@@ -64,7 +65,8 @@ local function check(path, area)
     if words ~= "" then assert.match(words, r.error) end
     if r.error ~= json.null then assert.is_nil(r.error:find "[\0-\31\127]", "control bytes in the error") end
     if d.result then assert.equal(json.encode(json.decode(d.result)), json.encode(r.result)) end
-    if area == "lang" then assert.equal(facts(r), facts(run(path, options .. " --slice 7")[1])) end
+    local slice = d.slices or area == "lang" and 7
+    if slice then assert.equal(facts(r), facts(run(path, options .. " --slice " .. slice)[1])) end
     if r.outcome ~= "wall" then
       assert.equal(facts(r), facts(again[i]))
       assert.equal(facts(first[1]), facts(r))

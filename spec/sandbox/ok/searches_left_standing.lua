@@ -1,4 +1,5 @@
 -- expect: ok
+-- slices: 7
 -- What it gives, and counts, is the same when it is left standing everywhere.
 local log = {}
 local function L(...) local t = {...} for i = 1, select("#", ...) do t[i] = tostring(t[i]) end log[#log+1] = table.concat(t, ",") end

@@ -1,4 +1,5 @@
 -- expect: ok
+-- slices: 7
 -- What it gives, and counts, is the same when it is left standing everywhere.
 -- sorts of all kinds, in coroutines, with yields, errors, nesting, abandonment
 local log = {}
