@@ -75,8 +75,10 @@ int codec_check(const void *p, size_t n);
 int codec_member(const void *p, size_t n, const char *key,
 		 struct codec_reader *r);
 
-/* A shortest decimal text that reads back as the same double; keeps ".0". */
+/* A shortest decimal text that reads back as the same double; keeps ".0". Some 20 ns for
+ * floats of few digits; 1 to 3 us, by their size, for those that are not `quick`. */
 void codec_float_text(double v, char out[32]);
+bool codec_float_quick(double v);
 
 /* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlongs). */
 bool codec_utf8(const unsigned char *s, size_t n);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <lauxlib.h>
 #include <lfuel.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,6 @@
 
 #define SEED 1			/* the default: the same run in every process */
 #define RESULT_BYTES ((size_t)16 << 20)
-#define FLOAT_UNITS 60		/* of fuel for the shortest text of a float */
 
 struct options {
 	struct sandbox_caps caps;
@@ -152,26 +152,38 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 
 /* ---- one run ------------------------------------------------------------------- */
 
-/* Skip a value; the fuel that its text costs. */
+/* Units of fuel that the shortest text of a float costs. */
+static int64_t float_cost(double v)
+{
+	int exponent;
+
+	if (codec_float_quick(v))
+		return 8;
+	frexp(v, &exponent);
+	return 240 + abs(exponent) / 4;
+}
+
+/* Skip a value; the fuel that its text costs. What is spelled in it is six times as
+ * long, at most. */
 static int64_t text_cost(struct codec_reader *r)
 {
 	const unsigned char *key;
 	struct codec_item it;
-	int64_t units = 6;
+	int64_t units = 4;
 	size_t i, len;
 
 	if (codec_next(r, &it))
 		return 0;
 	if (it.type == CODEC_FLOAT)
-		return FLOAT_UNITS;
+		return units + float_cost(it.number);
 	if (it.type == CODEC_STRING)
-		return units + (int64_t)(it.len >> 2);
+		return units + 2 + (int64_t)(it.len >> 1);
 	if (it.type != CODEC_ARRAY && it.type != CODEC_OBJECT)
 		return units;
 	for (i = 0; i < it.len; i++) {
 		if (it.type == CODEC_OBJECT) {
 			codec_next_key(r, &key, &len);
-			units += 4 + (int64_t)(len >> 2);
+			units += 4 + (int64_t)(len >> 1);
 		}
 		units += text_cost(r);
 	}
@@ -187,6 +199,7 @@ static int encode_result(lua_State *co, int nresults, struct buf *json,
 	struct buf bytes;
 	int rc = 0;
 
+	sandbox_begin_call(sandbox_of(co));
 	buf_init(&bytes, RESULT_BYTES);
 	if (nresults == 0)
 		codec_null(&bytes);

@@ -83,6 +83,29 @@ LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to);
 /* The next number of the run's own chance; 0 in other states. */
 LUA_API uint64_t lua_draw(lua_State *L);
 
+/* A value as it is, without a way over the stack. */
+struct lua_Seen {
+	int type;		/* as lua_type gives it                        */
+	int integer;		/* a number: whether i counts, or n            */
+	lua_Integer i;
+	lua_Number n;
+	const char *s;		/* of a string: borrowed while it lives        */
+	size_t len;
+};
+
+/* Look at values raw: none of these raises, allocates, charges or moves the stack. idx
+ * is a positive index of a table there. Places go from 0 to lua_places; lua_see_place
+ * returns 0 where there is no pair. They stay what they are while nothing is assigned. */
+LUA_API void lua_see(lua_State *L, int idx, struct lua_Seen *value);
+LUA_API void lua_see_index(lua_State *L, int idx, lua_Integer i,
+			   struct lua_Seen *value);
+LUA_API unsigned int lua_places(lua_State *L, int idx);
+LUA_API int lua_see_place(lua_State *L, int idx, unsigned int place,
+			  struct lua_Seen *key, struct lua_Seen *value);
+
+/* Push the value of the pair at a place. */
+LUA_API void lua_push_place(lua_State *L, int idx, unsigned int place);
+
 /* The state in whose name code without a lua_State charges (hash chains); set
  * by whoever resumes a run, and restored. */
 extern __thread struct lua_Fuel *lua_fuel_current;
