@@ -98,7 +98,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 	size_t i, n;
 
 	luaL_checkstack(L, 4, "value nests too deep");
-	lua_charge(L, 4);
+	lua_charge(L, 5);
 	codec_next(r, &it);
 	switch (it.type) {
 	case CODEC_NULL:
@@ -115,7 +115,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 		lua_pushnumber(L, it.number);
 		return;
 	case CODEC_STRING:
-		lua_charge(L, (lua_Integer)(it.len >> 3));
+		lua_charge(L, 12 + (lua_Integer)(2 * it.len - codec_ascii(it.bytes, it.len)) / 8);
 		lua_pushlstring(L, (const char *)it.bytes, it.len);
 		return;
 	case CODEC_ARRAY:
@@ -133,7 +133,7 @@ static void decode(lua_State *L, struct codec_reader *r)
 		lua_createtable(L, 0, (int)it.len);
 		for (i = 0; i < it.len; i++) {
 			codec_next_key(r, &key, &n);
-			lua_charge(L, 8 + (lua_Integer)(n >> 2));
+			lua_charge(L, 28 + (lua_Integer)(n >> 2));
 			lua_pushlstring(L, (const char *)key, n);
 			decode(L, r);
 			lua_rawset(L, -3);

@@ -20,6 +20,7 @@
 #define NAMES_RUN 200000
 
 #define FEW_NAMES 32		/* have room on the C stack */
+#define AHEAD 8			/* names, of what is to be read soon */
 #define PORTION 512		/* units that are paid at once */
 
 /* All of one reading. */
@@ -106,7 +107,12 @@ static int encode_table(struct reading *r, int idx, int depth,
 static int encode_text(struct reading *r, const struct lua_Seen *v,
 		       const struct trail *t)
 {
-	if (pay(r, v->len >> 3) != 0)
+	size_t ascii;
+
+	if (pay(r, 2 + (v->len >> 3)) != 0)
+		return ERR_LIMIT;
+	ascii = codec_ascii((const unsigned char *)v->s, v->len);
+	if (pay(r, (v->len - ascii) >> 3) != 0)
 		return ERR_LIMIT;
 	if (!codec_utf8((const unsigned char *)v->s, v->len))
 		return refuse(t, r->e, "is text that is not UTF-8");
@@ -173,20 +179,24 @@ static int encode_members(struct reading *r, int idx, int depth,
 			  size_t n)
 {
 	struct trail here = { t, NULL, 0 };
-	struct lua_Seen key, v;
+	struct lua_Seen v;
 	size_t i;
 	int rc = 0;
 
 	codec_object(r->out, n);
 	for (i = 0; i < n && rc == 0; i++) {
 		here.key = names[i].s;
-		if (pay(r, 7 + (names[i].n >> 3)) != 0)
+		if (pay(r, 12 + (names[i].n >> 3)) != 0)
 			return ERR_LIMIT;
+		if (i + AHEAD < n) {
+			__builtin_prefetch(names[i + AHEAD].s);
+			lua_fetch_place(r->L, idx, names[i + AHEAD].place);
+		}
 		if (!codec_key_ok((const unsigned char *)names[i].s, names[i].n))
 			return refuse(&here, r->e, "has a key that is not UTF-8, or "
 				      "holds a NUL");
 		codec_key(r->out, names[i].s, names[i].n);
-		lua_see_place(r->L, idx, names[i].place, &key, &v);
+		lua_see_place(r->L, idx, names[i].place, &v);
 		if (v.type != LUA_TTABLE) {
 			rc = encode_plain(r, &v, &here);
 			continue;
@@ -200,19 +210,25 @@ static int encode_members(struct reading *r, int idx, int depth,
 	return rc;
 }
 
+/* The bytes of names lie anywhere: they are asked for before they are looked at. */
 static int collect(struct reading *r, int idx, struct name *names, size_t n)
 {
-	struct lua_Seen key, v;
-	unsigned int place;
-	size_t i = 0;
+	unsigned int place = 0;
+	struct lua_Seen key;
+	size_t i;
 
-	for (place = 0; i < n; place++) {
-		if (!lua_see_place(r->L, idx, place, &key, &v))
-			continue;
-		if (pay(r, 4) != 0)
-			return ERR_LIMIT;
-		names[i] = (struct name){ 0, key.s, (uint32_t)key.len, place };
-		bind_name_begin(&names[i++]);
+	for (i = 0; i < n + AHEAD; i++) {
+		if (i < n) {
+			if (pay(r, 7) != 0)
+				return ERR_LIMIT;
+			place = lua_next_place(r->L, idx, place, &key);
+			names[i].s = key.s;
+			__builtin_prefetch(key.s);
+			names[i].n = (uint32_t)key.len;
+			names[i].place = place;
+		}
+		if (i >= AHEAD)
+			bind_name_begin(&names[i - AHEAD]);
 	}
 	return 0;
 }
@@ -251,7 +267,7 @@ static int encode_array(struct reading *r, int idx, size_t n, int depth,
 	codec_array(r->out, n);
 	while ((size_t)here.index < n && rc == 0) {
 		here.index++;
-		if (pay(r, 2) != 0)
+		if (pay(r, 3) != 0)
 			return ERR_LIMIT;
 		lua_see_index(r->L, idx, here.index, &v);
 		if (v.type != LUA_TTABLE) {
@@ -288,15 +304,13 @@ struct keys {
 static int look(struct reading *r, int idx, const struct trail *t,
 		struct keys *found)
 {
-	unsigned int places = lua_places(r->L, idx), place;
-	struct lua_Seen key, v;
+	struct lua_Seen key;
+	unsigned int place = 0;
 
 	*found = (struct keys){ 0, 0, 0 };
-	for (place = 0; place < places; place++) {
-		if ((place & 63) == 63 && pay(r, 32) != 0)
-			return ERR_LIMIT;
-		if (!lua_see_place(r->L, idx, place, &key, &v))
-			continue;
+	if (pay(r, lua_places(r->L, idx) >> 1) != 0)
+		return ERR_LIMIT;
+	while ((place = lua_next_place(r->L, idx, place, &key)) != 0) {
 		if (key.type == LUA_TSTRING) {
 			found->names++;
 		} else if (key.type == LUA_TNUMBER && key.integer && key.i > 0) {

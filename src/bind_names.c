@@ -118,14 +118,16 @@ static int sort(struct sorting *s, struct name *a, size_t n, size_t at);
 /* Names that are alike in all bytes before `at`. */
 static int sort_alike(struct sorting *s, struct name *a, size_t n, size_t at)
 {
-	size_t longest = 0, i;
+	size_t longest = 0, shortest = SIZE_MAX, i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		longest = a[i].n > longest ? a[i].n : longest;
+		shortest = a[i].n < shortest ? a[i].n : shortest;
+	}
 	if (longest <= at)	/* only zeros tell them apart: no keys */
 		return 0;
-	/* what they share is read once more, and first of all */
-	if (s->pay(s->arg, n * (10 + ((longest - at) >> 5))) != 0)
+	shortest = shortest > at ? shortest - at : 0;
+	if (s->pay(s->arg, n * (12 + (shortest >> 5))) != 0)
 		return -1;
 	at += shared(a, n, at);
 	for (i = 0; i < n; i++)

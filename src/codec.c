@@ -350,8 +350,7 @@ size_t codec_unseen(const unsigned char *s, size_t n)
 	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9 ? 3 : 0;
 }
 
-/* How many bytes at s are ASCII, as far as whole words tell. */
-static size_t plain(const unsigned char *s, size_t n)
+size_t codec_ascii(const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 	uint64_t word;
@@ -370,7 +369,7 @@ bool codec_utf8(const unsigned char *s, size_t n)
 
 	while (n > 0) {
 		if (s[0] < 0x80) {
-			step = plain(s, n);
+			step = codec_ascii(s, n);
 			step += step == 0;
 		} else {
 			step = sequence(s, n);

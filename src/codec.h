@@ -83,6 +83,9 @@ bool codec_float_quick(double v);
 /* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlongs). */
 bool codec_utf8(const unsigned char *s, size_t n);
 
+/* How many of the n bytes, from the first on, are ASCII; up to 7 fewer. */
+size_t codec_ascii(const unsigned char *s, size_t n);
+
 /* How many of the n bytes (at least one) at s are a character that shows nothing
  * itself but drives a terminal, begins a line or turns the direction of what is
  * read: controls (C1 too), U+2028 and U+2029, direction marks. 0 for others. */

@@ -258,39 +258,56 @@ unsigned int lua_places(lua_State *L, int idx)
 	return luaH_realasize(t) + (unsigned int)sizenode(t);
 }
 
-static const TValue *at_place(Table *t, unsigned int place, unsigned int asize)
-{
-	return place < asize ? &t->array[place]
-			     : gval(gnode(t, place - asize));
-}
-
-int lua_see_place(lua_State *L, int idx, unsigned int place,
-		  struct lua_Seen *key, struct lua_Seen *value)
+static const TValue *at_place(lua_State *L, int idx, unsigned int place)
 {
 	Table *t = hvalue(at_index(L, idx));
 	unsigned int asize = luaH_realasize(t);
-	const TValue *v = at_place(t, place, asize);
-	TValue k;
 
-	if (isempty(v))
-		return 0;
-	if (place < asize) {
+	return place <= asize ? &t->array[place - 1]
+			      : gval(gnode(t, place - 1 - asize));
+}
+
+unsigned int lua_next_place(lua_State *L, int idx, unsigned int place,
+			    struct lua_Seen *key)
+{
+	Table *t = hvalue(at_index(L, idx));
+	unsigned int asize = luaH_realasize(t), nodes = (unsigned int)sizenode(t);
+	TValue k;
+	Node *n;
+
+	for (; place < asize; place++) {
+		if (isempty(&t->array[place]))
+			continue;
 		key->type = LUA_TNUMBER;
 		key->integer = 1;
 		key->i = (lua_Integer)place + 1;
-	} else {
-		getnodekey(L, &k, gnode(t, place - asize));
-		see(&k, key);
+		return place + 1;
 	}
-	see(v, value);
-	return 1;
+	for (; place - asize < nodes; place++) {
+		n = gnode(t, place - asize);
+		if (isempty(gval(n)))
+			continue;
+		getnodekey(L, &k, n);
+		see(&k, key);
+		return place + 1;
+	}
+	return 0;
+}
+
+void lua_see_place(lua_State *L, int idx, unsigned int place,
+		   struct lua_Seen *value)
+{
+	see(at_place(L, idx, place), value);
+}
+
+void lua_fetch_place(lua_State *L, int idx, unsigned int place)
+{
+	__builtin_prefetch(at_place(L, idx, place));
 }
 
 void lua_push_place(lua_State *L, int idx, unsigned int place)
 {
-	Table *t = hvalue(at_index(L, idx));
-
-	setobj2s(L, L->top, at_place(t, place, luaH_realasize(t)));
+	setobj2s(L, L->top, at_place(L, idx, place));
 	L->top++;
 }
 

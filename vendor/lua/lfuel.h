@@ -1,4 +1,4 @@
-/* lfuel.h -- what Keel adds to Lua: fuel, death, runs.
+/* lfuel.h -- what Keel adds to Lua: fuel, death, runs, and reading in place.
  *
  * Fuel is counted in VM instructions. A Lua function is charged its whole body
  * when it is entered; every jump is charged its signed distance and a return
@@ -94,14 +94,18 @@ struct lua_Seen {
 };
 
 /* Look at values raw: none of these raises, allocates, charges or moves the stack. idx
- * is a positive index of a table there. Places go from 0 to lua_places; lua_see_place
- * returns 0 where there is no pair. They stay what they are while nothing is assigned. */
+ * is a positive index of a table there. A pair has a place from 1 to lua_places; they
+ * stay while nothing is assigned. lua_next_place returns the first one behind `place`
+ * that is taken, or 0. lua_fetch_place says that its value will be looked at. */
 LUA_API void lua_see(lua_State *L, int idx, struct lua_Seen *value);
 LUA_API void lua_see_index(lua_State *L, int idx, lua_Integer i,
 			   struct lua_Seen *value);
 LUA_API unsigned int lua_places(lua_State *L, int idx);
-LUA_API int lua_see_place(lua_State *L, int idx, unsigned int place,
-			  struct lua_Seen *key, struct lua_Seen *value);
+LUA_API unsigned int lua_next_place(lua_State *L, int idx, unsigned int place,
+				    struct lua_Seen *key);
+LUA_API void lua_see_place(lua_State *L, int idx, unsigned int place,
+			   struct lua_Seen *value);
+LUA_API void lua_fetch_place(lua_State *L, int idx, unsigned int place);
 
 /* Push the value of the pair at a place. */
 LUA_API void lua_push_place(lua_State *L, int idx, unsigned int place);
