@@ -517,7 +517,7 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 	/* what a run gives is kept inside of other values: its last record,
 	 * the result of ctx.call, an event */
 	sandbox_begin_call(r->sb);
-	rc = bind_encode_within(f->co, -1, 4, &value, &e);
+	rc = run_encode(f->co, -1, 4, &value, &e);
 	if (rc == ERR_NOMEM) {
 		buf_release(&value);
 		run_no_memory(r, "the result of a run");
