@@ -153,7 +153,8 @@ static int on_empty(lua_State *L, int can_yield)
 		return die(s, L, SANDBOX_WALL);
 	if (s->slice > 0 && can_yield)
 		return LUA_FUEL_YIELD;
-	if (s->slice > 0 && s->fuel->entered - s->fuel->left > STRETCH)
+	if (s->slice > 0 && s->fuel->entered - s->fuel->left >
+	    (s->caps.stretch > 0 ? s->caps.stretch : STRETCH))
 		return die(s, L, SANDBOX_STRETCH);
 	if (s->slice > 0)
 		owe(s);

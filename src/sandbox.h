@@ -38,6 +38,8 @@ struct sandbox_caps {		/* 0 means no cap                             */
 	int slice;		/* fuel between preemptions of a run; 0: usual.
 				 * No result depends on these two, and make
 				 * determinism turns them to show it          */
+	int64_t stretch;	/* fuel that it may burn in one piece, while slices
+				 * are asked for; 0: usual, about 10 ms       */
 };
 
 enum sandbox_death {

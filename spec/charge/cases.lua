@@ -76,6 +76,7 @@ return {
   { "op: set new array keys", "local t, n = {}, 0", "n = n + 1 t[n] = n if n > 100000 then t, n = {}, 0 end" },
   { "op: set new string keys", "local t, n = {}, 0", "n = n + 1 t['k' .. n] = n if n > 50000 then t, n = {}, 0 end" },
   { "op: rehash of a million", "local t = {} for i = 1, 400000 do t[i + .5] = 1 end", "t = {} for i = 1, 400000 do t[i + .5] = 1 end" },
+  { "op: rehash of many names", "local k, t = {} for i = 1, 262145 do k[i] = 'k' .. i end", "t = {} for i = 1, 262145 do t[k[i]] = 1 end" },
   { "op: rehash churn", "local t = {1,2,3}", "t.x = 1 t.x = nil t.y = 1 t.y = nil t[4] = 1 t[4] = nil t.z = 1 t.z = nil" },
   { "op: rehash of many small", "", "local t = {} t.a = 1 t.b = 2 t.c = 3 t = {} t[1] = 1 t[2] = 2 t[3] = 3" },
   { "op: rehash of a big array by a key", "local t = {} for i = 1, 500000 do t[i] = i end local n = 0", "n = n + 1 t[n + .5] = 1 if n > 4 then for i = 1, n do t[i + .5] = nil end n = 0 end" },

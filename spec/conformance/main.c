@@ -296,6 +296,7 @@ static int l_play(lua_State *L)
 	p.caps.wall_ms = number_in(L, "wall");
 	p.caps.seed = 1;
 	p.slice = number_in(L, "slice");
+	p.caps.stretch = p.caps.instructions;	/* one file is one long stretch */
 	p.caps.gc_pause = (int)number_in(L, "gc_pause");
 	if (sandbox_open(&s, &p.caps, &p.error) != 0)
 		return luaL_error(L, "%s", p.error.msg);
