@@ -36,17 +36,19 @@ void run_end_dead(struct run *r, const struct err *e)
 	buf_release(&value);
 }
 
-/* It is read once more by the engine's Lua and written twice; its bytes are the store's. */
+/* It is read once more by the engine's Lua, written twice, and its bytes are stored: some
+ * 5 ns for each of them. */
 int run_encode(lua_State *L, int idx, int depth, struct buf *out, struct err *e)
 {
-	int64_t before = lua_fuel(L)->lib, parts;
+	int64_t before = lua_fuel(L)->lib, parts, bytes;
 	size_t start = out->len;
 	int rc = bind_encode_within(L, idx, depth, out, e);
 
 	if (rc != 0)
 		return rc;
-	parts = lua_fuel(L)->lib - before - (int64_t)((out->len - start) / 8);
-	if (parts > 0 && lua_spend(L, 2 * parts) != 0)
+	bytes = (int64_t)(out->len - start);
+	parts = lua_fuel(L)->lib - before - bytes / 8;
+	if (lua_spend(L, bytes / 2 + (parts > 0 ? 2 * parts : 0)) != 0)
 		return err_set(e, ERR_LIMIT, "the run ended while its value was "
 			       "kept");
 	return 0;
