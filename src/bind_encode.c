@@ -335,7 +335,7 @@ static int encode_table(struct reading *r, int idx, int depth,
 	if (++r->tables > TABLES && lua_fuel(r->L)->run)
 		return refuse(t, r->e, "is one table too many (does a table "
 			      "stand in many places?)");
-	if (pay(r, 12) != 0)
+	if (pay(r, 8) != 0)
 		return ERR_LIMIT;
 	rc = look(r, idx, t, &k);
 	if (rc != 0)
@@ -359,7 +359,9 @@ int bind_encode_within(lua_State *L, int idx, int depth, struct buf *out,
 	int top = lua_gettop(L), rc;
 
 	idx = lua_absindex(L, idx);
-	lua_see(L, idx, &v);
+	v.type = LUA_TNIL;
+	if (idx <= top)		/* an argument may not have been given */
+		lua_see(L, idx, &v);
 	if (v.type != LUA_TTABLE) {
 		rc = encode_plain(&r, &v, &root);
 	} else {
