@@ -5,6 +5,7 @@ local home = require "spec.support.home"
 local h
 
 local function open(parts)
+  if h then h:remove() end -- an engine left open would keep the loop of the next spec from ending
   h = home.make(parts)
   h:open { on_fault = function(text) error("a fault of the engine: " .. text) end }
   return h
