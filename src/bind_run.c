@@ -363,6 +363,7 @@ void bind_caps(lua_State *L, int t, struct sandbox_caps *caps)
 	caps->seed = (uint64_t)bind_integer(L, t, "seed", 1);
 	caps->gc_pause = (int)bind_integer(L, t, "gc_pause", 0);
 	caps->slice = (int)bind_integer(L, t, "slice", 0);
+	caps->stretch = 0;
 }
 
 /* The first record of a run that was loaded says what it is set up with. */
