@@ -219,6 +219,22 @@ describe("a hostile agent", function()
       end
     end)
 
+    it("ends of one that nobody can read and keep within a turn, and not of one that is only large", function()
+      local list = "local t = {} for i = 1, %d do t[i] = i end return t"
+      for _, source in ipairs { list:format(400000), "local t = {} for i = 1, 60000 do t['k' .. i] = i end return t",
+        "return ('x'):rep(6 << 20)", "ctx.step { name = 's', run = function() " .. list:format(400000) .. " end }" } do
+        local err = failure(source)
+        assert.equal("instructions", err.code)
+        assert.match("cannot be interrupted", err.message)
+        h:remove()
+      end
+      for _, source in ipairs { list:format(100000), "local t = {} for i = 1, 9000 do t['k' .. i] = i end return t",
+        "return ('x'):rep(2 << 20)" } do
+        assert.truthy(output(source))
+        h:remove()
+      end
+    end)
+
     for what, call in pairs {
       step = "ctx.step, { name = 's', args = { items = { 1, { x = V } } }, run = function() return 1 end }",
       result = "ctx.step, { name = 's', run = function() return { items = { 1, { x = V } } } end }",

@@ -5,17 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_varint(struct buf *b, uint64_t v)
+/* A mark, or none when it is below 0, and a number. */
+static void put_head(struct buf *b, int mark, uint64_t v)
 {
-	unsigned char bytes[10];
+	unsigned char bytes[11];
 	size_t n = 0;
 
+	if (mark >= 0)
+		bytes[n++] = (unsigned char)mark;
 	while (v >= 0x80) {
 		bytes[n++] = (unsigned char)(v | 0x80);
 		v >>= 7;
 	}
 	bytes[n++] = (unsigned char)v;
 	buf_add(b, bytes, n);
+}
+
+static void put_text(struct buf *b, int mark, const void *s, size_t n)
+{
+	put_head(b, mark, n);
+	buf_add(b, s, n);
 }
 
 void codec_null(struct buf *b)
@@ -30,27 +39,24 @@ void codec_bool(struct buf *b, bool v)
 
 void codec_int(struct buf *b, int64_t v)
 {
-	buf_byte(b, CODEC_INT);
-	put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+	put_head(b, CODEC_INT, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
 }
 
 void codec_float(struct buf *b, double v)
 {
-	unsigned char bytes[8];
+	unsigned char bytes[9] = { CODEC_FLOAT };
 	uint64_t bits;
 	int i;
 
 	memcpy(&bits, &v, sizeof(bits));
 	for (i = 0; i < 8; i++)
-		bytes[i] = (unsigned char)(bits >> (8 * i));
-	buf_byte(b, CODEC_FLOAT);
+		bytes[1 + i] = (unsigned char)(bits >> (8 * i));
 	buf_add(b, bytes, sizeof(bytes));
 }
 
 void codec_string(struct buf *b, const void *s, size_t n)
 {
-	buf_byte(b, CODEC_STRING);
-	codec_key(b, s, n);
+	put_text(b, CODEC_STRING, s, n);
 }
 
 void codec_cstring(struct buf *b, const char *s)
@@ -63,20 +69,17 @@ void codec_cstring(struct buf *b, const char *s)
 
 void codec_array(struct buf *b, uint64_t n)
 {
-	buf_byte(b, CODEC_ARRAY);
-	put_varint(b, n);
+	put_head(b, CODEC_ARRAY, n);
 }
 
 void codec_object(struct buf *b, uint64_t n)
 {
-	buf_byte(b, CODEC_OBJECT);
-	put_varint(b, n);
+	put_head(b, CODEC_OBJECT, n);
 }
 
 void codec_key(struct buf *b, const void *s, size_t n)
 {
-	put_varint(b, n);
-	buf_add(b, s, n);
+	put_text(b, -1, s, n);
 }
 
 void codec_read(struct codec_reader *r, const void *p, size_t n)
@@ -242,10 +245,67 @@ int codec_member(const void *p, size_t n, const char *key,
 	return ERR_NOTFOUND;
 }
 
+/* Most floats of programs are a few digits with a point among them: v is digits /
+ * 10^places when that division, which rounds once, gives v. No two texts of up to 15
+ * digits mean the same float, so it is what %.15g would write. */
+static bool few_digits(double v, uint64_t *digits, size_t *places)
+{
+	static const double tens[] = { 1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7 };
+	double size = fabs(v), scaled;
+
+	if (!(size >= 1e-3 && size < 1e15) && v != 0)
+		return false;
+	for (*places = 0; *places < 8; ++*places) {
+		scaled = size * tens[*places];
+		if (scaled >= 1e15)
+			return false;
+		*digits = (uint64_t)(scaled + 0.5);
+		if (*digits < 1000000000000000u &&
+		    (double)*digits / tens[*places] == size)
+			return true;
+	}
+	return false;
+}
+
+bool codec_float_quick(double v)
+{
+	size_t places;
+	uint64_t digits;
+
+	return few_digits(v, &digits, &places);
+}
+
+static bool quick_text(double v, char out[32])
+{
+	char text[32];
+	size_t at = sizeof(text), places;
+	uint64_t digits;
+
+	if (!few_digits(v, &digits, &places))
+		return false;
+	text[--at] = 0;
+	if (places == 0)
+		text[--at] = '0';
+	while (places-- > 0) {
+		text[--at] = (char)('0' + digits % 10);
+		digits /= 10;
+	}
+	text[--at] = '.';
+	do
+		text[--at] = (char)('0' + digits % 10);
+	while ((digits /= 10) != 0);
+	if (signbit(v))
+		text[--at] = '-';
+	memcpy(out, text + at, sizeof(text) - at);
+	return true;
+}
+
 void codec_float_text(double v, char out[32])
 {
 	int digits, n = 0;
 
+	if (quick_text(v, out))
+		return;
 	for (digits = 15; digits <= 17; digits++) {
 		n = snprintf(out, 32, "%.*g", digits, v);
 		if (strtod(out, NULL) == v)
@@ -255,31 +315,23 @@ void codec_float_text(double v, char out[32])
 		snprintf(out + n, 32 - (size_t)n, ".0");
 }
 
-static bool follows(const unsigned char *s, size_t n, size_t count)
-{
-	size_t i;
-
-	if (n <= count)
-		return false;
-	for (i = 1; i <= count; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
+/* The bytes of the character at s, which is not ASCII; 0 when it is none. */
 static size_t sequence(const unsigned char *s, size_t n)
 {
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf && follows(s, n, 1))
+	unsigned char c = s[0];
+
+	if (c < 0xc2 || c > 0xf4 || n < 2 || (s[1] & 0xc0) != 0x80)
+		return 0;
+	if (c < 0xe0)
 		return 2;
-	if ((s[0] & 0xf0) == 0xe0 && follows(s, n, 2) &&
-	    !(s[0] == 0xe0 && s[1] < 0xa0) && !(s[0] == 0xed && s[1] > 0x9f))
-		return 3;
-	if (s[0] >= 0xf0 && s[0] <= 0xf4 && follows(s, n, 3) &&
-	    !(s[0] == 0xf0 && s[1] < 0x90) && !(s[0] == 0xf4 && s[1] > 0x8f))
-		return 4;
-	return 0;
+	if (n < 3 || (s[2] & 0xc0) != 0x80)
+		return 0;
+	if (c < 0xf0)
+		return (c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f)
+		     ? 0 : 3;
+	if (n < 4 || (s[3] & 0xc0) != 0x80)
+		return 0;
+	return (c == 0xf0 && s[1] < 0x90) || (c == 0xf4 && s[1] > 0x8f) ? 0 : 4;
 }
 
 size_t codec_unseen(const unsigned char *s, size_t n)
@@ -298,8 +350,7 @@ size_t codec_unseen(const unsigned char *s, size_t n)
 	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9 ? 3 : 0;
 }
 
-/* How many bytes at s are ASCII, as far as whole words tell. */
-static size_t plain(const unsigned char *s, size_t n)
+size_t codec_ascii(const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 	uint64_t word;
@@ -314,12 +365,15 @@ static size_t plain(const unsigned char *s, size_t n)
 
 bool codec_utf8(const unsigned char *s, size_t n)
 {
-	size_t step = plain(s, n);
+	size_t step;
 
-	s += step;
-	n -= step;
 	while (n > 0) {
-		step = sequence(s, n);
+		if (s[0] < 0x80) {
+			step = codec_ascii(s, n);
+			step += step == 0;
+		} else {
+			step = sequence(s, n);
+		}
 		if (step == 0)
 			return false;
 		s += step;

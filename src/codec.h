@@ -75,11 +75,16 @@ int codec_check(const void *p, size_t n);
 int codec_member(const void *p, size_t n, const char *key,
 		 struct codec_reader *r);
 
-/* A shortest decimal text that reads back as the same double; keeps ".0". */
+/* A shortest decimal text that reads back as the same double; keeps ".0". Some 20 ns for
+ * floats of few digits; 1 to 3 us, by their size, for those that are not `quick`. */
 void codec_float_text(double v, char out[32]);
+bool codec_float_quick(double v);
 
 /* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlongs). */
 bool codec_utf8(const unsigned char *s, size_t n);
+
+/* How many of the n bytes, from the first on, are ASCII; up to 7 fewer. */
+size_t codec_ascii(const unsigned char *s, size_t n);
 
 /* How many of the n bytes (at least one) at s are a character that shows nothing
  * itself but drives a terminal, begins a line or turns the direction of what is

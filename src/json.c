@@ -105,55 +105,114 @@ int json_read(const char *text, size_t n, struct buf *out, struct err *e)
 	return rc;
 }
 
-/* A character that must not stand there itself, n bytes long. */
-static void quote_unseen(const unsigned char *s, size_t n, struct buf *out)
+/* A character that must not stand there itself, n bytes long, as six at most. */
+static size_t spell_unseen(const unsigned char *s, size_t n, unsigned char *out)
 {
 	static const char hex[] = "0123456789abcdef";
-	char spelled[6] = { '\\', 'u' };
-	unsigned int code = s[0], i;
+	unsigned int code = s[0];
 
 	if (n == 2)
 		code = (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
 	else if (n == 3)
 		code = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 |
 		       (s[2] & 0x3fu);
-	if (code == '\n')
-		buf_str(out, "\\n");
-	else if (code == '\t')
-		buf_str(out, "\\t");
-	else if (code == '\r')
-		buf_str(out, "\\r");
-	else
-		for (i = 0; i < 4; i++)
-			spelled[2 + i] = hex[code >> (12 - 4 * i) & 15];
-	if (spelled[5] != 0)
-		buf_add(out, spelled, 6);
+	out[0] = '\\';
+	if (code == '\n' || code == '\t' || code == '\r') {
+		out[1] = code == '\n' ? 'n' : code == '\t' ? 't' : 'r';
+		return 2;
+	}
+	out[1] = 'u';
+	out[2] = (unsigned char)hex[code >> 12];
+	out[3] = (unsigned char)hex[code >> 8 & 15];
+	out[4] = (unsigned char)hex[code >> 4 & 15];
+	out[5] = (unsigned char)hex[code & 15];
+	return 6;
 }
+
+/* Bytes that begin nothing to be spelled: all of ASCII that is seen but " and \, and
+ * all others but those that codec_unseen knows. */
+static bool seen(unsigned char c)
+{
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+	return c != 0xc2 && c != 0xd8 && c != 0xe2;
+}
+
+#define ONES 0x0101010101010101u
+#define TOPS 0x8080808080808080u
+/* Whether a byte of w is 0, and below n <= 128 where none has its top bit set. */
+#define HAS_ZERO(w)	(((w) - ONES) & ~(w) & TOPS)
+#define HAS_LESS(w, n)	(((w) - ONES * (n)) & ~(w) & TOPS)
+
+/* How many bytes at s stand for themselves. */
+static size_t run_of_seen(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&w, s + i, 8);
+		if ((w & TOPS) || HAS_LESS(w, 0x20) ||
+		    HAS_ZERO(w ^ ONES * '"') || HAS_ZERO(w ^ ONES * '\\') ||
+		    HAS_ZERO(w ^ ONES * 0x7f))
+			break;
+	}
+	while (i < n && seen(s[i]))
+		i++;
+	return i;
+}
+
+/* The character at s, which may have to be spelled; returns its bytes. */
+static size_t spell(const unsigned char *s, size_t n, unsigned char *to,
+		    size_t *at)
+{
+	size_t unseen;
+
+	if (s[0] != '"' && s[0] != '\\') {
+		unseen = s[0] < 0x20 ? 1 : codec_unseen(s, n);
+		if (unseen > 0) {
+			*at += spell_unseen(s, unseen, to + *at);
+			return unseen;
+		}
+	} else {
+		to[(*at)++] = '\\';
+	}
+	to[(*at)++] = s[0];
+	return 1;
+}
+
+/* What is spelled goes through here, so that a text of nothing else is no slower than
+ * its length. */
+#define SPELLED 240
 
 void json_quote(const unsigned char *s, size_t n, struct buf *out)
 {
-	size_t i = 0, from = 0, unseen;
+	unsigned char held[SPELLED + 8];
+	size_t i = 0, from, h = 0;
 
-	buf_byte(out, '"');
+	held[h++] = '"';
 	while (i < n) {
-		if (s[i] == '"' || s[i] == '\\') {
+		if (h > SPELLED - 8) {
+			buf_add(out, held, h);
+			h = 0;
+		}
+		if (!seen(s[i])) {
+			i += spell(s + i, n - i, held, &h);
+			continue;
+		}
+		from = i;
+		i += run_of_seen(s + i, n - i);
+		if (i - from <= SPELLED - h) {
+			memcpy(held + h, s + from, i - from);
+			h += i - from;
+		} else {
+			buf_add(out, held, h);
 			buf_add(out, s + from, i - from);
-			buf_fmt(out, "\\%c", s[i]);
-			from = ++i;
-			continue;
+			h = 0;
 		}
-		unseen = s[i] >= 0x20 && s[i] < 0x7f ? 0
-						     : codec_unseen(s + i, n - i);
-		if (unseen == 0) {
-			i++;
-			continue;
-		}
-		buf_add(out, s + from, i - from);
-		quote_unseen(s + i, unseen, out);
-		from = i += unseen;
 	}
-	buf_add(out, s + from, n - from);
-	buf_byte(out, '"');
+	held[h++] = '"';
+	buf_add(out, held, h);
 }
 
 static void newline(struct buf *out, int indent, int depth)

@@ -516,7 +516,8 @@ static void end_main(struct run *r, struct fiber *f, bool failed)
 		lua_pushnil(f->co);
 	/* what a run gives is kept inside of other values: its last record,
 	 * the result of ctx.call, an event */
-	rc = bind_encode_within(f->co, -1, 4, &value, &e);
+	sandbox_begin_call(r->sb);
+	rc = run_encode(f->co, -1, 4, &value, &e);
 	if (rc == ERR_NOMEM) {
 		buf_release(&value);
 		run_no_memory(r, "the result of a run");

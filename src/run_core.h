@@ -146,6 +146,10 @@ bool run_apply_cancel(struct run *r);
  * it is called with what is in r->cancel_why. */
 int run_cancel_main(struct run *r, struct err *e);
 
+/* bind_encode_within for a value that the engine keeps: the run pays for what becomes of
+ * it, too. */
+int run_encode(lua_State *L, int idx, int depth, struct buf *out, struct err *e);
+
 /* run.c, for run_lua.c */
 struct command *run_begin(struct run *r, const char *kind, const char *name,
 			  const void *args, size_t args_len);

@@ -110,7 +110,7 @@ static int l_begin(lua_State *L)
 		run_keep_lines(r);
 	lua_settop(L, 3);
 	buf_reset(args);
-	rc = bind_encode(L, 3, args, &e);
+	rc = run_encode(L, 3, 0, args, &e);
 	if (rc == ERR_NOMEM) {
 		run_no_memory(r, "the arguments of a command");
 		return leave(L);
@@ -152,7 +152,7 @@ static int l_outcome(lua_State *L)
 	c->failed = lua_toboolean(L, 2);
 	lua_settop(L, 3);
 	buf_reset(&r->scratch);
-	rc = bind_encode(L, 3, &r->scratch, &e);
+	rc = run_encode(L, 3, 0, &r->scratch, &e);
 	if (rc == 0)		/* one allocation, of the right size */
 		rc = buf_add(&c->outcome, r->scratch.data, r->scratch.len);
 	if (rc == ERR_NOMEM) {

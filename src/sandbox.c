@@ -172,6 +172,12 @@ void sandbox_begin(struct sandbox *s)
 	fill_slice(s);
 }
 
+void sandbox_begin_call(struct sandbox *s)
+{
+	s->fuel->entered = s->fuel->left;
+	s->fuel->floor = 0;
+}
+
 void sandbox_set_slice(struct sandbox *s, int64_t fuel)
 {
 	s->slice = fuel;

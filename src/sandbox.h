@@ -75,6 +75,10 @@ struct sandbox *sandbox_of(lua_State *L);
 /* Full caps from here on: call it where a durable step begins. */
 void sandbox_begin(struct sandbox *s);
 
+/* What the run pays from here on is one library call, with the cap of its own that
+ * such a call has: for whoever reads its values when its code has come to an end. */
+void sandbox_begin_call(struct sandbox *s);
+
 /* Preempt after about this much fuel wherever the script can yield; 0 never. With
  * slices a library call that cannot be left standing has a cap of its own, of about
  * 10 ms: nobody else has a turn meanwhile. */

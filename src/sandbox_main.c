@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <lauxlib.h>
 #include <lfuel.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@
 
 #define SEED 1			/* the default: the same run in every process */
 #define RESULT_BYTES ((size_t)16 << 20)
-#define FLOAT_UNITS 60		/* of fuel for the shortest text of a float */
+
+#define PORTION 512		/* units of fuel that are paid at once */
 
 struct options {
 	struct sandbox_caps caps;
@@ -152,30 +154,48 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 
 /* ---- one run ------------------------------------------------------------------- */
 
-/* Skip a value; the fuel that its text costs. */
-static int64_t text_cost(struct codec_reader *r)
+/* Units of fuel that the shortest text of a float costs. */
+static int64_t float_cost(double v)
+{
+	int exponent;
+
+	if (codec_float_quick(v))
+		return 8;
+	frexp(v, &exponent);
+	return 240 + abs(exponent) / 4;
+}
+
+/* Pay for the text of a value, and skip it; nonzero when the run is dead of it. What is
+ * spelled in a string is six times as long, at most. */
+static int pay_text(lua_State *co, struct codec_reader *r, int64_t *owed)
 {
 	const unsigned char *key;
 	struct codec_item it;
-	int64_t units = 6;
 	size_t i, len;
 
 	if (codec_next(r, &it))
-		return 0;
+		return ERR_DAMAGED;
+	*owed += 4;
 	if (it.type == CODEC_FLOAT)
-		return FLOAT_UNITS;
-	if (it.type == CODEC_STRING)
-		return units + (int64_t)(it.len >> 2);
+		*owed += float_cost(it.number);
+	else if (it.type == CODEC_STRING)
+		*owed += 2 + (int64_t)(it.len >> 1);
+	if (*owed >= PORTION) {
+		if (lua_spend(co, *owed))
+			return ERR_LIMIT;
+		*owed = 0;
+	}
 	if (it.type != CODEC_ARRAY && it.type != CODEC_OBJECT)
-		return units;
+		return 0;
 	for (i = 0; i < it.len; i++) {
 		if (it.type == CODEC_OBJECT) {
 			codec_next_key(r, &key, &len);
-			units += 4 + (int64_t)(len >> 2);
+			*owed += 4 + (int64_t)(len >> 1);
 		}
-		units += text_cost(r);
+		if (pay_text(co, r, owed))
+			return ERR_LIMIT;
 	}
-	return units;
+	return 0;
 }
 
 /* The first result, encoded: raw reads, so no metamethod runs. The run pays, for
@@ -185,8 +205,10 @@ static int encode_result(lua_State *co, int nresults, struct buf *json,
 {
 	struct codec_reader r;
 	struct buf bytes;
+	int64_t owed = 0;
 	int rc = 0;
 
+	sandbox_begin_call(sandbox_of(co));
 	buf_init(&bytes, RESULT_BYTES);
 	if (nresults == 0)
 		codec_null(&bytes);
@@ -194,8 +216,10 @@ static int encode_result(lua_State *co, int nresults, struct buf *json,
 		rc = bind_encode(co, -nresults, &bytes, e);
 	if (rc == 0) {
 		codec_read(&r, bytes.data, bytes.len);
-		rc = lua_spend(co, text_cost(&r));
+		rc = pay_text(co, &r, &owed);
 	}
+	if (rc == 0)
+		rc = lua_spend(co, owed);
 	if (rc == 0)
 		rc = json_write(bytes.data, bytes.len, 0, json, e);
 	buf_release(&bytes);

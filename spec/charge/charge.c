@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bind.h"
 #include "sandbox.h"
 
 #define ROUNDS 3
@@ -143,6 +144,49 @@ static void parse(struct sandbox *s, const char *src, struct figure *to)
 	to->ns /= (double)(to->units > 0 ? to->units : 1);
 }
 
+static int put_in(lua_State *L)
+{
+	struct buf *b = lua_touserdata(L, 1);
+
+	return bind_decode(L, b->data, b->len) == 0;
+}
+
+/* The value that it returns, read out of the run, or put into it again. */
+static void cross(struct sandbox *s, const char *src, bool out, struct figure *to)
+{
+	lua_State *co;
+	struct buf b;
+	struct err e;
+	int64_t from_ns, units;
+	int n = 0;
+
+	buf_init(&b, CODEC_BYTES);
+	if (sandbox_load(s, src, strlen(src), "=case", &e) != 0 ||
+	    sandbox_thread(s, &co, &e) != 0 ||
+	    sandbox_resume(s, co, 0, &n) != LUA_OK || n != 1) {
+		snprintf(to->note, sizeof(to->note), "returned no value");
+		return;
+	}
+	units = sandbox_total_instructions(s);
+	from_ns = cpu_ns();
+	n = bind_encode(co, -1, &b, &e);
+	if (!out) {
+		units = sandbox_total_instructions(s);
+		from_ns = cpu_ns();
+		n = sandbox_push(s, co, put_in, &b, 1, &e);
+	}
+	to->ns = (double)(cpu_ns() - from_ns);
+	to->units = sandbox_total_instructions(s) - units;
+	watch.stretch_ns = (int64_t)to->ns;
+	watch.stretch_units = to->units;
+	watch.excess_ns = to->ns - (double)to->units * vm_ns;
+	to->script = 0;
+	to->ns /= (double)(to->units > 0 ? to->units : 1);
+	if (n != 0)
+		snprintf(to->note, sizeof(to->note), "%.70s", e.msg);
+	buf_release(&b);
+}
+
 static void once(const char *src, size_t memory, struct figure *to)
 {
 	struct sandbox_caps caps = { .memory_bytes = memory, .seed = 1 };
@@ -157,6 +201,9 @@ static void once(const char *src, size_t memory, struct figure *to)
 	}
 	if (strncmp(to->name, "parse:", 6) == 0)
 		parse(s, src, to);
+	else if (strncmp(to->name, "out:", 4) == 0 ||
+		 strncmp(to->name, "in:", 3) == 0)
+		cross(s, src, to->name[0] == 'o', to);
 	else
 		play(s, src, to);
 	to->stretch_ms = (double)watch.stretch_ns / 1e6;
@@ -223,6 +270,8 @@ static void run_case(lua_State *L, const char *only, struct figure *list, int *n
 	body = luaL_checkstring(L, -2);
 	memory = lua_isnil(L, -1) ? MEMORY : (size_t)lua_tointeger(L, -1) << 20;
 	src = strncmp(f->name, "parse:", 6) == 0 ? body
+	      : strncmp(f->name, "out:", 4) == 0 || strncmp(f->name, "in:", 3) == 0
+	      ? lua_pushfstring(L, "%s\nreturn %s", setup, body)
 	      : lua_pushfstring(L, "%s\nreturn function()\nwhile true do\n%s\nend\n"
 				"end", setup, body);
 	if (only == NULL || strncmp(f->name, "vm:", 3) == 0 ||

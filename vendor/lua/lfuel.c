@@ -211,6 +211,106 @@ LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to)
 	return luaM_saferealloc_(L, p, from, to);
 }
 
+/* ---- values as they are ---------------------------------------------------- */
+
+static void see(const TValue *v, struct lua_Seen *to)
+{
+	to->type = isempty(v) ? LUA_TNIL : ttype(v);
+	switch (ttypetag(v)) {
+	case LUA_VNUMINT:
+		to->integer = 1;
+		to->i = ivalue(v);
+		break;
+	case LUA_VNUMFLT:
+		to->integer = 0;
+		to->n = fltvalue(v);
+		break;
+	case LUA_VSHRSTR:
+	case LUA_VLNGSTR:
+		to->s = svalue(v);
+		to->len = vslen(v);
+		break;
+	case LUA_VTRUE:
+	case LUA_VFALSE:
+		to->i = ttypetag(v) == LUA_VTRUE;
+		break;
+	case LUA_VLIGHTUSERDATA:
+		to->i = pvalue(v) != NULL;
+	}
+}
+
+#define at_index(L, idx)	s2v((L)->ci->func + (idx))
+
+void lua_see(lua_State *L, int idx, struct lua_Seen *value)
+{
+	see(at_index(L, idx), value);
+}
+
+void lua_see_index(lua_State *L, int idx, lua_Integer i, struct lua_Seen *value)
+{
+	see(luaH_getint(hvalue(at_index(L, idx)), i), value);
+}
+
+unsigned int lua_places(lua_State *L, int idx)
+{
+	Table *t = hvalue(at_index(L, idx));
+
+	return luaH_realasize(t) + (unsigned int)sizenode(t);
+}
+
+static const TValue *at_place(lua_State *L, int idx, unsigned int place)
+{
+	Table *t = hvalue(at_index(L, idx));
+	unsigned int asize = luaH_realasize(t);
+
+	return place <= asize ? &t->array[place - 1]
+			      : gval(gnode(t, place - 1 - asize));
+}
+
+unsigned int lua_next_place(lua_State *L, int idx, unsigned int place,
+			    struct lua_Seen *key)
+{
+	Table *t = hvalue(at_index(L, idx));
+	unsigned int asize = luaH_realasize(t), nodes = (unsigned int)sizenode(t);
+	TValue k;
+	Node *n;
+
+	for (; place < asize; place++) {
+		if (isempty(&t->array[place]))
+			continue;
+		key->type = LUA_TNUMBER;
+		key->integer = 1;
+		key->i = (lua_Integer)place + 1;
+		return place + 1;
+	}
+	for (; place - asize < nodes; place++) {
+		n = gnode(t, place - asize);
+		if (isempty(gval(n)))
+			continue;
+		getnodekey(L, &k, n);
+		see(&k, key);
+		return place + 1;
+	}
+	return 0;
+}
+
+void lua_see_place(lua_State *L, int idx, unsigned int place,
+		   struct lua_Seen *value)
+{
+	see(at_place(L, idx, place), value);
+}
+
+void lua_fetch_place(lua_State *L, int idx, unsigned int place)
+{
+	__builtin_prefetch(at_place(L, idx, place));
+}
+
+void lua_push_place(lua_State *L, int idx, unsigned int place)
+{
+	setobj2s(L, L->top, at_place(L, idx, place));
+	L->top++;
+}
+
 /* ---- another seed ----------------------------------------------------------- */
 
 static void rehash_strings(global_State *g)

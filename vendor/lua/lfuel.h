@@ -1,4 +1,4 @@
-/* lfuel.h -- what Keel adds to Lua: fuel, death, runs.
+/* lfuel.h -- what Keel adds to Lua: fuel, death, runs, and reading in place.
  *
  * Fuel is counted in VM instructions. A Lua function is charged its whole body
  * when it is entered; every jump is charged its signed distance and a return
@@ -82,6 +82,33 @@ LUA_API void *lua_realloc(lua_State *L, void *p, size_t from, size_t to);
 
 /* The next number of the run's own chance; 0 in other states. */
 LUA_API uint64_t lua_draw(lua_State *L);
+
+/* A value as it is, without a way over the stack. */
+struct lua_Seen {
+	int type;		/* as lua_type gives it                        */
+	int integer;		/* a number: whether i counts, or n            */
+	lua_Integer i;
+	lua_Number n;
+	const char *s;		/* of a string: borrowed while it lives        */
+	size_t len;
+};
+
+/* Look at values raw: none of these raises, allocates, charges or moves the stack. idx
+ * is a positive index of a table there. A pair has a place from 1 to lua_places; they
+ * stay while nothing is assigned. lua_next_place returns the first one behind `place`
+ * that is taken, or 0. lua_fetch_place says that its value will be looked at. */
+LUA_API void lua_see(lua_State *L, int idx, struct lua_Seen *value);
+LUA_API void lua_see_index(lua_State *L, int idx, lua_Integer i,
+			   struct lua_Seen *value);
+LUA_API unsigned int lua_places(lua_State *L, int idx);
+LUA_API unsigned int lua_next_place(lua_State *L, int idx, unsigned int place,
+				    struct lua_Seen *key);
+LUA_API void lua_see_place(lua_State *L, int idx, unsigned int place,
+			   struct lua_Seen *value);
+LUA_API void lua_fetch_place(lua_State *L, int idx, unsigned int place);
+
+/* Push the value of the pair at a place. */
+LUA_API void lua_push_place(lua_State *L, int idx, unsigned int place);
 
 /* The state in whose name code without a lua_State charges (hash chains); set
  * by whoever resumes a run, and restored. */
