@@ -24,8 +24,18 @@ $(B)/lua/.edited: $(LUA_SRC)/.ready $(LUA_DIR)/edit $(LUA_EDITS) \
 
 $(LUA_OBJ:.o=.c): $(B)/lua/.edited ;
 
+# An interpreter jumps from instruction to instruction: what merges these jumps into
+# one, and keeps values alive across them, costs it registers and predictions.
+# (GCC's names; the loop is built without them where they are unknown.)
+LUA_VM_OPT := $(shell echo | $(CC) -Werror -fno-gcse -fno-crossjumping \
+	      --param max-goto-duplication-insns=100 -x c -fsyntax-only - \
+	      2>/dev/null && echo -fno-gcse -fno-crossjumping \
+	      --param max-goto-duplication-insns=100)
+
+$(B)/lua/lvm.o: LUA_OPT := $(LUA_VM_OPT)
+
 $(LUA_OBJ): %.o: %.c $(B)/lua/.edited | $(B)/.deps
-	$(CC) $(LUA_DEFS) $(CFLAGS) -c -o $@ $<
+	$(CC) $(LUA_DEFS) $(CFLAGS) $(LUA_OPT) -c -o $@ $<
 
 $(B)/lua/liblua.a: $(LUA_OBJ)
 	@rm -f $@
