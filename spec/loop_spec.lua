@@ -72,7 +72,7 @@ describe("the loop", function()
     local seen = {}
     for i = 1, 3 do
       loop.spawn(function()
-        loop.sleep(4 - i)
+        loop.sleep(10 * (3 - i))
         table.insert(seen, i)
       end)
     end
