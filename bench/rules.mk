@@ -1,7 +1,8 @@
 # make bench-sandbox: build/keel with stock Lua beside the edited one, whose `bench
 # sandbox` compares with stock Lua.
 
-$B/bench/sandbox_stock.o: bench/sandbox_stock.c src/sandbox_bench.h $(LUA_SRC)/.ready
+$B/bench/sandbox_stock.o: bench/sandbox_stock.c src/sandbox_bench.h \
+		src/sandbox_bench_bare.h $(LUA_SRC)/.ready
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(CFLAGS) -I$(LUA_SRC)/src -Isrc -c -o $@ $<
 

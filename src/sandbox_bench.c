@@ -2,7 +2,6 @@
 #include "sandbox_bench.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "clock.h"
 #include "sandbox.h"
+#include "sandbox_bench_bare.h"
 
 /* ---- our side ------------------------------------------------------------------ */
 
@@ -65,48 +65,8 @@ static const struct sandbox_bench_side ours = {
 
 /* ---- a plain state ---------------------------------------------------------------- */
 
-static void *plain_open(const char *text, size_t len)
-{
-	static const luaL_Reg libraries[] = {
-		{ "_G", luaopen_base }, { "coroutine", luaopen_coroutine },
-		{ "math", luaopen_math }, { "string", luaopen_string },
-		{ "table", luaopen_table }, { "utf8", luaopen_utf8 },
-		{ NULL, NULL }
-	};
-	const luaL_Reg *lib;
-	lua_State *L = luaL_newstate();
-
-	if (L == NULL)
-		return NULL;
-	for (lib = libraries; lib->name != NULL; lib++) {
-		luaL_requiref(L, lib->name, lib->func, 1);
-		lua_pop(L, 1);
-	}
-	if (luaL_loadbufferx(L, text, len, "@bench", "t") == LUA_OK)
-		return L;
-	lua_close(L);
-	return NULL;
-}
-
-static int plain_run(void *state)
-{
-	lua_State *L = state, *co = lua_newthread(L);
-	int rc, n;
-
-	lua_pushvalue(L, -2);
-	lua_xmove(L, co, 1);
-	rc = lua_resume(co, NULL, 0, &n);
-	lua_pop(L, 1);
-	return rc;
-}
-
-static void plain_close(void *state)
-{
-	lua_close(state);
-}
-
 static const struct sandbox_bench_side plain = {
-	"a plain state of the edited Lua", plain_open, plain_run, plain_close
+	"a plain state of the edited Lua", bare_open, bare_run, bare_close
 };
 
 const struct sandbox_bench_side *sandbox_bench_raw = &plain;
