@@ -7,21 +7,24 @@ commands.groups = {
   { "your decisions", "inbox", "approve", "reject", "snooze", "recall", "reconcile",
     "pause", "resume", "cancel", "fork" },
   { "what is there", "agents", "records", "memory", "budget", "costs", "audit", "purge", "gc" },
-  { "writing agents", "init", "dev", "test", "case", "model", "sandbox", "lua", "repl",
+  { "writing agents", "init", "dev", "lint", "test", "case", "repl", "model", "sandbox", "lua",
     "demo", "bench" },
-  { "the engine", "serve", "doctor", "backup", "restore", "explain", "version", "help" },
+  { "the engine", "serve", "doctor", "backup", "restore", "upgrade-check", "completion", "explain",
+    "version", "help" },
 }
 
 --- A command as a table; nil when there is none of that name. `own_words` marks one
--- whose module is a function that reads its words itself.
+-- whose module is a function that reads its words itself. A dash in a name is an
+-- underscore in its file's.
 function commands.find(name)
-  if not name:find("^%l[%l%d]*$") then return nil end
-  local ok, command = pcall(require, "command." .. name)
+  if not name:find("^%l[%l%d-]*$") then return nil end
+  local module = name:gsub("-", "_")
+  local ok, command = pcall(require, "command." .. module)
   if ok and type(command) == "function" then
     return { run = command, own_words = true, usage = ("keel %s ..."):format(name) }
   end
   if ok then return command end
-  local missing = ("module 'command.%s' not found"):format(name)
+  local missing = ("module 'command.%s' not found"):format(module)
   if command:sub(1, #missing) == missing then return nil end
   error(command, 0)
 end
