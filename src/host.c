@@ -8,6 +8,7 @@
 #include "bind_archive.h"
 #include "bind_bench.h"
 #include "bind_core.h"
+#include "bind_console.h"
 #include "bind_cron.h"
 #include "bind_program.h"
 #include "bind_file.h"
@@ -93,6 +94,7 @@ static const luaL_Reg halves[] = {
 	{ "core.program", bind_open_program },
 	{ "core.sandbox", bind_open_sandbox },
 	{ "core.cron", bind_open_cron },
+	{ "core.console", bind_open_console },
 	{ NULL, NULL }
 };
 
