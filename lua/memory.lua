@@ -386,6 +386,20 @@ function Memory:search(t)
   return hits
 end
 
+--- An item as the outside sees it: times are RFC 3339, what is not there is absent.
+function memory.shown(row)
+  local out = {}
+  for _, name in ipairs { "id", "ns", "kind", "layer", "text", "value", "tags", "importance", "trust", "session",
+    "speaker", "source", "score", "parts", "similarity", "run", "seq", "reason" } do
+    out[name] = row[name]
+  end
+  out.key = row.key or json.null
+  for _, name in ipairs { "time", "valid_to", "expires", "created", "forgotten" } do
+    out[name] = row[name] and rfc3339.format(row[name])
+  end
+  return out
+end
+
 --- Names of all namespaces.
 function Memory:namespaces()
   local rows, message, code = self.store:read("memory.spaces", {})

@@ -26,23 +26,9 @@ end
 
 -- ---- output -------------------------------------------------------------------------
 
--- An item as the outside sees it.
-local function shown(row)
-  local out = {}
-  for _, name in ipairs { "id", "ns", "kind", "layer", "text", "value", "tags", "importance", "trust", "session",
-    "speaker", "source", "score", "parts", "similarity", "run", "seq", "reason" } do
-    out[name] = row[name]
-  end
-  out.key = row.key or json.null
-  for _, name in ipairs { "time", "valid_to", "expires", "created", "forgotten" } do
-    out[name] = row[name] and rfc3339.format(row[name])
-  end
-  return out
-end
-
 local function all(rows)
   local out = json.array {}
-  for i, row in ipairs(rows) do out[i] = shown(row) end
+  for i, row in ipairs(rows) do out[i] = memory.shown(row) end
   return out
 end
 
@@ -58,7 +44,7 @@ local function said(row)
 end
 
 local function put(io_, row)
-  if io_.json then io_.write(json.encode(shown(row)) .. "\n") return end
+  if io_.json then io_.write(json.encode(memory.shown(row)) .. "\n") return end
   io_.write(("%s  %s  %s\n  %s\n"):format(terminal.escape(row.id), terminal.escape(row.kind .. "/" .. (row.key or "-")),
     rfc3339.format(row.time), said(row)))
 end

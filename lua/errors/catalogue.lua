@@ -206,7 +206,7 @@ define(3, {
     .. " that were already made are journalled; compensations were run.",
     "keel show {run}" },
   { "K3003", "wrong_use", "{name} was called wrongly: {detail}",
-    "A function of ctx got arguments that it can never accept.",
+    "A function got arguments that it can never accept.",
     "keel help ctx" },
   { "K3004", "not_in_uses", "skill '{name}' is not in the agent's `uses`",
     "An agent reaches only what its manifest lists.", "keel agents {agent}" },
@@ -232,6 +232,32 @@ define(3, {
     "The run has read text from outside and private memory; what it sends out"
     .. " must be seen by a person, unless the agent's policy says otherwise.",
     "keel inbox" },
+})
+
+-- The REPL has its own: what is typed is run in a sandbox and asks an engine.
+define(3, {
+  { "K3101", "unknown_call", "the engine knows no '{name}'",
+    "The REPL and the engine it asks are of different versions, or the name was made up.", ".help" },
+  { "K3103", "sandbox_ended", "what you typed reached the cap on {limit}[; what could not be kept: {detail}]",
+    "It ended the sandbox of the session. A fresh one has your variables, but functions and what holds them cannot"
+    .. " be copied.", ".help limits" },
+  { "K3106", "typed_error", "what you typed failed",
+    "It raised an error; your variables are as they were left.", ".help" },
+  { "K3107", "typed_syntax", "what you typed is not Lua", "It cannot be compiled; nothing was run.", ".help" },
+})
+define(2, {
+  { "K3102", "read_only", "'{name}' writes, and this session only reads",
+    "A REPL begins read-only. What is written after `.write on` is kept in the audit trail.", ".write on" },
+  { "K3108", "unknown_dot", "there is no command '{name}'",
+    "Lines that begin with a dot are commands of the REPL.", ".help" },
+})
+define(4, {
+  { "K3104", "typed_limit", "what you typed ran for {limit} instructions and was stopped",
+    "An entry may take about a second of computing, so that a loop without an end ends.", ".help limits" },
+})
+define(130, {
+  { "K3105", "typed_interrupt", "stopped by Ctrl-C",
+    "Your variables are as they were left; what was asked of the engine may still be done by it.", ".help" },
 })
 
 -- K4: caps ------------------------------------------------------------------

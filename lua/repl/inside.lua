@@ -5,8 +5,8 @@
 local core = ...
 
 local call, load = core.call, core.load
-local error, getmetatable, ipairs, next, pairs, pcall, rawget, rawset, select, tostring, type =
-  error, getmetatable, ipairs, next, pairs, pcall, rawget, rawset, select, tostring, type
+local error, getmetatable, ipairs, next, pcall, rawget, rawset, select, setmetatable, tostring, type =
+  error, getmetatable, ipairs, next, pcall, rawget, rawset, select, setmetatable, tostring, type
 local byte, find, format, gmatch, gsub = string.byte, string.find, string.format, string.gmatch, string.gsub
 local mathtype, max, len, pack, sort = math.type, math.max, utf8.len, table.pack, table.sort
 local G = _G
@@ -122,11 +122,19 @@ local function place(name, value)
   rawset(t, last, value)
 end
 
+--- `skill` is called by name, and has every skill as a field.
+local function skill_face(ask)
+  return setmetatable({}, { __call = function(_, ...) return ask(...) end, __metatable = false,
+    __index = function(_, name) return function(input) return ask(name, input) end end })
+end
+
 local entries = {}
 
 --- Make the functions of these names, and set these values.
 function entries.install(what)
-  for _, name in ipairs(what.functions) do place(name, asker(name)) end
+  for _, name in ipairs(what.functions) do
+    place(name, name == "skill" and skill_face(asker(name)) or asker(name))
+  end
   for name, value in pairs(what.values or {}) do place(name, value) end
   for _, name in ipairs { "_", "_1", "_2", "_3", "_4", "_5", "_6", "_7", "_8", "_9" } do at_first[name] = true end
   for name in next, G do at_first[name] = true end

@@ -113,9 +113,26 @@ local function well_formed(request)
   return request.stdin == nil or type(request.stdin) == "string"
 end
 
+--- A call of a REPL: { repl = { id, call, args, write?, by? } } is answered with one line
+--- { id, ok, value | error }, and the connection stays.
+local function answer_repl(e, conn, request)
+  local face = guest.new(e)
+  loop.spawn(function()
+    local answer, fault = require("repl.door").answer(face, request)
+    face.leave()
+    if not answer then
+      e:complain(tostring(fault))
+      answer = { id = request.id, ok = false, error = { number = "K9009", message = tostring(fault) } }
+    end
+    local text, why = json.encode(answer)
+    conn:send(text or json.encode { id = request.id, ok = false, error = { number = "K3006", message = why } })
+  end, function(_, trace) e:complain(trace) end)
+end
+
 --- Answer one line of a client.
 function requests.answer(e, conn, line)
   local request = json.decode(line)
+  if type(request) == "table" and type(request.repl) == "table" then return answer_repl(e, conn, request.repl) end
   if type(request) == "table" and request.ping then
     conn:send(json.encode { pong = file.getpid() })
     return
