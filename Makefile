@@ -21,7 +21,8 @@ include vendor/lua/rules.mk
 libdir   := $(dir $(shell $(CC) -print-file-name=libc.so))
 archive   = $(wildcard $(libdir)lib$1.a)
 static    = $(or $(call archive,$1),-l$1)
-LIBS      = $(foreach l,sqlite3 jansson ev z,$(call static,$l)) \
+EDIT      = $(if $(call archive,edit),$(foreach l,edit tinfo bsd md,$(call static,$l)),-ledit)
+LIBS      = $(foreach l,sqlite3 jansson ev z,$(call static,$l)) $(EDIT) \
 	    -lcrypto -lm -ldl -lpthread
 
 # C modules for Lua find Lua's functions in the binary, and nothing else of it: a
@@ -74,7 +75,7 @@ test: $B/keel		## every spec; F=one file, N='words of one test'
 asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
--include spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk spec/worlds/rules.mk
+-include spec/pty/rules.mk spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk spec/worlds/rules.mk
 -include spec/powerloss/rules.mk spec/conformance/rules.mk spec/charge/rules.mk bench/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines

@@ -7,7 +7,8 @@
 -- A command is a table that declares
 --   arguments = { { "agent", "AGENT", optional = true, many = true }, ... }
 --   flags = { { "input", "FILE|-", "what it is for", kind = "count" }, ... }
--- A flag without a value (second field nil) is a switch. Flags may stand before,
+-- A flag without a value (second field nil) is a switch; `short = "e"` lets it be written
+-- -e, too. Flags may stand before,
 -- between and after arguments, as `--name value` or `--name=value`; `--` ends
 -- them. A dash in a name becomes an underscore in `args`. Kinds: text (the
 -- default), count (an integer >= 0), number, duration (to ms), json.
@@ -29,7 +30,10 @@ options.global = {
 
 local function by_name(flags, into)
   into = into or {}
-  for _, flag in ipairs(flags or {}) do into[flag[1]] = flag end
+  for _, flag in ipairs(flags or {}) do
+    into[flag[1]] = flag
+    if flag.short then into["-" .. flag.short] = flag end
+  end
   return into
 end
 
@@ -94,6 +98,8 @@ local function read_flag(words, i, known, args, command)
   local name, value = words[i]:match("^%-%-([^=]+)=?(.*)$")
   local has_value = words[i]:find("=", 1, true) ~= nil
   if words[i] == "-h" then name, has_value = "help", false end
+  local short = words[i]:match("^%-%a$")
+  if short and known[short] then name, has_value = known[short][1], false end
   local flag = name and known[name]
   if not flag then
     return nil, unknown_flag(name or words[i]:gsub("^%-+", ""), command, known)
@@ -186,8 +192,8 @@ function options.parse(words, command, name, globals)
     if not flags_end and word == "--" then
       flags_end = true
     elseif not flags_end and is_flag(word) then
-      local into = global_by_name[word:match("^%-%-([^=]+)") or "help"]
-        and globals or args
+      local of_all = word == "-h" or global_by_name[word:match("^%-%-([^=]+)") or ""]
+      local into = of_all and globals or args
       local last, err = read_flag(words, i, known, into, name)
       if not last then return nil, err end
       i = last

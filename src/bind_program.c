@@ -26,10 +26,23 @@ static int l_columns(lua_State *L)
 	return 1;
 }
 
+/* rows(fd) -> how tall the terminal is, nil when it is none or keeps quiet */
+static int l_rows(lua_State *L)
+{
+	struct winsize size = { 0 };
+
+	if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 ||
+	    size.ws_row == 0)
+		return 0;
+	lua_pushinteger(L, size.ws_row);
+	return 1;
+}
+
 int bind_open_program(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "isatty", l_isatty }, { "columns", l_columns }, { NULL, NULL }
+		{ "isatty", l_isatty }, { "columns", l_columns },
+		{ "rows", l_rows }, { NULL, NULL }
 	};
 
 	bind_module(L, functions);

@@ -205,6 +205,14 @@ function session:run(text)
   return told
 end
 
+--- Forget the variables.
+function session:clear()
+  self.console:close()
+  self.kept, self.lost = nil, nil
+  local ok, err = open_sandbox(self)
+  return ok, err
+end
+
 --- The names in a table of the session, for completion: a list of { name, kind }.
 function session:fields(path)
   return enter(self, "fields", json.array(path)) or {}

@@ -12,7 +12,7 @@ floors.floors = {
   },
   { -- doors: one file for each thing outside
     "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
-    "socket", "supervise", "journal_row", "segment", "store", "store_*",
+    "socket", "line", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises
     "approval", "budget", "journal", "memory", "memory_inside", "model", "queue", "recall", "recall_find", "recall_inside", "ring", "shelf", "timer",
@@ -34,8 +34,7 @@ floors.libraries = {
   ["openssl/*"] = { "digest" },
   ["microhttpd.h"] = { "http" },
   ["zlib.h"] = { "bind_zlib", "segment" },
-  ["histedit.h"] = { "bind_edit", "bind_line" },
-  ["editline/readline.h"] = { "bind_edit", "bind_line" },
+  ["histedit.h"] = { "line" },
 }
 
 --- Lua's own headers and our edit's.
