@@ -53,6 +53,7 @@ describe("the REPL at a terminal", function()
     p:sees "^2$"
     enter(p, "return 'a', 'b'")
     p:sees "^b$"
+    p:ends_with "ro>$"
     p:send "\4"
     assert.equal(0, p:finish())
     open = {}
@@ -116,7 +117,6 @@ describe("the REPL at a terminal", function()
     p:sees "^second entry$"
     p:send "\27[A\27[A"
     p:ends_with "'first entry'$"
-    p:send "\4"
     p:send "\21\4"
     p:finish()
     p = start()
@@ -172,7 +172,7 @@ describe("the REPL at a terminal", function()
   it("refuses to write until it is told to, and shows by its prompt that it may", function()
     local p = start()
     enter(p, [[memory.remember{ key = "k", text = "t" }]])
-    p:sees "^K3102 read_only: 'memory.remember' writes"
+    p:sees "^K1115 read_only: 'memory.remember' writes"
     enter(p, ".write on")
     p:ends_with "rw>$"
     enter(p, [[memory.remember{ key = "k", text = "t" }.outcome]])
@@ -196,7 +196,7 @@ describe("the REPL at a terminal", function()
     enter(p, "i = 0 while true do i = i + 1 end")
     p:until_(function(text) return text:find "while true do i = i %+ 1 end\n?$" end, "the loop")
     p:send "\3"
-    p:sees "^K3105 typed_interrupt"
+    p:sees "^K1117 typed_interrupt"
     enter(p, "kept")
     p:sees "^7$"
   end)

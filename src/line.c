@@ -32,6 +32,7 @@ struct line {
 	unsigned char typed[TYPED_BYTES];
 	size_t at, n;		/* of typed: what is not taken yet */
 	char *kept;		/* the last line's text */
+	locale_t letters, before;
 };
 
 static struct line *self_of(EditLine *el)
@@ -262,18 +263,22 @@ int line_open(struct line **out, struct loop *loop, const char *name,
 	      const struct line_hooks *hooks, struct err *e)
 {
 	struct line *l = calloc(1, sizeof(*l));
+	locale_t before;
 	HistEvent ev;
 
 	if (l == NULL)
 		return err_set(e, ERR_NOMEM, "no memory to read lines");
 	l->loop = loop;
 	l->hooks = *hooks;
-	/* of letters only: numbers, times and sorting stay as in C */
-	if (setlocale(LC_CTYPE, "") == NULL || MB_CUR_MAX == 1)
-		setlocale(LC_CTYPE, "C.UTF-8");
+	/* of letters only, of this thread, and only while libedit is at work: all
+	 * else is as in C */
+	l->letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	before = l->letters != (locale_t)0 ? uselocale(l->letters) : (locale_t)0;
 	l->el = el_init(name, stdin, stdout, stderr);
 	l->history = history_init();
 	if (l->el == NULL || l->history == NULL) {
+		if (before != (locale_t)0)
+			uselocale(before);
 		line_close(l);
 		return err_set(e, ERR_STATE, "this terminal cannot be used");
 	}
@@ -284,7 +289,9 @@ int line_open(struct line **out, struct loop *loop, const char *name,
 	el_set(l->el, EL_PROMPT, prompt_of);
 	el_set(l->el, EL_HIST, history, l->history);
 	el_wset(l->el, EL_GETCFN, get_character);
-	bind_keys(l);
+	bind_keys(l);	/* which letters insert themselves depends on it, too */
+	if (before != (locale_t)0)
+		uselocale(before);
 	*out = l;
 	return 0;
 }
@@ -297,6 +304,8 @@ void line_close(struct line *l)
 		history_end(l->history);
 	if (l->el != NULL)
 		el_end(l->el);
+	if (l->letters != (locale_t)0)
+		freelocale(l->letters);
 	free(l->kept);
 	free(l);
 }
@@ -317,6 +326,8 @@ static void begin(struct line *l)
 	struct winsize w;
 	size_t i;
 
+	if (l->letters != (locale_t)0)
+		l->before = uselocale(l->letters);
 	loop_fd_start(l->loop, &l->input, STDIN_FILENO, LOOP_READ, on_input, l);
 	for (i = 0; i < ENDS; i++)
 		loop_signal_start(l->loop, &l->on_end[i], ends[i], on_end, l);
@@ -346,6 +357,8 @@ static void end(struct line *l)
 	loop_signal_stop(l->loop, &l->on_back);
 	fputs(PASTE_END, stdout);
 	fflush(stdout);
+	if (l->letters != (locale_t)0)
+		uselocale(l->before);
 }
 
 int line_read(struct line *l, const char *prompt, const char **text,

@@ -133,6 +133,18 @@ define(130, {
     .. " on when the engine starts again.", "keel runs" },
 })
 
+-- Of the REPL.
+define(2, {
+  { "K1115", "read_only", "'{name}' writes, and this session only reads",
+    "A REPL begins read-only. What is written after `.write on` is kept in the audit trail.", "keel help repl" },
+  { "K1116", "unknown_dot", "there is no command '{name}'",
+    "Lines that begin with a dot are commands of the REPL.", "keel help repl" },
+})
+define(130, {
+  { "K1117", "typed_interrupt", "stopped by Ctrl-C",
+    "Your variables are as they were left; what was asked of the engine may still be done by it.", "keel help repl" },
+})
+
 -- K2: configuration, manifests, schemas ------------------------------------
 
 define(10, {
@@ -237,27 +249,13 @@ define(3, {
 -- The REPL has its own: what is typed is run in a sandbox and asks an engine.
 define(3, {
   { "K3101", "unknown_call", "the engine knows no '{name}'",
-    "The REPL and the engine it asks are of different versions, or the name was made up.", ".help" },
+    "The REPL and the engine it asks are of different versions, or the name was made up.", "keel help repl" },
   { "K3103", "sandbox_ended", "what you typed reached the cap on {limit}[; what could not be kept: {detail}]",
     "It ended the sandbox of the session. A fresh one has your variables, but functions and what holds them cannot"
-    .. " be copied.", ".help limits" },
+    .. " be copied.", "keel help repl" },
   { "K3106", "typed_error", "what you typed failed",
-    "It raised an error; your variables are as they were left.", ".help" },
-  { "K3107", "typed_syntax", "what you typed is not Lua", "It cannot be compiled; nothing was run.", ".help" },
-})
-define(2, {
-  { "K3102", "read_only", "'{name}' writes, and this session only reads",
-    "A REPL begins read-only. What is written after `.write on` is kept in the audit trail.", ".write on" },
-  { "K3108", "unknown_dot", "there is no command '{name}'",
-    "Lines that begin with a dot are commands of the REPL.", ".help" },
-})
-define(4, {
-  { "K3104", "typed_limit", "what you typed ran for {limit} instructions and was stopped",
-    "An entry may take about a second of computing, so that a loop without an end ends.", ".help limits" },
-})
-define(130, {
-  { "K3105", "typed_interrupt", "stopped by Ctrl-C",
-    "Your variables are as they were left; what was asked of the engine may still be done by it.", ".help" },
+    "It raised an error; your variables are as they were left.", "keel help repl" },
+  { "K3107", "typed_syntax", "what you typed is not Lua", "It cannot be compiled; nothing was run.", "keel help repl" },
 })
 
 -- K4: caps ------------------------------------------------------------------
@@ -281,6 +279,11 @@ define(4, {
   { "K4005", "steps_cap", "the run made more than {limit} steps",
     "A run that never ends is most often a loop without an exit.",
     "keel show {run}" },
+})
+
+define(4, {
+  { "K4007", "typed_limit", "what you typed ran for {limit} instructions and was stopped",
+    "An entry may take about a second of computing, so that a loop without an end ends.", "keel help repl" },
 })
 
 -- K5: budget ----------------------------------------------------------------

@@ -94,7 +94,7 @@ define {
       local rows, message, code = e:memory():stats(ns)
       if not rows then return checked(nil, message, code) end
       for _, row in ipairs(rows) do row.newest = row.newest and require("rfc3339").format(row.newest) end
-      return json.array(rows)
+      return rows
     end },
   { name = "memory.similarity", signature = "memory.similarity(a, b)",
     about = "How near two texts are by the embedded word vectors, -1 to 1.",
@@ -433,9 +433,9 @@ end
 function calls.perform(e, name, args, options)
   local row = by_name[name]
   if not row then
-    return nil, errors.new("K3101", { name = name, suggestion = nearest(name, by_name) })
+    return nil, errors.new("K3101", { next = ".help", name = name, suggestion = nearest(name, by_name) })
   end
-  if row.write and not options.write then return nil, errors.new("K3102", { name = name }) end
+  if row.write and not options.write then return nil, errors.new("K1115", { name = name, next = ".write on" }) end
   if row.write then
     local ok, err = audit(e, row, args, options.by)
     if not ok then return nil, err end

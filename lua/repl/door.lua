@@ -68,7 +68,7 @@ local function ask_there(self, name, args)
   end
   local answer = exchange(self, { call = name, args = json.array(args), write = self.writing or nil, by = self.by })
   if answer == nil then return nil, errors.new("K9010", { next = "keel serve" }) end
-  if answer == false then return nil, errors.new("K3105", {}) end
+  if answer == false then return nil, errors.new("K1117", {}) end
   if answer.ok then return not json.absent(answer.value) and answer.value or nil end
   return nil, error_of(answer.error or {})
 end

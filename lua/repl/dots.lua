@@ -214,7 +214,7 @@ local function writes(name, words)
 end
 
 local function run_command(repl, name, words)
-  if writes(name, words) and not repl.door.writing then return nil, errors.new("K3102", { name = "." .. name }) end
+  if writes(name, words) and not repl.door.writing then return nil, errors.new("K1115", { name = "." .. name, next = ".write on" }) end
   local t = repl.session.terminal
   local parts = { "COLUMNS=" .. (t.width == math.huge and "" or math.tointeger(t.width) or ""), t.color and "CLICOLOR_FORCE=1" or "NO_COLOR=1",
     quoted(require("core.program").name), "--home", quoted(repl.context.home), name }
@@ -260,7 +260,7 @@ function dots.run(repl, text)
   if (looking[name] ~= nil or writing[name] ~= nil) and require("commands").find(name) then return run_command(repl, name, words) end
   local known = {}
   for _, one in ipairs(dots.names()) do known["." .. one] = true end
-  return nil, errors.new("K3108", { name = "." .. name, suggestion = suggest.nearest("." .. name, known) })
+  return nil, errors.new("K1116", { next = ".help", name = "." .. name, suggestion = suggest.nearest("." .. name, known) })
 end
 
 return dots

@@ -129,13 +129,13 @@ local function begin_again(self, cap)
   self.console:close()
   open_sandbox(self)
   local lost = self.lost or {}
-  return errors.new("K3103", { limit = cap, detail = #lost > 0 and table.concat(lost, ", ") or nil })
+  return errors.new("K3103", { next = ".help limits", limit = cap, detail = #lost > 0 and table.concat(lost, ", ") or nil })
 end
 
 local function stopped(self, text, how, detail)
   self.console:give_up()
-  if how == "limit" then return errors.new("K3104", { limit = self.limit }) end
-  if how == "stopped" then return errors.new("K3105", {}) end
+  if how == "limit" then return errors.new("K4007", { limit = self.limit, next = ".help limits" }) end
+  if how == "stopped" then return errors.new("K1117", { next = ".help limits" }) end
   return script_error(self, text, tostring(detail), "K3106")
 end
 
