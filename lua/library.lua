@@ -17,6 +17,13 @@ library.__index = library
 --- A source is no larger, wherever it comes from (SANDBOX_SOURCE_BYTES).
 local most_bytes = 256 << 10
 
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
 local function play(setup, sources)
   return clockless.play { setup = setup, sources = sources, prelude = prelude.code,
     instructions = 3000000, memory = 16 << 20, wall = 2000 }
@@ -45,13 +52,15 @@ local function read_manifest(kind, source)
   return nil, manifest.source_error(failure_text(value), source.text, source.file)
 end
 
-local function read_source(folder, name)
+--- A source: { name, file, path, text, hash }, or nil, err. `text` when it was read already.
+local function read_source(folder, name, text)
   local path = file.join(folder, name .. ".lua")
   local short = path:match("([^/]+/[^/]+)$")
-  if (file.stat(path) or 0) > most_bytes then -- nor read, which would take its time
-    return nil, errors.from(("%s: a script may have %d KiB"):format(short, most_bytes >> 10), "limit")
+  if (text and #text or file.stat(path) or 0) > most_bytes then -- nor read, which would take its time
+    return nil, errors.from(("%s: a script may have %d KiB"):format(short, most_bytes >> 10), "limit", { file = short })
   end
-  local text, message = file.read(path)
+  local message
+  if not text then text, message = file.read(path) end
   if not text then
     return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
   end
@@ -67,30 +76,60 @@ local function names_in(folder)
   return names
 end
 
-local function load_folder(self, kind, folder, known, pause)
-  local loaded, raw = {}, {}
+--- What is read of a folder: name -> { source, raw, err }. What `how.old` has of a file
+--- that is not in `how.texts` is taken as it is there.
+local function read_folder(self, kind, folder, how, pause)
+  local entries = {}
   for _, name in ipairs(names_in(folder)) do
-    local source, err = read_source(folder, name)
-    if source then raw[name], err = read_manifest(kind, source) end
-    if pause then pause() end
-    if err then self.problems[#self.problems + 1] = err end
-    loaded[name] = source
+    local short = kind .. "s/" .. name .. ".lua"
+    local text, before = how.texts and how.texts[short], how.old and how.old.entries[short]
+    local entry = before
+    if text == nil and not before or text then
+      entry = {}
+      entry.source, entry.err = read_source(folder, name, text)
+      if entry.source then entry.raw, entry.err = read_manifest(kind, entry.source) end
+      if pause then pause() end
+    end
+    if text ~= false then
+      entries[name], self.entries[short] = entry, entry
+    end
   end
-  local skills = known or {}
+  return entries
+end
+
+--- A copy of a source, free of what was worked out for the library that it was in.
+local function fresh(source, value)
+  return { name = source.name, file = source.file, path = source.path, text = source.text, hash = source.hash, manifest = value }
+end
+
+--- The manifest of an entry, checked against the names that there are: what was found
+--- before holds while these stay.
+local function check(entry, kind, known, names)
+  if entry.checked ~= names then
+    local source = entry.source
+    entry.manifest, entry.refusal = manifest[kind](entry.raw, { file = source.file, source = source.text, name = source.name, skills = known })
+    entry.checked = names
+  end
+  return entry.manifest, entry.refusal
+end
+
+local function load_folder(self, kind, folder, known, how, pause)
+  local loaded, entries = {}, read_folder(self, kind, folder, how, pause)
   if kind == "skill" then
-    for name in pairs(loaded) do skills[name] = true end
+    for name, entry in pairs(entries) do
+      if entry.source then known[name] = true end
+    end
   end
-  for name, value in pairs(raw) do
-    local source = loaded[name]
-    local result, err = manifest[kind](value,
-      { file = source.file, source = source.text, name = name, skills = skills })
-    source.manifest = result
-    if err then self.problems[#self.problems + 1] = err end
-  end
-  for name, source in pairs(loaded) do
-    if not source.manifest then
+  local names = table.concat(sorted(known), " ")
+  for name, entry in pairs(entries) do
+    local value, err = nil, entry.err
+    if entry.raw then value, err = check(entry, kind, known, names) end
+    if value and how.refused then err = how.refused(entry.source) end
+    if err then
+      self.problems[#self.problems + 1] = err
       self.broken[kind .. "/" .. name] = true
-      loaded[name] = nil
+    else
+      loaded[name] = fresh(entry.source, value)
     end
   end
   return loaded
@@ -115,14 +154,16 @@ local function refused_schedules(agents)
 end
 
 --- Load `home`/agents and `home`/skills. `adapters` are the names that agents may
---- use beside skills (config.adapters). `pause()` is called behind each file: others may
---- have their turn then.
-function library.load(home, adapters, pause)
-  local self = setmetatable({ problems = {}, broken = {}, home = home }, library)
+--- use beside skills (config.adapters). `pause()` is called behind each file that is played:
+--- others may have their turn then. `how` may have: old, a library that was loaded before;
+--- texts, with it the files that are to be looked at, "agents/x.lua" -> text, or false when it
+--- is gone; refused(source) -> err, what is not to be used although it can be read.
+function library.load(home, adapters, pause, how)
+  local self = setmetatable({ problems = {}, broken = {}, entries = {}, home = home }, library)
   local known = {}
   for name in pairs(adapters) do known[name] = true end
-  self.skills = load_folder(self, "skill", file.join(home, "skills"), known, pause)
-  self.agents = load_folder(self, "agent", file.join(home, "agents"), known, pause)
+  self.skills = load_folder(self, "skill", file.join(home, "skills"), known, how or {}, pause)
+  self.agents = load_folder(self, "agent", file.join(home, "agents"), known, how or {}, pause)
   table.sort(self.problems, function(a, b) return (a.file or "") < (b.file or "") end)
   self.warnings = refused_schedules(self.agents)
   return self

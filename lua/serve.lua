@@ -104,16 +104,34 @@ local function begin_service(e)
   return true
 end
 
+local function same_folders(a, b)
+  return json.encode(a) == json.encode(b)
+end
+
+local function close_folders(self)
+  if self.folders then self.folders:close() end
+  if self.reload then self.reload:close() end
+  self.folders, self.reload = nil, nil
+end
+
 local function open_folders(self)
   local err
-  self.folders, err = require("serve.folders").open(self.engine, say, note)
-  return self.folders, err
+  self.folders, err = require("serve.folders").open(self.engine, say)
+  if not self.folders then return nil, err end
+  self.reload, err = require("reload").open(self.engine, { say = say, note = note, on_config = function(old, new)
+    if not same_folders(old.inbox, new.inbox) then
+      self.folders:close()
+      self.folders, err = require("serve.folders").open(self.engine, say)
+      if not self.folders then say(err) end
+    end
+    if self.http then self.http.allow(new.http.hosts) end
+  end })
+  return self.reload, err
 end
 
 --- The store refuses changes: read on, and wait for it. Returns true, or nil, err.
 local function wait_for_store(self, failed, err, code)
-  if self.folders then self.folders:close() end
-  self.folders = nil
+  close_folders(self)
   local ok, why = rest.until_it_works(self.home, failed, err, code, {
     swap = function(e) self.engine = e end,
     open = function()
@@ -197,7 +215,7 @@ end
 
 local function close(self)
   local e = self.engine
-  if self.folders then self.folders:close() end
+  close_folders(self)
   if self.socket then self.socket:close() end
   if self.http then self.http:close() end
   if not e then return end

@@ -364,6 +364,7 @@ function settings.from_source(text, name, getenv)
   if not config then return nil, located(problem, origin) end
   config.warnings = warnings(config, unset)
   config.origin = origin
+  config.hash = require("core.digest").sha256(text)
   return config
 end
 

@@ -1,6 +1,7 @@
 #include "bind_file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -99,6 +100,29 @@ static int l_stat(lua_State *L)
 	return 2;
 }
 
+/* link(path) -> where the symbolic link leads, as it says; nil when it is none */
+static int l_link(lua_State *L)
+{
+	char to[4096];
+	ssize_t n = readlink(luaL_checkstring(L, 1), to, sizeof(to));
+
+	if (n < 0 || (size_t)n == sizeof(to))
+		return 0;
+	lua_pushlstring(L, to, (size_t)n);
+	return 1;
+}
+
+/* links(path) -> how many names a file has, nil when it is not there */
+static int l_links(lua_State *L)
+{
+	struct stat st;
+
+	if (lstat(luaL_checkstring(L, 1), &st) != 0)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)st.st_nlink);
+	return 1;
+}
+
 static int l_isatty(lua_State *L)
 {
 	lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
@@ -124,7 +148,8 @@ int bind_open_file(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "list", l_list }, { "read", l_read }, { "write", l_write },
 		{ "append", l_append }, { "mkdir", l_mkdir },
-		{ "kind", l_kind }, { "stat", l_stat },
+		{ "kind", l_kind }, { "stat", l_stat }, { "link", l_link },
+		{ "links", l_links },
 		{ "isatty", l_isatty }, { "getpid", l_getpid },
 		{ "cwd", l_cwd },
 		{ NULL, NULL }

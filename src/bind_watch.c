@@ -1,8 +1,10 @@
 /* bind_watch.c -- core.watch.
  *
  *   watch = open(told)           told(folder, what, name): see watch.h; what is
- *                                "changed", "gone", "made", "lost" or "missed"
- *   watch:folder(path) -> number | nil, message, code
+ *                                "changed", "gone", "made", "linked", "writing",
+ *                                "lost" or "missed"
+ *   watch:folder(path [, writers]) -> number | nil, message, code
+ *   watch:news()                 tell what there is now
  *   watch:close()                                                            */
 #include "bind_watch.h"
 
@@ -20,8 +22,8 @@ struct held {
 static void on_told(void *arg, int folder, enum watch_what what,
 		    const char *name)
 {
-	static const char *const words[] = { "changed", "gone", "made", "lost",
-					     "missed" };
+	static const char *const words[] = { "changed", "gone", "made", "linked",
+					     "writing", "lost", "missed" };
 	struct held *h = arg;
 
 	if (!lua_checkstack(h->T, 8))
@@ -69,10 +71,19 @@ static int l_folder(lua_State *L)
 	int folder;
 
 	luaL_argcheck(L, h->w != NULL, 1, "this watch is closed");
-	if (watch_folder(h->w, path, &folder, &e) != 0)
+	if (watch_folder(h->w, path, lua_toboolean(L, 3), &folder, &e) != 0)
 		return bind_fail(L, &e);
 	lua_pushinteger(L, folder);
 	return 1;
+}
+
+static int l_news(lua_State *L)
+{
+	struct held *h = luaL_checkudata(L, 1, WATCH);
+
+	luaL_argcheck(L, h->w != NULL, 1, "this watch is closed");
+	watch_news(h->w);
+	return 0;
 }
 
 int bind_open_watch(lua_State *L)
@@ -80,7 +91,7 @@ int bind_open_watch(lua_State *L)
 	static const luaL_Reg functions[] = { { "open", l_open },
 					      { NULL, NULL } };
 	static const luaL_Reg methods[] = {
-		{ "folder", l_folder }, { "close", l_close },
+		{ "folder", l_folder }, { "news", l_news }, { "close", l_close },
 		{ "__gc", l_close }, { "__close", l_close }, { NULL, NULL }
 	};
 

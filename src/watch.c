@@ -16,9 +16,9 @@ struct watch {
 		     const char *name);
 	void *arg;
 	bool *closed;		/* set by a close inside told */
+	bool writers;		/* some folder's are asked for */
 };
 
-/* A file that was only created is not whole yet; its close comes. */
 static bool classify(const struct inotify_event *ev, enum watch_what *what)
 {
 	if (ev->mask & IN_Q_OVERFLOW)
@@ -33,6 +33,10 @@ static bool classify(const struct inotify_event *ev, enum watch_what *what)
 		*what = WATCH_MADE;
 	else if (ev->mask & (IN_CLOSE_WRITE | IN_MOVED_TO))
 		*what = WATCH_CHANGED;
+	else if (ev->mask & IN_MODIFY)
+		*what = WATCH_WRITING;
+	else if (ev->mask & IN_CREATE)
+		*what = WATCH_LINKED;
 	else
 		return false;
 	return true;
@@ -42,7 +46,7 @@ static void tell(struct watch *w, const struct inotify_event *ev)
 {
 	enum watch_what what;
 
-	if (!classify(ev, &what))
+	if (!classify(ev, &what) || (what == WATCH_LINKED && !w->writers))
 		return;
 	/* moved away it would go on telling, under a name that is not its own */
 	if (what == WATCH_LOST && (ev->mask & IN_MOVE_SELF))
@@ -104,12 +108,20 @@ void watch_close(struct watch *w)
 	free(w);
 }
 
-int watch_folder(struct watch *w, const char *path, int *folder, struct err *e)
+void watch_news(struct watch *w)
 {
-	int wd = inotify_add_watch(w->fd, path, WANTED);
+	on_news(w, w->fd, LOOP_READ);
+}
+
+int watch_folder(struct watch *w, const char *path, bool writers, int *folder,
+		 struct err *e)
+{
+	int wd = inotify_add_watch(w->fd, path, WANTED | IN_MASK_ADD |
+				   (writers ? IN_MODIFY : 0u));
 
 	if (wd < 0)
 		return err_errno(e, errno, "cannot watch %s", path);
+	w->writers |= writers;
 	*folder = wd;
 	return 0;
 }

@@ -19,8 +19,10 @@ local function row_of(e, name)
   local agent = e.library.agents[name]
   local manifest = agent.manifest
   local last = e:list { agent = name, limit = 1 }[1]
+  local published, err = e.reload and e.reload:publication(agent.file), e.library:problem_of(agent.file)
   return { agent = name, version = manifest.version, about = manifest.about,
-    state = "on", on = triggers_of(manifest), file = agent.file, hash = agent.hash,
+    published = published and require("rfc3339").format(published.at) or nil,
+    problem = err and errors.json(err).error or nil, state = "on", on = triggers_of(manifest), file = agent.file, hash = agent.hash,
     uses = json.array(table.move(manifest.uses or {}, 1, #(manifest.uses or {}), 1, {})),
     last = last and { run = last.run, state = last.state, created = last.created } or nil }
 end

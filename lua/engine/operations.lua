@@ -400,15 +400,22 @@ function operations:gate(id)
     new = played.new, file = played.file, line = played.line }
 end
 
---- The runs of an agent (of all) that are not over and stand on another code than its
---- present one, as gate() tells of each.
-function operations:gate_all(agent)
-  local list, present = json.array {}, {}
+--- Rows of the runs that are not over and stand on another code than their agent's present
+--- one; of the agents in a set, or of all.
+function operations:behind(agents)
+  local list, present = {}, {}
   for _, row in ipairs(self:rows("run.open", {})) do
-    local now = (agent == nil or row.agent == agent) and self.library.agents[row.agent]
+    local now = (agents == nil or agents[row.agent]) and self.library.agents[row.agent]
     if now and present[row.agent] == nil then present[row.agent] = bundle.code_of(self, now) or false end
-    if now and row.code ~= present[row.agent] then list[#list + 1] = self:gate(row.run) end
+    if now and row.code ~= present[row.agent] then list[#list + 1] = row end
   end
+  return list
+end
+
+--- What gate() tells of each run of an agent (of all) that stands on another code.
+function operations:gate_all(agent)
+  local list = json.array {}
+  for _, row in ipairs(self:behind(agent and { [agent] = true })) do list[#list + 1] = self:gate(row.run) end
   return list
 end
 

@@ -207,6 +207,12 @@ define(10, {
     "needs.skills must not lead back to the skill itself.", "keel doctor" },
 })
 
+define(10, {
+  { "K2201", "example_fails", "example {count} of skill '{name}' does not hold[: {detail}]",
+    "A skill that is saved is used only when its examples, and those of skills that need it, hold. The version"
+    .. " before it stays in use.", "keel test {name}" },
+})
+
 -- K3: scripts ---------------------------------------------------------------
 
 define(3, {

@@ -116,7 +116,8 @@ function http.open(serve)
   self.port = server:port()
   self.listen = shown(host, self.port)
   self.url = ("http://%s/"):format(shown(is_loopback(host) and host or "127.0.0.1", self.port))
-  self.allowed = allowed_hosts(serve.engine.settings.http.hosts, self.port)
+  function self.allow(hosts) self.allowed = allowed_hosts(hosts, self.port) end
+  self.allow(serve.engine.settings.http.hosts)
   function self.close() server:close() end
   return self
 end

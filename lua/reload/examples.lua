@@ -1,0 +1,84 @@
+--- Whether skills that were saved keep what their examples say, and the examples of the
+--- skills that need them.
+local errors = require "errors"
+local json = require "json"
+
+local examples = {}
+
+local function needs(skill, name)
+  for _, other in ipairs(skill.manifest.needs.skills or {}) do
+    if other == name then return true end
+  end
+  return false
+end
+
+--- The skills whose outcome may be another now: those of these texts, and all that reach
+--- one of them.
+local function touched(lib, texts)
+  local set, again = {}, true
+  for file in pairs(texts) do
+    local name = file:match "^skills/([%w_]+)%.lua$"
+    if name then set[name] = file end
+  end
+  while again do
+    again = false
+    for name, skill in pairs(lib.skills) do
+      for other, file in pairs(set) do
+        if not set[name] and needs(skill, other) then set[name], again = file, true end
+      end
+    end
+  end
+  return set
+end
+
+--- Say no more of what was refused when what it needs may be another.
+function examples.forget(refused, lib, texts)
+  if next(refused) == nil then return end
+  for file in pairs(texts) do
+    if file:find "^skills/" then
+      for name in pairs(refused) do refused[name] = nil end
+      return
+    end
+  end
+  return lib
+end
+
+local function differs(lib, name, i, example, zone)
+  local output, err = lib:try_skill(name, example.input, zone)
+  if output == nil and err then return tostring(err.message or err) end
+  if example.output == nil then return nil end
+  local first = require("subset").differences(example.output, output)[1]
+  if not first then return nil end
+  local function text(value) return value == nil and "nothing" or (json.encode(value) or "?"):sub(1, 80) end
+  return ("%s: expected %s, got %s"):format(first.path == "" and "/" or first.path, text(first.expected), text(first.got)), i
+end
+
+local function line_of(source)
+  return (require("luasource").line(source.text, { "examples" }))
+end
+
+--- The first file among `texts` that breaks an example, its own or of a skill that needs
+--- it: its name, and the error; nil when none does. Skills that were as broken before
+--- (`old`) are not asked again.
+function examples.first_broken(lib, old, texts, zone, pause)
+  local set = touched(lib, texts)
+  for _, name in ipairs(json.sorted_keys(set)) do
+    local skill, file = lib.skills[name], set[name]
+    local culprit = lib.skills[file:match "([%w_]+)%.lua$"]
+    local before = culprit and old.skills[culprit.name]
+    local saved = culprit and (not before or before.hash ~= culprit.hash)
+    local tried = saved and skill and skill.manifest["local"] and skill.manifest.examples or {}
+    for i, example in ipairs(tried) do
+      local why = differs(lib, name, i, example, zone)
+      if why then
+        local source = lib.entries[file].source
+        local own = skill.file == file
+        return file, errors.new("K2201", { name = name, count = i, detail = why, file = file,
+          line = own and line_of(source) or nil, source = own and source.text or nil })
+      end
+      if pause then pause() end
+    end
+  end
+end
+
+return examples
