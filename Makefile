@@ -93,4 +93,4 @@ help:			## this list
 
 .PHONY: all run test asan bench install clean help
 
--include spec/limits/rules.mk
+-include spec/limits/rules.mk spec/reload/rules.mk

@@ -138,11 +138,13 @@ local function candidate(self, texts)
     local one = refused[source.file]
     return one and one.hash == source.hash and one.err or nil
   end
-  examples.forget(refused, old, texts)
+  local files = {}
+  for name in pairs(texts) do files[name] = true end
+  examples.try_again(refused, files)
   while true do
     local new = library.load(self.home, self.engine.settings.adapters, pause, { old = old, texts = texts, refused = refusal })
     keep_good(new, old)
-    local file_name, err = examples.first_broken(new, old, texts, self.engine.settings.zone, pause)
+    local file_name, err = examples.first_broken(new, old, files, self.engine.settings.zone, pause)
     if not file_name then return new end
     refused[file_name] = { hash = new.entries[file_name].source.hash, err = err }
   end

@@ -20,6 +20,9 @@ local private = tonumber("600", 8)
 --- How long a second engine waits for a command that has the store right now.
 local patience_ms = 3000
 
+--- What the engine exits with to be started anew.
+local anew = 75
+
 --- How long commits on their way may take at the end.
 local farewell_ms = 3000
 
@@ -108,7 +111,23 @@ local function same_folders(a, b)
   return json.encode(a) == json.encode(b)
 end
 
+--- Where Keel's own Lua is taken from a folder, a save there starts the engine anew: it ends
+--- cleanly, with a code that its supervisor answers with another.
+local function watch_own(self)
+  local from = os.getenv "KEEL_LUA"
+  if not from or not supervise.parent() then return true end
+  local err
+  self.own, err = require("reload.own").open(from, { say = say, restart = function()
+    note "Keel's own Lua changed: the engine starts anew"
+    self.stopping = self.stopping or "anew"
+    loop.stop()
+  end })
+  return self.own ~= nil, err
+end
+
 local function close_folders(self)
+  if self.own then self.own:close() end
+  self.own = nil
   if self.folders then self.folders:close() end
   if self.reload then self.reload:close() end
   self.folders, self.reload = nil, nil
@@ -126,7 +145,8 @@ local function open_folders(self)
     end
     if self.http then self.http.allow(new.http.hosts) end
   end })
-  return self.reload, err
+  if not self.reload then return nil, err end
+  return watch_own(self)
 end
 
 --- The store refuses changes: read on, and wait for it. Returns true, or nil, err.
@@ -242,7 +262,7 @@ function serve.engine(self)
   err = err or self.engine and self.engine.failed
   close(self)
   if err then return nil, err end
-  return self.stopping == "INT" and 130 or 0
+  return self.stopping == "INT" and 130 or self.stopping == "anew" and anew or 0
 end
 
 --- Serve a home until a signal. Options: home, listen ("HOST:PORT" or "off"),

@@ -12,11 +12,11 @@ local function needs(skill, name)
   return false
 end
 
---- The skills whose outcome may be another now: those of these texts, and all that reach
+--- The skills whose outcome may be another now: those of these files, and all that reach
 --- one of them.
-local function touched(lib, texts)
+local function touched(lib, files)
   local set, again = {}, true
-  for file in pairs(texts) do
+  for file in pairs(files) do
     local name = file:match "^skills/([%w_]+)%.lua$"
     if name then set[name] = file end
   end
@@ -31,16 +31,13 @@ local function touched(lib, texts)
   return set
 end
 
---- Say no more of what was refused when what it needs may be another.
-function examples.forget(refused, lib, texts)
-  if next(refused) == nil then return end
-  for file in pairs(texts) do
-    if file:find "^skills/" then
-      for name in pairs(refused) do refused[name] = nil end
-      return
-    end
-  end
-  return lib
+--- What was refused is tried again when a skill is saved, for it may need that one: these
+--- files are added to `files`, a set.
+function examples.try_again(refused, files)
+  local any = false
+  for file in pairs(files) do any = any or file:find "^skills/" ~= nil end
+  if not any then return end
+  for name in pairs(refused) do files[name], refused[name] = true, nil end
 end
 
 local function differs(lib, name, i, example, zone)
@@ -57,11 +54,11 @@ local function line_of(source)
   return (require("luasource").line(source.text, { "examples" }))
 end
 
---- The first file among `texts` that breaks an example, its own or of a skill that needs
+--- The first file of a set that breaks an example, its own or of a skill that needs
 --- it: its name, and the error; nil when none does. Skills that were as broken before
 --- (`old`) are not asked again.
-function examples.first_broken(lib, old, texts, zone, pause)
-  local set = touched(lib, texts)
+function examples.first_broken(lib, old, files, zone, pause)
+  local set = touched(lib, files)
   for _, name in ipairs(json.sorted_keys(set)) do
     local skill, file = lib.skills[name], set[name]
     local culprit = lib.skills[file:match "([%w_]+)%.lua$"]
