@@ -81,6 +81,7 @@ end
 local function new(options)
   local config, err = settings.load(file.join(options.home, "config.lua"), options.getenv)
   if not config then return nil, err end
+  if options.adapt then options.adapt(config) end
   local made, message, code = file.mkdir(file.join(options.home, "var"))
   if not made then return nil, errors.from(message, code) end
   return setmetatable({ home = options.home, settings = config, options = options,
@@ -90,7 +91,8 @@ end
 
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
---- on_log(run, level, text), on_approval(item), on_step(run, record), on_fault(text).
+--- on_log(run, level, text), on_approval(item), on_fault(text); adapt(settings) changes what
+--- config.lua says; answer(cmd) -> value, err answers a command of a model in its stead.
 -- `schedules = true` fires what is due by the clock, too; `served = true` answers while
 -- runs that were going on are still being brought back.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).

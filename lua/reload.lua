@@ -93,7 +93,9 @@ end
 --- The texts of what is due and whole: name -> text or false.
 local function take(self)
   local texts, any = {}, false
+  self.saved_at = nil
   for _, name in ipairs(due_names(self)) do
+    self.saved_at = math.min(self.saved_at or math.maxinteger, state_of(self, name).since)
     local text, code = read_whole(self, name)
     if code then
       state_of(self, name).due = nil
@@ -298,6 +300,7 @@ local function take_config(self, text)
   end
   local old = e.settings
   config.home = old.home
+  if e.options.adapt then e.options.adapt(config) end
   e.settings, self.wrong["config.lua"] = config, nil
   local one = { file = "config.lua", what = "changed", hash = hash, was = self.hashes["config.lua"] }
   self.hashes["config.lua"] = hash
@@ -327,7 +330,7 @@ end
 local function load_due(self)
   local all = take(self)
   if not all then return end
-  local list = {}
+  local list = { saved_at = self.saved_at }
   if all["config.lua"] ~= nil then list[1] = take_config(self, all["config.lua"]) end
   local texts = only_new(self, all)
   if texts or list[1] then
@@ -374,8 +377,8 @@ end
 -- ---- the face -------------------------------------------------------------------------------------------
 
 --- Watch the home of an engine. options: say(err), note(text); on_published(list of { file,
---- what = "changed" | "new" | "gone", version, hash, was }), on_config(old, new), both
---- optional. Returns the watch, or nil, err.
+--- what = "changed" | "new" | "gone", version, hash, was }, with saved_at, the time of the first
+--- news of them by core.clock.mono_us), on_config(old, new), both optional. Returns the watch, or nil, err.
 function reload.open(e, options)
   local self = setmetatable({ engine = e, home = e.home, options = options, files = {}, refused = {}, wrong = {}, hashes = {},
     published = {} }, reload)

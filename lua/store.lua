@@ -19,4 +19,8 @@ function store.open(path, options)
   return core.open(path, options and options.read_only or false)
 end
 
+--- Copy the store at `from`, as of one moment, into a new file; whoever owns it goes on. With
+-- `trial` only memory and records. Returns true, or nil, message, code.
+store.copy = core.copy
+
 return store

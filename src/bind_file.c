@@ -1,5 +1,6 @@
 #include "bind_file.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,17 @@ static int l_links(lua_State *L)
 	return 1;
 }
 
+/* symlink(target, path) -> true | nil, message, code */
+static int l_symlink(lua_State *L)
+{
+	struct err e;
+
+	if (symlink(luaL_checkstring(L, 1), luaL_checkstring(L, 2)) == 0)
+		return done(L, 0, NULL);
+	err_errno(&e, errno, "cannot link %s", lua_tostring(L, 2));
+	return bind_fail(L, &e);
+}
+
 static int l_isatty(lua_State *L)
 {
 	lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
@@ -149,7 +161,7 @@ int bind_open_file(lua_State *L)
 		{ "list", l_list }, { "read", l_read }, { "write", l_write },
 		{ "append", l_append }, { "mkdir", l_mkdir },
 		{ "kind", l_kind }, { "stat", l_stat }, { "link", l_link },
-		{ "links", l_links },
+		{ "links", l_links }, { "symlink", l_symlink },
 		{ "isatty", l_isatty }, { "getpid", l_getpid },
 		{ "cwd", l_cwd },
 		{ NULL, NULL }

@@ -122,6 +122,18 @@ static int l_open(lua_State *L)
 	return 1;
 }
 
+/* copy(from, to [, trial]) -> true | nil, message, code: see store_copy */
+static int l_copy(lua_State *L)
+{
+	const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
+	struct err e;
+
+	if (store_copy(from, to, lua_toboolean(L, 3), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static int l_close(lua_State *L)
 {
 	struct held_store *h = luaL_checkudata(L, 1, STORE);
@@ -181,7 +193,7 @@ static int l_next_id(lua_State *L)
 int bind_open_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "open", l_open }, { NULL, NULL }
+		{ "open", l_open }, { "copy", l_copy }, { NULL, NULL }
 	};
 	static const luaL_Reg methods[] = {
 		{ "close", l_close }, { "tx", l_tx }, { "commit", l_commit },

@@ -490,6 +490,11 @@ void store_close(struct store *s)
 	release(s);
 }
 
+int store_copy(const char *from, const char *to, bool trial, struct err *e)
+{
+	return store_sqlite.copy(from, to, trial, e);
+}
+
 int64_t store_next_lsn(struct store *s)
 {
 	return atomic_fetch_add(&s->lsn, 1) + 1;

@@ -46,6 +46,12 @@ int store_open(struct store **out, const char *path,
 /* Waits until everything submitted has become true or failed. */
 void store_close(struct store *s);
 
+/* Copy the store at `from`, as of one moment, into a new file, durably; whoever owns
+ * it goes on. With `trial` only what was learned and kept: memory and records, and
+ * nothing that could go on or be spent. Takes as long as the file is large.
+ * ERR_CONFLICT when `to` is there; a failure leaves nothing behind. */
+int store_copy(const char *from, const char *to, bool trial, struct err *e);
+
 /* Log numbers rise by one a journal row, from the highest ever used. */
 int64_t store_next_lsn(struct store *s);
 /* Ids of runs, from the highest ever used. */

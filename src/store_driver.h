@@ -59,6 +59,10 @@ struct store_driver {
 	 * (`whole`), and leave nothing in the log. ERR_CONFLICT when a reader
 	 * held on to the log. */
 	int (*tidy)(struct db *db, bool whole, struct err *e);
+
+	/* The content of the store at `from`, as of one moment, into a new file;
+	 * of another process's store, too. See store_copy. */
+	int (*copy)(const char *from, const char *to, bool trial, struct err *e);
 };
 
 extern const struct store_driver store_sqlite;

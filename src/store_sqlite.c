@@ -658,5 +658,6 @@ const struct store_driver store_sqlite = {
 	.append = sqlite_append, .walk = sqlite_walk,
 	.skim = sqlite_skim, .tops = sqlite_tops,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
-	.tidy = sqlite_tidy
+	.tidy = sqlite_tidy,
+	.copy = sqlite_copy
 };

@@ -173,4 +173,7 @@ int sqlite_tops(struct db *db, int64_t *lsn, int64_t *id, struct err *e);
 int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
 		       struct journal_row *row, struct err *e);
 
+/* See store_driver.h. */
+int sqlite_copy(const char *from, const char *to, bool trial, struct err *e);
+
 #endif

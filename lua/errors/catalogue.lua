@@ -133,6 +133,11 @@ define(130, {
     .. " on when the engine starts again.", "keel runs" },
 })
 
+define(2, {
+  { "K1101", "trial_taken", "another `keel dev` tries edits in '{name}'[: {detail}]",
+    "The trial of a home is one home, in var/dev, and one process owns it.", "keel help dev" },
+})
+
 -- Of the REPL.
 define(2, {
   { "K1115", "read_only", "'{name}' writes, and this session only reads",

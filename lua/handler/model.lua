@@ -24,6 +24,7 @@ end
 
 local function ask(cmd, request)
   local run = cmd.run
+  if cmd.engine.options.answer then return cmd.engine.options.answer(cmd) end
   local answer, message, code, detail = models_of(cmd.engine):ask(request,
     { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx })
   cmd.effect = "idempotent"
