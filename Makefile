@@ -82,8 +82,22 @@ bench: $B/keel		## figures of this machine, beside their raw baselines
 	@$B/keel lua bench/all.lua
 
 PREFIX := /usr/local
-install: $B/keel	## build/keel into $(DESTDIR)$(PREFIX)/bin
+SHARE   = $(DESTDIR)$(PREFIX)/share
+install: $B/keel	## keel, its manual, completions and systemd units below $(DESTDIR)$(PREFIX)
 	install -D -m 755 -s $B/keel $(DESTDIR)$(PREFIX)/bin/keel
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+		$(SHARE)/fish/vendor_completions.d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/systemd/user
+	$B/keel help --man >$(SHARE)/man/man1/keel.1
+	$B/keel completion bash >$(SHARE)/bash-completion/completions/keel
+	$B/keel completion zsh >$(SHARE)/zsh/site-functions/_keel
+	$B/keel completion fish >$(SHARE)/fish/vendor_completions.d/keel.fish
+	sed 's|@PREFIX@|$(PREFIX)|' docs/systemd/keel@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/keel@.service
+	sed 's|@PREFIX@|$(PREFIX)|' docs/systemd/keel.service >$(DESTDIR)$(PREFIX)/lib/systemd/user/keel.service
+
+uninstall:		## what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/keel $(SHARE)/man/man1/keel.1 $(SHARE)/bash-completion/completions/keel \
+		$(SHARE)/zsh/site-functions/_keel $(SHARE)/fish/vendor_completions.d/keel.fish \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/keel@.service $(DESTDIR)$(PREFIX)/lib/systemd/user/keel.service
 
 clean:			## forget everything built
 	rm -rf build build-*
@@ -91,6 +105,6 @@ clean:			## forget everything built
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run test asan bench install clean help
+.PHONY: all run test asan bench install uninstall clean help
 
 -include spec/limits/rules.mk spec/reload/rules.mk

@@ -3,7 +3,7 @@ local core = require "core.file"
 
 local file = {
   list = core.list, read = core.read, mkdir = core.mkdir, kind = core.kind,
-  stat = core.stat, link = core.link, links = core.links, symlink = core.symlink, isatty = core.isatty, getpid = core.getpid, cwd = core.cwd,
+  stat = core.stat, link = core.link, links = core.links, symlink = core.symlink, sync = core.sync, isatty = core.isatty, getpid = core.getpid, cwd = core.cwd,
 }
 
 --- Replace a file's content in one step, durably. `mode` is for a new file, 0644

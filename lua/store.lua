@@ -23,4 +23,8 @@ end
 -- `trial` only memory and records. Returns true, or nil, message, code.
 store.copy = core.copy
 
+--- Whether the store at a path is sound; `thorough` reads every index. Returns true, or nil,
+-- message, code.
+store.check = core.check
+
 return store

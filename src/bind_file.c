@@ -1,6 +1,7 @@
 #include "bind_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,6 +125,20 @@ static int l_links(lua_State *L)
 	return 1;
 }
 
+/* sync(path) -> true | nil, message, code: what was written to it is on the disk */
+static int l_sync(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct err e;
+
+	if (fd < 0 || fsync(fd) != 0)
+		rc = err_errno(&e, errno, "cannot make %s durable", path);
+	if (fd >= 0)
+		close(fd);
+	return done(L, rc, &e);
+}
+
 /* symlink(target, path) -> true | nil, message, code */
 static int l_symlink(lua_State *L)
 {
@@ -162,6 +177,7 @@ int bind_open_file(lua_State *L)
 		{ "append", l_append }, { "mkdir", l_mkdir },
 		{ "kind", l_kind }, { "stat", l_stat }, { "link", l_link },
 		{ "links", l_links }, { "symlink", l_symlink },
+		{ "sync", l_sync },
 		{ "isatty", l_isatty }, { "getpid", l_getpid },
 		{ "cwd", l_cwd },
 		{ NULL, NULL }

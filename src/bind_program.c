@@ -1,5 +1,6 @@
 #include "bind_program.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -38,11 +39,22 @@ static int l_rows(lua_State *L)
 	return 1;
 }
 
+/* loads(library) -> whether the system has it */
+static int l_loads(lua_State *L)
+{
+	void *lib = dlopen(luaL_checkstring(L, 1), RTLD_LAZY | RTLD_LOCAL);
+
+	lua_pushboolean(L, lib != NULL);
+	if (lib != NULL)
+		dlclose(lib);
+	return 1;
+}
+
 int bind_open_program(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "isatty", l_isatty }, { "columns", l_columns },
-		{ "rows", l_rows }, { NULL, NULL }
+		{ "rows", l_rows }, { "loads", l_loads }, { NULL, NULL }
 	};
 
 	bind_module(L, functions);

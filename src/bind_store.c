@@ -134,6 +134,17 @@ static int l_copy(lua_State *L)
 	return 1;
 }
 
+/* check(path [, thorough]) -> true | nil, message, code: see store_check */
+static int l_check(lua_State *L)
+{
+	struct err e;
+
+	if (store_check(luaL_checkstring(L, 1), lua_toboolean(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static int l_close(lua_State *L)
 {
 	struct held_store *h = luaL_checkudata(L, 1, STORE);
@@ -193,7 +204,8 @@ static int l_next_id(lua_State *L)
 int bind_open_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "open", l_open }, { "copy", l_copy }, { NULL, NULL }
+		{ "open", l_open }, { "copy", l_copy },
+		{ "check", l_check }, { NULL, NULL }
 	};
 	static const luaL_Reg methods[] = {
 		{ "close", l_close }, { "tx", l_tx }, { "commit", l_commit },

@@ -495,6 +495,11 @@ int store_copy(const char *from, const char *to, bool trial, struct err *e)
 	return store_sqlite.copy(from, to, trial, e);
 }
 
+int store_check(const char *path, bool thorough, struct err *e)
+{
+	return store_sqlite.check(path, thorough, e);
+}
+
 int64_t store_next_lsn(struct store *s)
 {
 	return atomic_fetch_add(&s->lsn, 1) + 1;

@@ -52,6 +52,10 @@ void store_close(struct store *s);
  * ERR_CONFLICT when `to` is there; a failure leaves nothing behind. */
 int store_copy(const char *from, const char *to, bool trial, struct err *e);
 
+/* Whether the store at `path` is sound: its structure, and with `thorough` that its
+ * indexes hold what its rows say. ERR_DAMAGED, with what was found first. */
+int store_check(const char *path, bool thorough, struct err *e);
+
 /* Log numbers rise by one a journal row, from the highest ever used. */
 int64_t store_next_lsn(struct store *s);
 /* Ids of runs, from the highest ever used. */

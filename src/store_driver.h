@@ -63,6 +63,8 @@ struct store_driver {
 	/* The content of the store at `from`, as of one moment, into a new file;
 	 * of another process's store, too. See store_copy. */
 	int (*copy)(const char *from, const char *to, bool trial, struct err *e);
+	/* Whether the store at `path` is whole. See store_check. */
+	int (*check)(const char *path, bool thorough, struct err *e);
 };
 
 extern const struct store_driver store_sqlite;

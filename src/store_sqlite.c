@@ -659,5 +659,6 @@ const struct store_driver store_sqlite = {
 	.skim = sqlite_skim, .tops = sqlite_tops,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
 	.tidy = sqlite_tidy,
-	.copy = sqlite_copy
+	.copy = sqlite_copy,
+	.check = sqlite_check
 };

@@ -175,5 +175,6 @@ int sqlite_journal_row(struct sqlite_db *db, int64_t lsn, sqlite3_stmt **st,
 
 /* See store_driver.h. */
 int sqlite_copy(const char *from, const char *to, bool trial, struct err *e);
+int sqlite_check(const char *path, bool thorough, struct err *e);
 
 #endif

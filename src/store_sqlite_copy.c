@@ -96,3 +96,35 @@ int sqlite_copy(const char *from, const char *to, bool trial, struct err *e)
 		unlink(to);
 	return rc;
 }
+
+/* ---- is it whole? ----------------------------------------------------------- */
+
+static int take_verdict(void *arg, int n, char **values, char **names)
+{
+	char *verdict = arg;
+
+	(void)names;
+	if (n > 0 && values[0] != NULL && verdict[0] == '\0')
+		snprintf(verdict, 200, "%s", values[0]);
+	return 0;
+}
+
+int sqlite_check(const char *path, bool thorough, struct err *e)
+{
+	sqlite3 *h = NULL;
+	char verdict[200] = "";
+	int rc = 0;
+
+	sqlite_settle();
+	if (sqlite3_open_v2(path, &h, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+		rc = err_set(e, ERR_IO, "cannot read %s", path);
+	if (rc == 0 &&
+	    sqlite3_exec(h, thorough ? "PRAGMA integrity_check(1)"
+				     : "PRAGMA quick_check(1)",
+			 take_verdict, verdict, NULL) != SQLITE_OK)
+		rc = err_set(e, ERR_DAMAGED, "%s: %s", path, sqlite3_errmsg(h));
+	if (rc == 0 && strcmp(verdict, "ok") != 0)
+		rc = err_set(e, ERR_DAMAGED, "%s: %s", path, verdict);
+	sqlite3_close(h);
+	return rc;
+}

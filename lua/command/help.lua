@@ -80,6 +80,10 @@ local function as_json(name, command)
 end
 
 local function run(args, context)
+  if args.man then
+    context.out(require("manpage")(require("core.program").version))
+    return 0
+  end
   local name = args.command
   local command = name and commands.find(name)
   if name and not command then return nil, commands.unknown(name) end
@@ -98,5 +102,6 @@ end
 return {
   about = "what there is to type",
   arguments = { { "command", "COMMAND", optional = true } },
+  flags = { { "man", nil, "the manual page, for man(1)" } },
   run = run,
 }

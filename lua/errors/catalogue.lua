@@ -138,6 +138,11 @@ define(2, {
     "The trial of a home is one home, in var/dev, and one process owns it.", "keel help dev" },
 })
 
+define(2, {
+  { "K1131", "home_there", "there are files of a home in '{name}' already: {detail}",
+    "`keel init` overwrites nothing.", "keel init DIR" },
+})
+
 -- Of the REPL.
 define(2, {
   { "K1115", "read_only", "'{name}' writes, and this session only reads",
@@ -445,6 +450,15 @@ define(9, {
     "keel runs" },
   { "K9009", "internal", "an error of Keel itself: {detail}",
     "This should not happen; what was durable is safe.", "keel doctor" },
+})
+
+define(9, {
+  { "K9101", "backup_there", "there is a file '{name}' already",
+    "A backup overwrites nothing unless told to.", "keel backup FILE --force" },
+  { "K9102", "backup_damaged", "the backup '{name}' cannot be used[: {detail}]",
+    "It was cut off, changed, or is no backup of Keel. Nothing was put in place.", "keel restore FILE --check" },
+  { "K9103", "not_empty", "'{name}' is not empty",
+    "A backup becomes a home of its own; it is not mixed with what is there.", "keel restore FILE --home DIR" },
 })
 
 return catalogue
