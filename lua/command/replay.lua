@@ -44,7 +44,7 @@ return {
   about = "play a run again from its journal alone, and compare",
   arguments = { { "run", "RUN", optional = true } },
   flags = {
-    { "with", "FILE", "with this source of the agent instead of the recorded one" },
+    { "with", "FILE", "with this source of the agent, or of a skill, instead of the recorded one" },
     { "path", nil, "compare the instructions between calls, too, with that source" },
     { "all", nil, "every run of the store" },
     { "offline", nil, "nothing is sent in any case; accepted for clarity" },

@@ -27,12 +27,19 @@ local function end_of(records)
   return last and last.kind == "end" and last.value or nil
 end
 
---- Another source for the agent, as `--with FILE` gives it. It runs under the name of
---- the recorded one, which is a part of error messages.
+--- Another source for the agent, or for a skill that it reaches (skills/NAME.lua), as
+--- `--with FILE` gives it. It runs under the name of the recorded one, which is a part of
+--- error messages.
 local function swap_source(path)
   local text, message, code = file.read(path)
   if not text then return nil, errors.new("K1009", { name = path, detail = message, code = code }) end
-  return { file = path, text = text }
+  return { file = path, text = text, skill = path:match "%f[^/\0]skills/([%w_]+)%.lua$" }
+end
+
+--- Which of a run's sources the other one takes the place of.
+local function place_of(setup, other)
+  local name = other.skill and "skill/" .. other.skill
+  return name and setup.sources[name] and name or "agent"
 end
 
 --- What a side of the comparison runs: what the run is pinned to, or what it was begun with
@@ -42,7 +49,10 @@ local function sources(self, setup, switch, handle, what)
   if not what.begun then bundle.switched(setup, switch) end
   if what.move then bundle.switched(setup, what.move) end
   bundle.sources(self, setup, handle)
-  if what.other then assert(handle:source("agent", setup.sources.agent.file, what.other.text)) end
+  if what.other then
+    local name = place_of(setup, what.other)
+    assert(handle:source(name, setup.sources[name].file, what.other.text))
+  end
 end
 
 local function caps_of(setup, what, how)
@@ -101,7 +111,7 @@ local function play(self, id, tail, what, how)
   if not ok then error(message, 0) end
   local d = played.diverged
   if d and not played.line then played.line, played.file = d.line, d.file end
-  if what.other and played.file == setup.sources.agent.file then played.file = what.other.file end
+  if what.other and played.file == setup.sources[place_of(setup, what.other)].file then played.file = what.other.file end
   return played
 end
 
