@@ -245,8 +245,9 @@ static void bind_keys(struct line *l)
 	EditLine *el = l->el;
 
 	el_set(el, EL_EDITOR, "emacs");
-	el_set(el, EL_ADDFN, "keel-complete", "complete the word", on_tab);
-	el_set(el, EL_ADDFN, "keel-paste", "take what is pasted", on_paste);
+	/* wide, for of narrow names it keeps copies that it never frees */
+	el_wset(el, EL_ADDFN, L"keel-complete", L"complete the word", on_tab);
+	el_wset(el, EL_ADDFN, L"keel-paste", L"take what is pasted", on_paste);
 	el_set(el, EL_BIND, "^I", "keel-complete", NULL);
 	el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_set(el, EL_BIND, "^W", "ed-delete-prev-word", NULL);

@@ -34,6 +34,10 @@ return {
     if #taken > 0 then return nil, errors.new("K1131", { name = dir, detail = table.concat(taken, ", ") }) end
     local written, err = write_all(dir, files)
     if not written then return nil, err end
+    local for_editors, message, code = require("reference.editor").write(dir, {
+      library = require("library").load(dir, { mail = { use = "outbox" } }) })
+    if not for_editors then return nil, errors.from(message, code, { name = dir }) end
+    table.move(for_editors, 1, #for_editors, #written + 1, written)
     if context.json then
       context.print_json { home = dir, files = written }
       return 0

@@ -94,8 +94,7 @@ function dots.help(t, name)
     if not text then return nil, err end
     return text .. "\n"
   end
-  local ok, reference = pcall(require, "reference")
-  local entry = ok and reference.find(name)
+  local entry = require("reference").find(name)
   if entry then
     return ("%s\n  %s\n%s"):format(t:style("strong", entry.signature or name), entry.about or "",
       entry.example and "  for example\n" .. entry.example .. "\n" or "")
