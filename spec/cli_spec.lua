@@ -296,7 +296,7 @@ describe("keel", function()
     it("is generated from the commands, and is what keel alone says", function()
       local result = keel {}
       assert.equal(0, result.code)
-      assert.match("  approve    say yes", result.out, 1, true)
+      assert.match("\n  approve +say yes", result.out)
       assert.equal(result.out, keel({ "help" }).out)
       assert.match("--follow", keel({ "help", "run" }).out, 1, true)
       assert.equal(keel({ "help", "run" }).out, keel({ "run", "--help" }).out)
