@@ -47,7 +47,7 @@ local kinds = {
   ID = function(home) return rows(home, "approval.open", {}, "id") end,
   STATE = function() return require("selection").states end,
   COMMAND = command_names,
-  NUMBER = function() return require("errors").numbers() end,
+  ["NUMBER|RUN"] = function() return require("errors").numbers() end,
   ["bash|zsh|fish"] = function() return { "bash", "zsh", "fish" } end,
 }
 

@@ -13,11 +13,21 @@ local exit_of_state = {
 --- Failures that have their own exit code; all others are the script's.
 local own_exit = { [4] = true, [5] = true, [7] = true, [8] = true, [9] = true }
 
---- The text of the run's agent, when the file is still the one that ran.
-local function source_of(e, run, file)
-  local agent = e and e.library and e.library.agents[run.agent]
-  if agent and agent.file == file and agent.manifest.version == run.version then
-    return agent.text
+--- The text that ran, of the agent or a skill of it: what the run is pinned to.
+local function source_of(e, run, name)
+  local row = e and e.run_row and e:run_row(run.run)
+  local records = row and e:journal(row)
+  local setup = records and records[1] and records[1].value
+  for _, source in pairs(type(setup) == "table" and setup.sources or {}) do
+    if source.file == name then return (e:rows("code.get", { hash = source.hash })[1] or {}).body end
+  end
+end
+
+local function line_of(source, line)
+  local at = 0
+  for text in ((source or "") .. "\n"):gmatch "([^\n]*)\n" do
+    at = at + 1
+    if at == line then return text end
   end
 end
 
@@ -30,11 +40,15 @@ function outcome.error(run, e)
   local where = tostring(err.where or ""):gsub("^%[string \"(.*)\"%]", "%1")
   local file, line = where:match("^(.+):(%d+)$")
   file = err.file or file
+  line = math.tointeger(tonumber(err.line or line))
+  local source = file and source_of(e, run, file)
+  local known = {}
+  for name in pairs(e and e.library and e.library.skills or {}) do known[name] = true end
   return errors.new(number or "K3002", { message = not number
     and "the script failed: " .. tostring(err.message) or err.message,
     run = run.run, name = run.run, agent = run.agent,
-    file = file, line = math.tointeger(tonumber(err.line or line)),
-    source = source_of(e, run, file) })
+    file = file, line = line, source = source,
+    suggestion = require("errors.meant")(tostring(err.message), line_of(source, line), known) })
 end
 
 --- The exit code that a run's state stands for.
@@ -46,8 +60,8 @@ function outcome.exit_code(run)
 end
 
 --- The run as --json prints it; an error in the form of all errors.
-function outcome.json(run)
-  local err = outcome.error(run)
+function outcome.json(run, e)
+  local err = outcome.error(run, e)
   if not err then return run end
   local copy = {}
   for key, value in pairs(run) do copy[key] = value end
@@ -84,7 +98,7 @@ end
 --- Print a run the way that was asked for; returns its exit code.
 function outcome.report(context, e, run)
   if context.json then
-    context.print_json(outcome.json(run))
+    context.print_json(outcome.json(run, e))
   else
     tell(context, e, run)
   end

@@ -39,10 +39,21 @@ local function json_of(number)
     message = plain(entry.title), why = entry.cause, next = entry.next }
 end
 
+--- How a run stands, and what to do about it.
+local function run_of(context, id)
+  local e, run, err
+  e, err = context.look()
+  if not e then return nil, err end
+  run, err = e:describe(id)
+  if not run then return nil, err end
+  require("outcome").report(context, e, run)
+  return 0
+end
+
 return {
-  about = "what an error number means and what to do; all of them without one",
-  arguments = { { "number", "NUMBER", optional = true } },
-  examples = { "keel explain K2101", "keel explain schema_mismatch" },
+  about = "what an error number means, or why a run is as it is; all numbers without one",
+  arguments = { { "number", "NUMBER|RUN", optional = true } },
+  examples = { "keel explain K2101", "keel explain schema_mismatch", "keel explain run_01" },
   run = function(args, context)
     if not args.number then
       if not context.json then return list(context) end
@@ -51,6 +62,7 @@ return {
       context.print_json(all)
       return 0
     end
+    if args.number:find "^run_" then return run_of(context, args.number) end
     local text, err = errors.explain(args.number)
     if not text then return nil, err end
     if context.json then

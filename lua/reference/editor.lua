@@ -196,12 +196,13 @@ function editor.luarc()
     ["workspace.checkThirdParty"] = false, ["diagnostics.globals"] = json.array { "agent", "skill", "env" } }, 2)) .. "\n"
 end
 
-local kept = { "_G", "_VERSION", "assert", "coroutine", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print", "rawequal",
+--- What it has.
+editor.kept = { "_G", "_VERSION", "assert", "coroutine", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print", "rawequal",
   "rawget", "rawlen", "rawset", "select", "setmetatable", "string", "table", "tonumber", "tostring", "type", "utf8", "xpcall" }
 
 function editor.luacheckrc()
   local names = {}
-  for i, name in ipairs(kept) do names[i] = ("%q"):format(name) end
+  for i, name in ipairs(editor.kept) do names[i] = ("%q"):format(name) end
   return ([[
 -- Made by `keel api --luals`: what agents, skills and config.lua of Keel see.
 std = { read_globals = { %s } }

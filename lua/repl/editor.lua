@@ -25,7 +25,15 @@ local most_kept = 2000
 
 -- ---- history -------------------------------------------------------------------------
 
-local secrets = { "sk%-[%w_-]+", "[Bb]earer%s+%S", "[Pp]assword%s*=", "[Ss]ecret%s*=", "[Tt]oken%s*=", "api_?[kK]ey%s*=", "%f[%w]key%s*=%s*[\"'][%w_-]*%d[%w_-]*[%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-][%w_-]" }
+local secrets = { "sk%-[%w_-]+", "[Bb]earer%s+%S", "[Pp]assword%s*=", "[Ss]ecret%s*=", "[Tt]oken%s*=", "api_?[kK]ey%s*=" }
+
+--- A key that is long and has digits is one that opens something; memory's are words.
+local function holds_key(text)
+  for value in text:gmatch [[%f[%w]key%s*=%s*["']([%w_%-]+)]] do
+    if #value >= 20 and value:find "%d" then return true end
+  end
+  return false
+end
 
 --- Whether an entry is kept in the file.
 function editor.keeps(text)
@@ -33,7 +41,7 @@ function editor.keeps(text)
   for _, pattern in ipairs(secrets) do
     if text:find(pattern) then return false end
   end
-  return true
+  return not holds_key(text)
 end
 
 local function entries_of(path)
