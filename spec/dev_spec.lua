@@ -32,7 +32,7 @@ describe("keel dev", function()
 
   after_each(function()
     if pipe then
-      os.execute("pkill -f '[d]ev --home " .. here.path .. "'")
+      os.execute("kill $(cat '" .. here.path .. "/var/pid')") -- timeout(1) passes it on
       pipe:close()
     end
     if screen then
@@ -45,8 +45,8 @@ describe("keel dev", function()
 
   local function start(words)
     local out = here.path .. "/var/out"
-    pipe = assert(io.popen(("exec timeout -s KILL 60 '%s' dev --home '%s' --json %s >'%s' 2>'%s/var/err'"):format(program, here.path, words,
-      out, here.path)))
+    pipe = assert(io.popen(("echo $$ >'%s/var/pid'; exec timeout -s KILL 60 '%s' dev --home '%s' --json %s >'%s' 2>'%s/var/err'"):format(here.path, program, here.path,
+      words, out, here.path)))
     return out
   end
 

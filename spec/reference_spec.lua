@@ -96,4 +96,13 @@ describe("the reference of ctx", function()
     assert.truthy(require("file").write(here.path .. "/rc", editor.luacheckrc()))
     assert.truthy(os.execute("luacheck -q --config '" .. here.path .. "/rc' agents skills config.lua >/dev/null"))
   end)
+
+  it("and the command line and the errors are in docs/reference as the program says them", function()
+    local file, program = require "file", require "spec.support.program"
+    assert.truthy(os.execute(("'%s' lua docs/reference.lua '%s/reference'"):format(program, here.path)))
+    for _, name in ipairs { "ctx", "cli", "errors" } do
+      assert(here:read("reference/" .. name .. ".md") == file.read("docs/reference/" .. name .. ".md"),
+        name .. ".md is stale: build/keel lua docs/reference.lua")
+    end
+  end)
 end)

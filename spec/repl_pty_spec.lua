@@ -133,7 +133,7 @@ describe("the REPL at a terminal", function()
     enter(p, "z = 'kept'")
     enter(p, "z")
     p:sees "^kept$"
-    os.execute("pkill -KILL -f '[r]epl --home " .. here.path .. "'")
+    p:signal "KILL"
     p:finish()
     open = {}
     local path = here.path .. "/var/repl.history"
@@ -249,7 +249,7 @@ describe("the REPL at a terminal", function()
     local p = start()
     p:send "half a line"
     p:sees "half a line"
-    os.execute("pkill -TERM -f '[r]epl --home " .. here.path .. "'")
+    p:signal "TERM"
     p:until_(function() return p:raw() == false end, "the terminal as it was")
     p:finish()
     open = {}

@@ -69,6 +69,14 @@ function pty:resize(rows, columns)
   for i = #self.screen.cells + 1, rows do self.screen.cells[i] = {} end
 end
 
+--- Send the program a signal: "KILL".
+function pty:signal(name)
+  local handle = assert(io.open(("/proc/%d/task/%d/children"):format(self.pid, self.pid))) -- of timeout(1)
+  local child = handle:read "n"
+  handle:close()
+  os.execute(("kill -%s %d"):format(name, child))
+end
+
 function pty:raw() return core.raw(self.fd) end
 
 --- Wait for its end; returns the exit code.
