@@ -152,3 +152,12 @@ int bind_decode(lua_State *L, const void *p, size_t n)
 	decode(L, &r);
 	return 0;
 }
+
+void bind_class(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+	luaL_newmetatable(L, name);
+	luaL_setfuncs(L, methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}

@@ -44,6 +44,10 @@ void **bind_guard(lua_State *L);
 /* The same for a buf. */
 struct buf *bind_buf(lua_State *L, size_t limit);
 
+/* Make the class of a userdata: a metatable of that name with these methods (those of
+ * the language too: __gc, __close), which are found by indexing it. */
+void bind_class(lua_State *L, const char *name, const luaL_Reg *methods);
+
 /* Register functions of a C half: a table of them is left on the stack. */
 #define bind_module(L, functions) luaL_newlib(L, functions)
 

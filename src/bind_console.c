@@ -423,11 +423,7 @@ int bind_open_console(lua_State *L)
 		{ "__close", l_close }, { NULL, NULL }
 	};
 
-	luaL_newmetatable(L, CONSOLE);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
+	bind_class(L, CONSOLE, methods);
 	bind_module(L, functions);
 	return 1;
 }

@@ -275,14 +275,11 @@ int bind_open_http(lua_State *L)
 		{ "__close", l_close }, { NULL, NULL }
 	};
 
-	luaL_newmetatable(L, SERVER);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
+	bind_class(L, SERVER, methods);
 	luaL_newmetatable(L, REQUEST);
 	lua_pushcfunction(L, request_gc);
 	lua_setfield(L, -2, "__gc");
-	lua_pop(L, 2);
+	lua_pop(L, 1);
 	bind_module(L, functions);
 	return 1;
 }

@@ -465,13 +465,10 @@ int bind_open_memory(lua_State *L)
 		{ NULL, NULL }
 	};
 
-	luaL_newmetatable(L, MEMORY);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
+	bind_class(L, MEMORY, methods);
 	luaL_newmetatable(L, MEMORY ".hits");
 	luaL_setfuncs(L, hits_methods, 0);
-	lua_pop(L, 2);
+	lua_pop(L, 1);
 	bind_module(L, functions);
 	return 1;
 }

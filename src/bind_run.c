@@ -634,19 +634,12 @@ int bind_open_run(lua_State *L)
 
 	luaL_requiref(L, "core.store", bind_open_store, 0);	/* its types */
 	lua_pop(L, 1);
-	luaL_newmetatable(L, RUNNER);
-	luaL_setfuncs(L, runner_methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	luaL_newmetatable(L, RUN);
-	luaL_setfuncs(L, run_methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
+	bind_class(L, RUNNER, runner_methods);
+	bind_class(L, RUN, run_methods);
 	lua_newtable(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &bind_runs_key);
 	lua_newtable(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &bind_hooks_key);
-	lua_pop(L, 2);
 	bind_module(L, functions);
 	return 1;
 }

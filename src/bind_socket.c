@@ -272,15 +272,6 @@ static int l_conn_close(lua_State *L)
 	return 0;
 }
 
-static void make_type(lua_State *L, const char *name, const luaL_Reg *methods)
-{
-	luaL_newmetatable(L, name);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
-}
-
 int bind_open_socket(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -297,8 +288,8 @@ int bind_open_socket(lua_State *L)
 		{ NULL, NULL }
 	};
 
-	make_type(L, SERVER, server_methods);
-	make_type(L, CONN, conn_methods);
+	bind_class(L, SERVER, server_methods);
+	bind_class(L, CONN, conn_methods);
 	lua_newtable(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &conns_key);
 	bind_module(L, functions);

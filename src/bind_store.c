@@ -216,15 +216,8 @@ int bind_open_store(lua_State *L)
 		{ "add", l_txn_add }, { "__gc", l_txn_gc }, { NULL, NULL }
 	};
 
-	luaL_newmetatable(L, STORE);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	luaL_newmetatable(L, TXN);
-	luaL_setfuncs(L, txn_methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 2);
+	bind_class(L, STORE, methods);
+	bind_class(L, TXN, txn_methods);
 	bind_module(L, functions);
 	return 1;
 }

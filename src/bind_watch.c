@@ -95,11 +95,7 @@ int bind_open_watch(lua_State *L)
 		{ "__gc", l_close }, { "__close", l_close }, { NULL, NULL }
 	};
 
-	luaL_newmetatable(L, WATCH);
-	luaL_setfuncs(L, methods, 0);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
+	bind_class(L, WATCH, methods);
 	bind_module(L, functions);
 	return 1;
 }

@@ -63,17 +63,26 @@ static void on_back(void *arg, int signum)
 	((struct line *)arg)->back = true;
 }
 
+/* Whether the window has another size than when it was asked last. */
+static bool resized(struct line *l)
+{
+	struct winsize w = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 ||
+	    (w.ws_row == l->rows && w.ws_col == l->columns))
+		return false;
+	l->rows = w.ws_row;
+	l->columns = w.ws_col;
+	return true;
+}
+
 /* The window may have another size, or the process was in the background and the
  * terminal somebody else's. */
 static void look_at_terminal(struct line *l)
 {
-	struct winsize w = { 0 };
-	bool resized = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 &&
-		       (w.ws_row != l->rows || w.ws_col != l->columns);
+	bool again = resized(l);
 
-	if (resized) {
-		l->rows = w.ws_row;
-		l->columns = w.ws_col;
+	if (again) {
 		fputs("\r\033[J", stdout);
 		el_resize(l->el);
 	}
@@ -81,9 +90,9 @@ static void look_at_terminal(struct line *l)
 		l->back = false;
 		el_set(l->el, EL_PREP_TERM, 1);
 		fputs(PASTE_BEGIN "\r", stdout);
-		resized = true;
+		again = true;
 	}
-	if (resized)
+	if (again)
 		el_set(l->el, EL_REFRESH);
 }
 
@@ -324,7 +333,6 @@ int line_remember(struct line *l, const char *text, struct err *e)
 
 static void begin(struct line *l)
 {
-	struct winsize w;
 	size_t i;
 
 	if (l->letters != (locale_t)0)
@@ -335,12 +343,8 @@ static void begin(struct line *l)
 	loop_signal_start(l->loop, &l->on_back, SIGCONT, on_back, l);
 	l->ended_by = 0;
 	l->readable = l->back = l->after_tab = false;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0) {
-		if (l->rows != 0 && (w.ws_row != l->rows || w.ws_col != l->columns))
-			el_resize(l->el);
-		l->rows = w.ws_row;
-		l->columns = w.ws_col;
-	}
+	if (resized(l))
+		el_resize(l->el);
 	/* libedit does it at the first key, which the terminal would echo by then */
 	el_set(l->el, EL_PREP_TERM, 1);
 	/* what was typed meanwhile the terminal has shown: it comes again */
