@@ -218,4 +218,22 @@ function library:try_skill(name, input, zone)
   return nil, errors.new("K3007", { name = name, detail = failure_text(value) })
 end
 
+--- Run example i of a skill's manifest, as try_skill does: { skill, example = i, ok,
+--- error? (as errors.json has it), differences?, input?, output? }.
+function library:try_example(name, i, zone)
+  local example, result = self.skills[name].manifest.examples[i], { skill = name, example = i, ok = true }
+  local output, err = self:try_skill(name, example.input, zone)
+  if output == nil and err then
+    result.ok = false
+    result.error = errors.is(err) and errors.json(err).error or { message = tostring(err) }
+    return result
+  end
+  if example.output == nil then return result end
+  local differences = require("subset").differences(example.output, output)
+  if #differences > 0 then
+    result.ok, result.differences, result.input, result.output = false, differences, example.input, output
+  end
+  return result
+end
+
 return library

@@ -18,6 +18,7 @@ local file = require "file"
 local library = require "library"
 local loop = require "loop"
 local settings = require "settings"
+local view = require "view"
 local watching = require "reload.watching"
 
 local reload = {}
@@ -143,8 +144,10 @@ local function candidate(self, texts)
   local files = {}
   for name in pairs(texts) do files[name] = true end
   examples.try_again(refused, files)
+  local from, fresh = old, texts
   while true do
-    local new = library.load(self.home, self.engine.settings.adapters, pause, { old = old, texts = texts, refused = refusal })
+    local new = library.load(self.home, self.engine.settings.adapters, pause, { old = from, texts = fresh, refused = refusal })
+    from, fresh = new, {} -- what was played once need not be again
     keep_good(new, old)
     local file_name, err = examples.first_broken(new, old, files, self.engine.settings.zone, pause)
     if not file_name then return new end
@@ -226,13 +229,6 @@ end
 
 -- ---- runs in flight ------------------------------------------------------------------------------
 
---- Where a command stands, as people read it: "step two (agents/a.lua:4)".
-local function place(side)
-  if not side then return "nothing" end
-  return ("%s%s"):format(side.name or "another end", side.file and (" (%s%s)"):format(side.file,
-    side.line and ":" .. side.line or "") or "")
-end
-
 --- How the runs in flight of these agents would fare on what was saved.
 local function tell_of_runs(self, agents)
   local e, stay, move, more = self.engine, 0, 0, 0
@@ -247,7 +243,7 @@ local function tell_of_runs(self, agents)
       stay = stay + 1
       if stay <= 3 then
         self.options.note(("run %s of %s stays as it began: at step %s it had %s, now %s"):format(told.run, told.agent,
-          tostring(told.at), place(told.recorded), place(told.new)))
+          tostring(told.at), view.place(told.recorded), view.place(told.new)))
       end
     end
     loop.sleep(0)

@@ -244,6 +244,13 @@ function view.step_line(t, step)
       math.min(t.width, 160) - terminal.columns(head .. state))) .. "\n"
 end
 
+--- Where a side of a divergence stands, as people read it: "step two (agents/a.lua:4)".
+function view.place(side)
+  if not side then return "nothing" end
+  return ("%s%s"):format(side.name or "another end", side.file and (" (%s%s)"):format(side.file,
+    side.line and ":" .. side.line or "") or "")
+end
+
 --- The log with every argument and result in full.
 function view.full_log(t, log, began_ms)
   local out = {}

@@ -134,10 +134,9 @@ local function try_examples(self, list)
   for _, one in ipairs(list) do
     local name = one.file:match "^skills/([%w_]+)%.lua$"
     local skill = name and e.library.skills[name]
-    for i, example in ipairs(skill and skill.manifest["local"] and skill.manifest.examples or {}) do
-      local output, err = e.library:try_skill(name, example.input, e.settings.zone)
-      local differs = output ~= nil and example.output ~= nil and #require("subset").differences(example.output, output) > 0
-      self.screen:example { skill = name, example = i, ok = output ~= nil and not differs, error = err and tostring(err.message) or nil }
+    for i = 1, skill and skill.manifest["local"] and #skill.manifest.examples or 0 do
+      local result = e.library:try_example(name, i, e.settings.zone)
+      self.screen:example { skill = name, example = i, ok = result.ok, error = result.error and result.error.message }
     end
   end
 end
@@ -222,17 +221,6 @@ end
 
 -- ---- opening -----------------------------------------------------------------------------------
 
-local function read_input(args)
-  if args.file then return require("inbox").payload(args.file) end
-  if not args.input then return nil end
-  local text, why
-  if args.input == "-" then text = io.read "a" else text, why = file.read(args.input) end
-  if not text then return nil, errors.new("K1009", { name = args.input, detail = why }) end
-  local value, message = json.decode(text)
-  if message then return nil, errors.new("K1010", { detail = message, file = args.input, source = text }) end
-  return value
-end
-
 --- The run that begins it all.
 local function first(self, args)
   if args.agent then
@@ -269,7 +257,7 @@ return {
     local self = { context = context, screen = require("dev.screen").new(context), before = {}, code = 0,
       verdict = args.approve and "approved" or args.reject and "rejected" or nil }
     local err
-    self.input, err = read_input(args)
+    self.input, err = require("input").of(args, "dev")
     if err then return nil, err end
     self.trial, err = require("dev.trial").open(context.home, { real_time = args.real_time,
       on_log = function(_, level, text) self.screen:note(level .. "  " .. text) end })

@@ -140,11 +140,6 @@ function screen:run(told)
   if #facts > 0 then self:note(table.concat(facts, ", ")) end
 end
 
-local function side(one)
-  return ("%s%s"):format(terminal.escape(one.name or "another end"), one.file and (" (%s%s)"):format(terminal.escape(one.file),
-    one.line and ":" .. one.line or "") or "")
-end
-
 --- What recorded.check said.
 function screen:recorded(told)
   if self.json or not told then return end
@@ -154,7 +149,7 @@ function screen:recorded(told)
   for _, place in ipairs(told.places) do
     put(self, ("  step %s%s: %d would take another way: recorded %s, now %s  %s\n"):format(tostring(place.at),
       place.file and (", %s%s"):format(terminal.escape(place.file), place.line and ":" .. place.line or "") or "", #place.runs,
-      side(place.recorded), side(place.new), self.t:style("dim", "keel show " .. terminal.escape(place.runs[1]))))
+      terminal.escape(view.place(place.recorded)), terminal.escape(view.place(place.new)), self.t:style("dim", "keel show " .. terminal.escape(place.runs[1]))))
   end
 end
 

@@ -60,14 +60,16 @@ local function learn(self, log)
   end
 end
 
+--- Those of recorded runs; read when a model is first asked.
 local function recorded_answers(self)
   local e = self.look
-  if not e then return end
-  for _, run in ipairs(e:list { limit = most_runs }) do learn(self, (e:log(run.run))) end
+  self.read_recorded = true
+  for _, run in ipairs(e and e:list { limit = most_runs } or {}) do learn(self, (e:log(run.run))) end
 end
 
 --- What a model says in a trial: what it said to the same before.
 local function answer(self, cmd)
+  if not self.read_recorded then recorded_answers(self) end
   local known = self.answers[key_of(cmd.kind, cmd.name, cmd.args)]
   if known then
     self.reused = self.reused + 1
@@ -97,13 +99,9 @@ function trial.open(home, options)
   local path, err = prepare(home)
   if not path then return nil, err end
   local self = setmetatable({ home = home, path = path, answers = {}, reused = 0, ahead_ms = 0, real_time = options.real_time }, trial)
-  local held = store.open(file.join(path, "var", "keel.db")) -- another trial has it?
-  if not held then
-    local _, message, code = store.open(file.join(path, "var", "keel.db"))
-    if code == "locked" then return nil, errors.new("K1101", { name = path, detail = message }) end
-  else
-    held:close()
-  end
+  local held, message, code = store.open(file.join(path, "var", "keel.db")) -- another trial has it?
+  if code == "locked" then return nil, errors.new("K1101", { name = path, detail = message }) end
+  if held then held:close() end
   local ok
   ok, err = fresh_store(home, path)
   if not ok then return nil, err end
@@ -111,7 +109,6 @@ function trial.open(home, options)
     clock = function() return clock.now_ms() + self.ahead_ms end, on_log = options.on_log }
   if not self.e then return nil, err end
   self.look = open_look(home)
-  recorded_answers(self)
   return self
 end
 

@@ -76,9 +76,8 @@ end
 -- ---- the store -----------------------------------------------------------------------
 
 local function engine_here(self)
-  local e, err
-  if self.writing then e, err = self.context.engine() else e, err = self.context.look() end
-  return e, err
+  if self.writing then return self.context.engine() end
+  return self.context.look()
 end
 
 local function ask_here(self, name, args)

@@ -5,6 +5,7 @@
 -- `repl` is { session, door, context, page(text), options } as lua/command/repl.lua has it.
 -- Beside these, every command of keel that only looks is one: `.runs --state failed`.
 local calls = require "repl.calls"
+local quoted = require("context").quoted
 local errors = require "errors"
 local show = require "repl.show"
 local suggest = require "suggest"
@@ -180,8 +181,6 @@ define("clear", ".clear", "forget the variables of the session", function(repl) 
 define("quit", ".quit", "end; Ctrl-D does the same", function() return false end)
 
 -- ---- commands of keel ---------------------------------------------------------------------------
-
-local function quoted(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
 --- Words as a shell would split them: quotes keep spaces.
 local function split(text)

@@ -209,8 +209,7 @@ end
 function session:clear()
   self.console:close()
   self.kept, self.lost = nil, nil
-  local ok, err = open_sandbox(self)
-  return ok, err
+  return open_sandbox(self)
 end
 
 --- The names in a table of the session, for completion: a list of { name, kind }.
