@@ -11,8 +11,8 @@ return {
   -- Where effects go. "outbox" writes them to var/outbox.jsonl instead of the world.
   adapters = { mail = "outbox" },
 
-  -- What all agents together may spend on models. There is none yet; see docs/reference or
-  -- `keel help model`: tiers = { small = { { provider = "ollama", model = "llama3",
+  -- What all agents together may spend on models. There is none yet, as for example
+  -- tiers = { small = { { provider = "ollama", model = "llama3",
   --   base_url = "http://127.0.0.1:11434", price = "free" } } },
   budget = { day = "$2.00", month = "$30.00" },
 
@@ -51,7 +51,8 @@ return agent {
         local verdict = ctx.approve { subject = "reminder:" .. invoice.id, within = "2d", otherwise = "hold",
           proposal = { to = invoice.email, text = draft.text } }
         if verdict.approved then
-          ctx.skill.mail { op = "send", to = verdict.value.to, body = verdict.value.text }
+          local sent, err = ctx.skill.mail { op = "send", to = verdict.value.to, body = verdict.value.text }
+          if not sent then error("the reminder was not sent: " .. err.message) end
         end
         ctx.records.put { type = "reminder", key = invoice.id, value = { sent = verdict.approved, client = invoice.client } }
         done[#done + 1] = invoice.id
