@@ -12,7 +12,7 @@
 --     Method {object, name, args} · Binary {op, left, right} · Unary {op, operand}
 --     Paren {inner} · Table {items: {kind = list|named|keyed, key, value, line, at}}
 --   statements   Local {symbols, values} · Assign {targets, values} · CallStat {call}
---     Do While Repeat {cond, body} · If {clauses: {cond, body}, other} · Fornum Forin
+--     Do While Repeat {cond, body} · If {clauses: Clause {cond, body}, other} · Fornum Forin
 --     {symbols, values, body} · FunctionStat {target, fn} · LocalFunction {symbol, fn}
 --     Return {values} · Break · Goto Label {name}
 local lexer = require "lexer"
@@ -360,7 +360,7 @@ statements["if"] = function(self, opener)
     local word = self:next()
     local cond = self:expression()
     self:expect "then"
-    made.clauses[#made.clauses + 1] = { cond = cond, body = self:scoped(), line = word.line, at = word.at }
+    made.clauses[#made.clauses + 1] = node("Clause", word, { cond = cond, body = self:scoped() })
   until not self:at "elseif"
   if self:accept "else" then made.other = self:scoped() end
   self:close("end", opener)
