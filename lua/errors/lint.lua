@@ -33,6 +33,8 @@ return {
   { "K2309", "ctx_written", "warning", "{name} is set",
     "ctx belongs to the run: what is put there is not kept, and a function that is replaced is gone for the rest of it.",
     'ctx.memory.remember { kind = "note", key = "last", value = last }' },
+  { "K2310", "print_unseen", "warning", "nobody sees what print writes here",
+    "A run has no terminal of its own.", 'ctx.log("so far so good")' },
   -- what a replay, a restart or another run would show
   { "K2321", "file_state", "warning", "'{name}' belongs to the file and is changed while {what} runs",
     "Every run, and every replay of one, loads the file anew: nothing is carried from one run to the next. In a skill the change is lost within a run, too, since a replay does not call it again.",

@@ -33,6 +33,7 @@ function calls.shape(path)
     if not one.optional then shape.required[one.name] = true end
   end
   for name in (more[path] or ""):gmatch "%S+" do shape.fields[name] = shape.fields[name] or "any" end
+  if path == "ctx.step" then shape.required.run = true end -- its type ends in "?", for what it returns
   if path == "ctx.model" then shape.required.prompt = nil end -- or messages
   cache[path] = shape
   return shape

@@ -156,10 +156,10 @@ function facts.fn_of(expr)
   if symbol.kind == "local" and not symbol.value and writes(symbol) == 1 then return set_later(symbol) end
 end
 
---- The value of a table's field by name, and its item; nil.
+--- The value of a table's field by name; nil.
 function facts.field(made, name)
   for _, item in ipairs(made and made.items or {}) do
-    if item.key and item.key.kind == "String" and item.key.value == name then return item.value, item end
+    if item.key and item.key.kind == "String" and item.key.value == name then return item.value end
   end
 end
 

@@ -52,6 +52,8 @@ local function globals(self, report)
     local name = one.node.name
     if one.node.write then
       report("K2302", one.node, { name = name })
+    elseif name == "print" and (self.kind == "agent" or self.kind == "skill") then
+      report("K2310", one.node, {})
     elseif not allowed[name] and not declared[name] then
       local why = self.kind == "config" and "config.lua sees nothing but env(NAME)" or instead[name]
       report("K2301", one.node, { name = name, instead = why,

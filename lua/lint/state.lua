@@ -87,7 +87,7 @@ local function leaks_of(call, body, spec, changes, report, leaked)
     local outer = inside[change.node.in_fn] and not inside[symbol.fn] and not told[symbol]
     if outer and read_outside(symbol, function(node) return inside[node.in_fn] or before(node, call) end) then
       told[symbol], leaked[change.node] = true, true
-      local name = facts.static((facts.field(spec, "name")))
+      local name = facts.static(facts.field(spec, "name"))
       report("K2322", change.node, { name = symbol.name, step = type(name) == "string" and name or nil })
     end
   end
@@ -114,7 +114,7 @@ local function of_file(self, changes, leaked, report)
     if symbol.fn == self.tree and running[change.node.in_fn] and not leaked[change.node] and not told[symbol]
       and read_outside(symbol, function(node) return node == change.node end) then
       told[symbol] = true
-      report("K2321", change.node, { name = symbol.name, what = self.kind == "skill" and "the skill" or "the run" })
+      report("K2321", change.node, { name = symbol.name, what = "the " .. self.kind })
     end
   end
 end

@@ -51,7 +51,8 @@ return agent {
         local verdict = ctx.approve { subject = "reminder:" .. invoice.id, within = "2d", otherwise = "hold",
           proposal = { to = invoice.email, text = draft.text } }
         if verdict.approved then
-          ctx.skill.mail { op = "send", to = verdict.value.to, body = verdict.value.text }
+          local sent, err = ctx.skill.mail { op = "send", to = verdict.value.to, body = verdict.value.text }
+          if not sent then error("the reminder was not sent: " .. err.message) end
         end
         ctx.records.put { type = "reminder", key = invoice.id, value = { sent = verdict.approved, client = invoice.client } }
         done[#done + 1] = invoice.id
