@@ -268,12 +268,16 @@ end
 -- Judging ---------------------------------------------------------------------------------------
 
 --- The exit code of findings: 3 for what is no Lua, 10 for a manifest or config.lua that is
---- refused, 1 for an error or a warning, 0 for hints and for nothing.
+--- refused, 2 for a malformed case, 1 for an error or a warning, 0 for hints and nothing.
 function lint.exit_code(findings)
   local code = 0
   for _, one in ipairs(findings) do
     if one.syntax then return 3 end
-    if one.manifest then code = 10 elseif weight[one.level] > 1 then code = math.max(code, 1) end
+    if one.manifest then
+      code = 10
+    elseif one.case then
+      code = math.max(code, 2)
+    elseif weight[one.level] > 1 then code = math.max(code, 1) end
   end
   return code
 end

@@ -117,6 +117,9 @@ return {
   { "K2358", "schedule_refused", "warning", "{detail}",
     "The schedule starts a run with an input that the agent's own schema refuses, so it never starts.",
     'input = { type = "object" }' },
+  { "K2359", "unchecked_expectation", "hint", "nothing checks '{name}' of `expect`",
+    "What is expected is matched part by part; a part that the runner does not know is reported as unchecked and proves nothing.",
+    '"expect": { "status": "done", "outbox_count": 1 }' },
   -- of lint itself
   { "K2391", "allowed_nothing", "warning", "nothing needs this `lint: allow {name}`",
     "A permission that is not needed would hide the next mistake.", "-- lint: allow K2307" },
