@@ -48,8 +48,7 @@ end
 --- A line under `text`, a line of an excerpt, that points at `length` bytes from `column`.
 local function caret(text, column, length)
   local function columns(piece)
-    piece = piece:gsub("\t", "  ")
-    return utf8.len(piece) or #piece
+    return require("terminal").columns((piece:gsub("\t", "  ")))
   end
   local before = columns(text:sub(1, column - 1))
   if before > 96 then return nil end
@@ -92,7 +91,7 @@ local function human(err)
   local function add(text) out[#out + 1] = text or nil end
   local where = place(err)
   add(where and "  at " .. where)
-  if err.source and err.line then add(errors.excerpt(err.source, err.line, err.column, err.length)) end
+  if err.source and err.line then add(errors.excerpt(err.source, err.line, err.caret or err.byte, err.length)) end
   local told = err.expected and err.message:find(err.expected, 1, true)
   add(err.expected and not told and "  expected: " .. err.expected)
   add(err.suggestion and ("  did you mean '%s'?"):format(err.suggestion))
@@ -116,8 +115,9 @@ end
 
 --- An error of the catalogue.
 -- @param number  "K2101", or a code such as "unknown_field"
--- @param fields  values for the templates, and any of file, line, source (the
---   text of the file, for the excerpt), expected, suggestion, message (instead
+-- @param fields  values for the templates, and any of file, line, column (in
+--   characters), source (the text of the file, for the excerpt), byte and length
+--   (what the excerpt points at in its line, in bytes from 1), expected, suggestion, message (instead
 --   of the catalogue's), next
 function errors.new(number, fields)
   fields = fields or {}
@@ -131,7 +131,7 @@ function errors.new(number, fields)
     cause = entry.cause,
     next = fields.next or next_command(entry, fields),
     file = fields.file, line = fields.line, source = fields.source,
-    column = fields.column, length = fields.length,
+    column = fields.column, byte = fields.byte, length = fields.length,
     expected = fields.expected, suggestion = fields.suggestion,
     fields = fields,
   }, meta)

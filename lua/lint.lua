@@ -4,7 +4,7 @@
 --   local findings = lint.home(home)
 --
 -- A finding is an error of the catalogue (errors.new) with `level` (error, warning, hint),
--- `column` and `length` (bytes). The rules are in lint/, one file for each subject; each is
+-- a column. The rules are in lint/, one file for each subject; each is
 -- shown to be right by spec/lint_replay_spec.lua, which runs what it warns of.
 local allowed = require "lint.allowed"
 local errors = require "errors"
@@ -38,7 +38,8 @@ local function finding(number, place, fields, source)
   local start = source.starts[place.line]
   local stop = source.starts[place.line + 1] or #source.text + 2
   if source.shown == source.text and start then
-    fields.column = place.at - start + 1
+    fields.byte = place.at - start + 1
+    fields.column = (utf8.len(source.text, start, place.at - 1) or fields.byte - 1) + 1
     fields.length = math.max(1, math.min(place.stop or place.at + 1, stop - 1) - place.at)
   end
   local made = errors.new(number, fields)

@@ -3,21 +3,10 @@ local json = require "json"
 
 local styles = { error = "bad", warning = "warn", hint = "dim" }
 
---- A place as editors count: characters from 1.
-local function column_of(one)
-  if not one.column then return nil end
-  local at = 0
-  for line in (one.source .. "\n"):gmatch "([^\n]*)\n" do
-    at = at + 1
-    if at == one.line then return (utf8.len(line:sub(1, one.column - 1)) or one.column - 1) + 1 end
-  end
-  return one.column
-end
-
 local function as_json(findings)
   local list = json.array {}
   for i, one in ipairs(findings) do
-    list[i] = { file = one.file, line = one.line, column = column_of(one), number = one.number, code = one.code, level = one.level,
+    list[i] = { file = one.file, line = one.line, column = one.column, number = one.number, code = one.code, level = one.level,
       message = one.message, hint = one.expected or one.suggestion and ("did you mean '%s'?"):format(one.suggestion) or nil,
       path = one.path, next = one.next }
   end
@@ -26,8 +15,9 @@ end
 
 local function tell(context, findings, files)
   local lint, t = require "lint", context.terminal
+  local plain = setmetatable({ no_color = true }, { __index = context }) -- the head is coloured here, by its level
   for _, one in ipairs(findings) do
-    local text = require("view").problem(context, one)
+    local text = require("view").problem(plain, one)
     local number, rest = text:match "^(%S+ [%w_]+): (.*)$"
     context.out(("%s %s\n\n"):format(t:style(styles[one.level], one.level .. ": " .. number .. ":"), rest))
   end

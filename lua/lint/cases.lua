@@ -55,11 +55,13 @@ local function places_of(text)
   return found
 end
 
---- Line and column of a byte.
-local function line_of(text, at)
+--- An error of the catalogue at `length` bytes from `at`.
+local function finding(number, fields, text, at, length)
   local line, start = 1, 1
   for stop in text:sub(1, at - 1):gmatch "\n()" do line, start = line + 1, stop end
-  return line, at - start + 1
+  fields.source, fields.line, fields.byte, fields.length = text, line, at - start + 1, length
+  fields.column = (utf8.len(text, start, at - 1) or at - start) + 1
+  return errors.new(number, fields)
 end
 
 -- Checking ---------------------------------------------------------------------------
@@ -67,9 +69,9 @@ end
 local validator
 
 local function problem_at(text, file, path, place, detail)
-  local line, column = line_of(text, place.from)
-  local err = errors.new("K1017", { name = file, detail = (path == "" and "" or path .. ": ") .. detail, file = file, line = line, source = text,
-    column = column, length = math.max(1, math.min(place.stop, (text:find("\n", place.from, true) or #text + 1)) - place.from), next = "keel help lint" })
+  local length = math.min(place.stop, text:find("\n", place.from, true) or #text + 1) - place.from
+  local err = finding("K1017", { name = file, detail = (path == "" and "" or path .. ": ") .. detail, file = file, next = "keel help lint" },
+    text, place.from, math.max(1, length))
   err.level, err.path, err.case = "error", path, true
   return err
 end
@@ -102,9 +104,7 @@ local function unchecked(value, text, file, places, list)
   for _, key in ipairs(json.sorted_keys(type(value.expect) == "table" and value.expect or {})) do
     if not known[key] then
       local place = places["/expect/" .. key] or places["/expect"]
-      local line, column = line_of(text, place.key)
-      local err = errors.new("K2359", { name = key, file = file, line = line, column = column, length = #key + 2, source = text,
-        suggestion = suggest.nearest(key, known) })
+      local err = finding("K2359", { name = key, file = file, suggestion = suggest.nearest(key, known) }, text, place.key, #key + 2)
       err.level, err.path = "hint", "/expect/" .. key
       list[#list + 1] = err
     end
@@ -116,10 +116,10 @@ function cases.check(text, file)
   local value, message = json.decode(text)
   if message then
     local line, column = message:match "line (%d+), column (%d+)"
-    local err = errors.new("K1017", { name = file, detail = message, file = file, line = math.tointeger(tonumber(line)), source = text,
-      column = math.max(1, math.tointeger(tonumber(column)) or 1), next = "keel help lint" })
-    err.level, err.path, err.case = "error", "", true
-    return { err }
+    local at, number = 1, 1
+    while line and number < tonumber(line) and text:find("\n", at, true) do at, number = text:find("\n", at, true) + 1, number + 1 end
+    at = math.min(at + math.max(0, (tonumber(column) or 1) - 1), math.max(1, #text))
+    return { problem_at(text, file, "", { from = at, stop = at + 1 }, message) }
   end
   validator = validator or assert(schema.compile(case_schema, { strict = true }))
   local list, places = {}, places_of(text)
