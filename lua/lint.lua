@@ -20,6 +20,9 @@ local lint = {}
 local rules = { require "lint.names", require "lint.arguments", require "lint.state", require "lint.values", require "lint.steps",
   require "lint.answers", require "lint.contract" }
 
+--- A script is no larger (library.lua).
+local most_bytes = 256 << 10
+
 --- Worse comes later.
 local weight = { hint = 1, warning = 2, error = 3 }
 
@@ -173,6 +176,10 @@ local function lint_other(around, path, text)
     kind = tree and facts.of(tree, {}).kind or nil
   end
   local list = lint.source(text, { file = path, kind = kind, world = around.world })
+  if kind and #text > most_bytes then
+    add_problem(list, errors.from(("%s: a script may have %d KiB"):format(path, most_bytes >> 10), "limit", { file = path }))
+    return list
+  end
   local fits = name:find "^%a[%w_]*$" and #name <= 64 -- any file may be given, but a name is asked for
   if kind then add_problem(list, select(2, library.of_source(kind, fits and name or "script", path, text))) end
   return list

@@ -238,4 +238,25 @@ describe("what lint tells of", function()
       assert.match(case.right, seen)
     end)
   end
+
+  it("is lost in a skill, too: what it keeps between two calls is gone when the run was played again", function()
+    local counting = 'local n = 0 return skill { version = 1, ["local"] = function(input) n = n + 1 return { n = n } end }'
+    local handed = 'return skill { version = 1, ["local"] = function(input) return { n = (input.n or 0) + 1 } end }'
+    local function third(skill, call)
+      h = home.make { skills = { count = skill }, agents = { a = home.agent(("local a = ctx.skill.count {} local b = %s ctx.sleep('1h') return (%s).n")
+        :format(call, call:gsub("a%.n", "b.n")), 'uses = { "count" },') } }
+      local findings = assert(lint.files(lint.around(h.path), { file.join(h.path, "skills/count.lua") }))
+      h:open()
+      local run = end_of()
+      h:remove()
+      h = nil
+      return run.output, findings
+    end
+    local n, findings = third(counting, "ctx.skill.count { of = a.n }")
+    assert.equal(1, n)
+    assert(has(findings, "K2321"))
+    n, findings = third(handed, "ctx.skill.count { n = a.n }")
+    assert.equal(3, n)
+    assert.same({}, findings)
+  end)
 end)

@@ -82,20 +82,23 @@ local function truth_only(symbol)
   return is_read(symbol)
 end
 
-local function command_after(self, node)
+--- function -> the place of its last command.
+local function last_commands(self)
+  local last = {}
   for _, call in ipairs(self.calls) do
-    if call.node.at > node.stop and call.fn == node.in_fn and facts.is_command(call.path) then return true end
+    if facts.is_command(call.path) then last[call.fn] = math.max(last[call.fn] or 0, call.node.at) end
   end
-  return false
+  return last
 end
 
 local function verdicts(self, report)
+  local last = last_commands(self)
   for _, call in ipairs(self.calls) do
     local node = call.path == "ctx.approve" and call.node
     local symbol = node and (takers(node) or {})[1]
     if node and (node.parent.kind == "CallStat" or symbol and not is_read(symbol)) then
-      if command_after(self, node) then
-        report("K2336", node, { detail = "what is decided here is never looked at, and the run goes on" })
+      if last[call.fn] > node.stop then
+        report("K2336", node, { detail = "the run goes on, whatever is decided" })
       end
     elseif node and (as_truth(node) or symbol and truth_only(symbol)) then
       report("K2336", node, { detail = "it is only asked whether there is an answer, and there always is one" })
@@ -105,16 +108,23 @@ end
 
 local handled = { hold = true, reject = true, skip = true, escalate = true }
 
+--- value -> how often a text stands in the file.
+local function texts_of(tree)
+  local count = {}
+  facts.walk(tree, function(node)
+    if node.kind == "String" then count[node.value] = (count[node.value] or 0) + 1 end
+  end)
+  return count
+end
+
 local function words(self, report)
+  local count
   for _, call in ipairs(self.calls) do
     local value = call.path == "ctx.approve" and facts.field(facts.table_of(call.node.args[1]), "otherwise")
     local word = value and facts.static(value)
     if type(word) == "string" and not handled[word] then
-      local looked = false
-      facts.walk(self.tree, function(node)
-        if node.kind == "String" and (node.value == word and node ~= value or node.value == "applied") then looked = true end
-      end)
-      if not looked then report("K2335", value, { name = word }) end
+      count = count or texts_of(self.tree)
+      if not count.applied and (count[word] or 0) < 2 then report("K2335", value, { name = word }) end
     end
   end
 end

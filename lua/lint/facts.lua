@@ -71,10 +71,12 @@ end
 
 --- How often a variable is set after its declaration.
 function facts.writes(symbol)
+  if symbol.writes then return symbol.writes end -- counted once: it is asked for at each use
   local n = 0
   for _, ref in ipairs(symbol.refs) do
     if ref.write then n = n + 1 end
   end
+  symbol.writes = n
   return n
 end
 
