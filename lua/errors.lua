@@ -45,19 +45,33 @@ local function fill(template, fields)
   return table.concat(out)
 end
 
---- The lines around `line` of a source, the line itself marked.
+--- A line under `text`, a line of an excerpt, that points at `length` bytes from `column`.
+local function caret(text, column, length)
+  local function columns(piece)
+    return require("terminal").columns((piece:gsub("\t", "  ")))
+  end
+  local before = columns(text:sub(1, column - 1))
+  if before > 96 then return nil end
+  local under = columns(text:sub(column, column + length - 1))
+  return "       | " .. (" "):rep(before) .. ("^"):rep(math.max(1, math.min(under, 97 - before)))
+end
+
+--- The lines around `line` of a source, the line itself marked. With a column (bytes, from
+-- 1) a line below it points at `length` bytes from there.
 -- Returns nil when the source has no such line.
-function errors.excerpt(source, line)
+function errors.excerpt(source, line, column, length)
   local lines, number = {}, 0
   for text in (source .. "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
     if number >= line - 1 and number <= line + 1 then
+      local raw = text
       text = text:gsub("\r$", ""):gsub("\t", "  ")
       if #text > 100 then
         text = text:sub(1, (utf8.offset(text, 0, 97) or 97) - 1) .. "..."
       end
       lines[#lines + 1] = ("%s %4d | %s"):format(number == line and ">" or " ",
         number, text)
+      if number == line and column then lines[#lines + 1] = caret(raw, column, length or 1) end
     end
     if number > line then break end
   end
@@ -67,7 +81,8 @@ end
 
 local function place(err)
   if not err.file then return nil end
-  return err.line and ("%s:%d"):format(err.file, err.line) or err.file
+  local name = err.line and ("%s:%d"):format(err.file, err.line) or err.file
+  return err.column and ("%s:%d"):format(name, err.column) or name
 end
 
 --- The text for a person, several lines, without a newline at the end.
@@ -76,7 +91,7 @@ local function human(err)
   local function add(text) out[#out + 1] = text or nil end
   local where = place(err)
   add(where and "  at " .. where)
-  if err.source and err.line then add(errors.excerpt(err.source, err.line)) end
+  if err.source and err.line then add(errors.excerpt(err.source, err.line, err.caret or err.byte, err.length)) end
   local told = err.expected and err.message:find(err.expected, 1, true)
   add(err.expected and not told and "  expected: " .. err.expected)
   add(err.suggestion and ("  did you mean '%s'?"):format(err.suggestion))
@@ -100,8 +115,9 @@ end
 
 --- An error of the catalogue.
 -- @param number  "K2101", or a code such as "unknown_field"
--- @param fields  values for the templates, and any of file, line, source (the
---   text of the file, for the excerpt), expected, suggestion, message (instead
+-- @param fields  values for the templates, and any of file, line, column (in
+--   characters), source (the text of the file, for the excerpt), byte and length
+--   (what the excerpt points at in its line, in bytes from 1), expected, suggestion, message (instead
 --   of the catalogue's), next
 function errors.new(number, fields)
   fields = fields or {}
@@ -115,6 +131,7 @@ function errors.new(number, fields)
     cause = entry.cause,
     next = fields.next or next_command(entry, fields),
     file = fields.file, line = fields.line, source = fields.source,
+    column = fields.column, byte = fields.byte, length = fields.length,
     expected = fields.expected, suggestion = fields.suggestion,
     fields = fields,
   }, meta)
@@ -144,7 +161,7 @@ end
 --- What --json prints: { error = { number, code, message, file, line, next } }.
 function errors.json(err)
   return { error = { number = err.number, code = err.code,
-    message = err.message, file = err.file, line = err.line,
+    message = err.message, file = err.file, line = err.line, column = err.column,
     expected = err.expected, suggestion = err.suggestion, next = err.next } }
 end
 
@@ -175,13 +192,14 @@ function errors.explain(number)
     return nil, errors.new("K1016", { name = name,
       suggestion = require("suggest").nearest(name:upper(), errors.numbers()) })
   end
-  return ("%s %s\n\n  %s\n\n  why:  %s\n  next: %s\n  exit: %d"):format(
-    entry.number, entry.code, fill(entry.title, {}), entry.cause,
-    fill(entry.next, {}), entry.exit)
+  local mend = entry.mend and "\n  better:\n\n    " .. fill(entry.mend, {}):gsub("\n", "\n    ") .. "\n\n" or ""
+  return ("%s %s\n\n  %s\n\n  why:  %s\n%s  next: %s\n  exit: %d"):format(
+    entry.number, entry.code, fill(entry.title, {}), entry.cause, mend,
+    entry.mend and "keel lint" or fill(entry.next, {}), entry.exit)
 end
 
 --- The catalogue's entry, for lists of all errors: { number, code, exit, title,
--- cause, next }.
+-- cause, next }; what `keel lint` finds has `level` and `mend`, too.
 function errors.entry(number) return catalogue[number] end
 
 return errors

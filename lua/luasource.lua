@@ -8,95 +8,13 @@
 -- along the path of keys. Keys that are computed are not seen; then the nearest
 -- enclosing key is shown.
 
+local lexer = require "lexer"
+
 local luasource = {}
 
--- Tokens ------------------------------------------------------------------
-
-local keywords = {}
-for word in ([[and break do else elseif end false for function goto if in local
-    nil not or repeat return then true until while]]):gmatch("%S+") do
-  keywords[word] = true
-end
-
-local escapes = { n = "\n", t = "\t", r = "\r", ["\\"] = "\\", ['"'] = '"',
-  ["'"] = "'" }
-
-local function unquote(raw)
-  return (raw:gsub("\\(.)", function(c) return escapes[c] or "\\" .. c end))
-end
-
---- The end of a long bracket "[==[ ... ]==]" that opens at `at`; nil if none.
-local function long_bracket(text, at)
-  local level, start = text:match("^%[(=*)%[()", at)
-  if not level then return nil end
-  local close = "]" .. level .. "]"
-  local first, last = text:find(close, start, true)
-  return (last or #text) + 1, text:sub(start, (first or #text + 1) - 1)
-end
-
---- The end of a quoted string that opens at `at`, and what it holds.
-local function quoted(text, at)
-  local quote, i = text:sub(at, at), at + 1
-  while i <= #text do
-    local c = text:sub(i, i)
-    if c == "\\" then
-      i = i + 1
-    elseif c == quote or c == "\n" then
-      break
-    end
-    i = i + 1
-  end
-  return i + 1, unquote(text:sub(at + 1, i - 1))
-end
-
-local function skip_comment(text, at)
-  local stop = long_bracket(text, at + 2)
-  if stop then return stop end
-  return text:match("^[^\n]*()", at)
-end
-
---- The token at `at`: kind (name, word, string, number, or the symbol itself),
--- its value and where it ends.
-local function token_at(text, at)
-  local name, stop = text:match("^([%a_][%w_]*)()", at)
-  if name then return keywords[name] and "word" or "name", name, stop end
-  local c = text:sub(at, at)
-  if c == '"' or c == "'" then
-    local ends, value = quoted(text, at)
-    return "string", value, ends
-  end
-  local ends, value = long_bracket(text, at)
-  if ends then return "string", value, ends end
-  local number, after = text:match("^(%.?%d[%w.]*)()", at)
-  if number then return "number", number, after end
-  return c, c, at + 1
-end
-
---- All tokens of a source: a list of { kind, value, line, at, stop } (bytes
--- at..stop-1).
--- Never fails: broken source gives the tokens that it seems to have.
-function luasource.tokens(text)
-  local list, at, line = {}, text:match("^#[^\n]*()") or 1, 1
-  local counted = 1
-  local function line_at(position)
-    for _ in text:sub(counted, position - 1):gmatch("\n") do line = line + 1 end
-    counted = position
-    return line
-  end
-  while true do
-    at = text:match("^%s*()", at)
-    -- A string that is never closed ends beyond the text.
-    if not at or at > #text then return list end
-    if text:sub(at, at + 1) == "--" then
-      at = skip_comment(text, at)
-    else
-      local kind, value, stop = token_at(text, at)
-      list[#list + 1] = { kind = kind, value = value, line = line_at(at),
-        at = at, stop = stop }
-      at = stop
-    end
-  end
-end
+--- All tokens of a source, as lexer.tokens gives them; a first line that begins with # is
+-- passed over. Never fails: broken source gives the tokens that it seems to have.
+function luasource.tokens(text) return (lexer.tokens(text, true)) end
 
 -- Tables --------------------------------------------------------------------
 
@@ -126,9 +44,7 @@ end
 --- The key of the field at token i and where its value begins.
 local function field_key(tokens, i, position)
   local token, after = tokens[i], tokens[i + 1]
-  if token.kind == "name" and after and after.kind == "="
-      and not (tokens[i + 2] and tokens[i + 2].kind == "="
-        and tokens[i + 2].at == after.stop) then
+  if token.kind == "name" and after and after.kind == "=" then
     return token.value, i + 2
   end
   local close, equals = tokens[i + 2], tokens[i + 3]

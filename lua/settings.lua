@@ -258,6 +258,8 @@ local function redact(text)
   return table.concat(out) .. text:sub(from)
 end
 
+settings.redact = redact
+
 --- Lua quotes the offending token in a message; a string may be a key.
 local function hush(message)
   return (message:gsub("near '[\"'%[].*$", "near a string"))

@@ -108,6 +108,19 @@ end
 
 -- Errors ------------------------------------------------------------------------------
 
+--- Where a caret under an excerpt stands when its line was made harmless, and how long it
+--- is then (bytes of that line).
+local function caret_of(err)
+  local at = 0
+  for line in (err.source .. "\n"):gmatch "([^\n]*)\n" do
+    at = at + 1
+    if at == err.line then
+      local function shown(piece) return #(terminal.lines(piece)[1] or "") end
+      return shown(line:sub(1, err.byte - 1)) + 1, shown(line:sub(err.byte, err.byte + (err.length or 1) - 1))
+    end
+  end
+end
+
 --- What errors.lua says of an error, with every part made harmless. A second line
 -- of a message is indented, so that it cannot pose as ours.
 function view.problem(context, err)
@@ -118,6 +131,7 @@ function view.problem(context, err)
   copy.expected = err.expected and terminal.escape(err.expected)
   copy.suggestion = err.suggestion and terminal.escape(err.suggestion)
   copy.next = terminal.escape(err.next):gsub("^keel (.*)$", context.command)
+  if err.source and err.byte then copy.caret, copy.length = caret_of(err) end
   if err.source then
     copy.source = table.concat(terminal.lines(err.source:gsub("\n*$", "")), "\n")
   end

@@ -36,7 +36,8 @@ end
 local function json_of(number)
   local entry = errors.entry(number)
   return { number = entry.number, code = entry.code, exit = entry.exit,
-    message = plain(entry.title), why = entry.cause, next = entry.next }
+    message = plain(entry.title), why = entry.cause, next = entry.next,
+    level = entry.level, better = entry.mend }
 end
 
 --- How a run stands, and what to do about it.

@@ -223,6 +223,12 @@ define(10, {
     .. " before it stays in use.", "keel test {name}" },
 })
 
+-- Of lint: each finding is an error of its own, with a level and a better way.
+for _, row in ipairs(require "errors.lint") do
+  define(1, { { row[1], row[2], row[4], row[5], "keel explain " .. row[1] } })
+  catalogue[row[1]].level, catalogue[row[1]].mend = row[3], row[6]
+end
+
 -- K3: scripts ---------------------------------------------------------------
 
 define(3, {

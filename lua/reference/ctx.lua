@@ -7,7 +7,7 @@ local duration = "string|integer"
 return {
   { "ctx.step", "ctx.step{ name, run, args?, undo?, undo_retry?, retry?, timeout? }",
     "Does something once for ever: its result is on the disk before the next line runs, and a replay gives it back without doing it again. `undo(result)` runs when the run fails later, newest first. Returns what `run` returned; nil and an error where `run` returned nil, err.",
-    fields = { { "name", "string", "what it is called in the log" }, { "run", "fun(): any, table?", "does it" },
+    fields = { { "name", "string", "what it is called in the log" }, { "run", "(fun(): any, table?)", "does it" },
       { "args", "any?", "what is recorded as its arguments, and compared in a replay" }, { "undo", "fun(result: any)?", "undoes it" },
       { "undo_retry", "table?", "how often the undo is tried" }, { "retry", "KeelRetry?", "how often it is tried again" },
       { "timeout", duration .. "?", "an attempt is given up after this" } },

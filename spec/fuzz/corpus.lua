@@ -86,6 +86,7 @@ for kind, name in ipairs { "agents", "skills" } do
   for _, text in ipairs(texts_of("ls " .. name .. "/*.lua")) do
     seed("manifest", "\0" .. string.char(kind - 1) .. text)
     seed("luasource", "\2\1\4" .. text)
+    seed("lint", string.char(kind - 1) .. text)
   end
 end
 for _, text in ipairs(texts_of "ls config.lua spec/data/*.lua spec/*/config.lua 2>/dev/null") do seed("settings", "\0" .. text) end
