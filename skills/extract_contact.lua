@@ -86,9 +86,9 @@ local function signature_of(lines, name)
       break
     end
     -- "Thanks, Ana" on one line: the name is what follows the comma.
-    local before, name = lines[i]:match("^([^,]+),%s*(%u[^,]*)$")
+    local before, signed = lines[i]:match("^([^,]+),%s*(%u[^,]*)$")
     if before and is_closing[before:lower()] and #lines - i <= 8 then
-      lines[i] = name
+      lines[i] = signed
       first = i
       break
     end

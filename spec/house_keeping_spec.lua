@@ -146,22 +146,32 @@ describe("completion", function()
     assert.same({ run.run }, at("show", "run_"))
   end)
 
-  it("comes as scripts that their shells can read", function()
-    local skipped = {}
-    for shell in pairs(completion.scripts) do
-      local got = keel { "completion", shell }
+  for _, shell in ipairs { "bash", "fish", "zsh" } do
+    it("comes as a script that " .. shell .. " can read", function()
+      if not installed(shell) then return pending(shell .. " is not installed") end
+      local got, path = keel { "completion", shell }, os.tmpname()
       assert.equal(0, got.code)
-      if installed(shell) then
-        local path = os.tmpname()
-        assert(file.write(path, got.out))
-        assert.truthy(os.execute(shell .. " -n " .. path), shell)
-        os.remove(path)
-      else
-        skipped[#skipped + 1] = shell
-      end
-    end
+      assert(file.write(path, got.out))
+      assert.truthy(os.execute(shell .. " -n " .. path))
+      os.remove(path)
+    end)
+  end
+
+  it("comes for three shells and no other", function()
+    local names = {}
+    for shell in pairs(completion.scripts) do names[#names + 1] = shell end
+    table.sort(names)
+    assert.same({ "bash", "fish", "zsh" }, names)
     assert.equal(2, keel({ "completion", "basch" }).code)
-    assert.truthy(#skipped < 3) -- bash is always there
+  end)
+
+  it("works in fish as it is sourced", function()
+    if not installed "fish" then return pending "fish is not installed" end
+    local pipe = io.popen(([[fish -N -c "'%s' completion fish | source; complete -c '%s' -a '(__keel_complete)'; complete -C '%s run --home %s hel'"]])
+      :format(program, program, program, here.path))
+    local text = pipe:read "a"
+    pipe:close()
+    assert.equal("hello\nhelp_desk\n", text)
   end)
 
   it("works in bash as it is sourced", function()

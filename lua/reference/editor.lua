@@ -209,7 +209,7 @@ std = { read_globals = { %s } }
 files["agents"] = { read_globals = { "agent" } }
 files["skills"] = { read_globals = { "skill" } }
 files["config.lua"] = { read_globals = { "env" } }
-max_line_length = 140
+max_line_length = false
 exclude_files = { ".keel", "var" }
 ]]):format(table.concat(names, ", "))
 end
