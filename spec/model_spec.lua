@@ -509,4 +509,24 @@ describe("a model call", function()
     end
     assert.equal(0, server:books().requests)
   end)
+
+  it("has an echo that needs no network, whose prices are counted and whose budget holds", function()
+    local config = { tiers = { small = { { provider = "echo", model = "echo", price = { input_picousd = 2000000, output_picousd = 8000000, cached_picousd = 0 } } } },
+      budget = { day = "$0.01" } }
+    local m = assert(model.open { settings = config })
+    local said = {}
+    local answer = assert(m:ask { tier = "small", system = "abcd", prompt = "Tea with é?", on_text = function(text) said[#said + 1] = text end })
+    assert.equal("Tea with é?", answer.text)
+    assert.same({ "Tea with é?" }, said)
+    assert.same({ 4, 3 }, { answer.usage.input, answer.usage.output })
+    assert.equal(4 * 2000000 + 3 * 8000000, answer.cost_picousd)
+    answer = assert(m:ask { tier = "small", prompt = ("x"):rep(7) .. "é", max_tokens = 2 })
+    assert.equal(("x"):rep(7), answer.text)
+    assert.equal("length", answer.stop)
+    assert.equal(7, assert(m:ask { tier = "small", prompt = '{"n": 7}', schema = { type = "object", properties = { n = { type = "integer" } } } }).value.n)
+    local refused, _, code = m:ask { tier = "small", prompt = "x", max_tokens = 100000 }
+    assert.is_nil(refused)
+    assert.equal("budget", code)
+  end)
+
 end)

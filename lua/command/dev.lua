@@ -29,8 +29,8 @@ end
 -- ---- a run ---------------------------------------------------------------------------------
 
 --- Tell the steps that are new in the log.
-local function tell_steps(self, id, seen)
-  local log = self.trial.e:log(id) or {}
+local function tell_steps(self, id, seen, e)
+  local log = (e or self.trial.e):log(id) or {}
   for _, step in ipairs(log) do
     local mark = step.seq .. step.state
     if not seen[mark] and step.state ~= "waiting" then
@@ -86,8 +86,31 @@ local function check_recorded(self, agent)
   self.screen:recorded(told)
 end
 
+--- Play the case once, and tell what differs from what it expects.
+local function play_case(self, agent, saved_at)
+  local value, err = require("case").read(self.case)
+  local told
+  if value then
+    local seen = {}
+    told, err = require("case").play(self.context.home, value, { each = function(e, id) tell_steps(self, id, seen, e) end })
+  end
+  if not told then
+    self.screen:problem(err)
+    return err.number == "K1017" and 2 or errors.exit_code(err)
+  end
+  local now, before = { run = told.run, log = told.log }, self.before[agent]
+  self.before[agent] = now
+  self.last = { run = told.run, difference = before and require("dev.difference").of(before, now) }
+  self.screen:run { run = told.run, e = self.trial.e, reused = 0, slept_ms = 0, difference = self.last.difference,
+    saved_ms = saved_at and (clock.mono_us() - saved_at) / 1000 or nil }
+  self.screen:case(told)
+  check_recorded(self, agent)
+  return #told.differences == 0 and 0 or 1
+end
+
 --- Run an agent on its input, and tell what came of it.
 local function run_once(self, agent, saved_at)
+  if self.case then return play_case(self, agent, saved_at) end
   local e = self.trial.e
   local input = input_for(self, agent)
   self.trial.reused, self.seen = 0, {}
@@ -240,6 +263,7 @@ return {
   flags = {
     { "input", "FILE|-", "the input: a JSON file, or - for standard input; else the last run's" },
     { "file", "PATH", "the input: a file as it is, such as a mail (.eml) or a note (.md)" },
+    { "case", "FILE", "play a case file: what is there before, what comes, what is answered, what must come of it" },
     { "once", nil, "run once and end, with the exit code of the run" },
     { "approve", nil, "say yes to what it asks" },
     { "reject", nil, "say no to what it asks" },
@@ -249,7 +273,8 @@ return {
     .. " adapter, and answers of models only as recorded runs got them. Nothing leaves it. After each run: what is"
     .. " another than before, and how the last recorded runs of the agent would fare with what was saved. With"
     .. " --json one JSON value a line: saved, step, run (with diff), replay, example, error.",
-  examples = { "keel dev", "keel dev inbox_triage --file mail.eml", "keel dev invoice --once --approve" },
+  examples = { "keel dev", "keel dev inbox_triage --file mail.eml", "keel dev invoice --once --approve",
+    "keel dev --case cases/late.json" },
   run = function(args, context)
     if file.kind(context.home) ~= "folder" or not file.exists(file.join(context.home, "config.lua")) then
       return nil, errors.new("K1013", { name = context.home })
@@ -259,6 +284,13 @@ return {
     local err
     self.input, err = require("input").of(args, "dev")
     if err then return nil, err end
+    if args.case then
+      self.case = args.case
+      local value
+      value, err = require("case").read(args.case)
+      if not value then return nil, err end
+      args.agent = args.agent or value.workflow:match "^(.-)@"
+    end
     self.trial, err = require("dev.trial").open(context.home, { real_time = args.real_time,
       on_log = function(_, level, text) self.screen:note(level .. "  " .. text) end })
     if not self.trial then return nil, err end

@@ -140,6 +140,21 @@ function screen:run(told)
   if #facts > 0 then self:note(table.concat(facts, ", ")) end
 end
 
+--- What case.play said: what differs from what the case expects.
+function screen:case(told)
+  if self.json then
+    return value(self, { case = { case = told.case, holds = #told.differences == 0, differences = told.differences, unchecked = told.unchecked } })
+  end
+  local n = #told.differences
+  put(self, ("case %s  %s\n"):format(terminal.escape(told.case), n == 0 and self.t:style("good", "holds")
+    or self.t:style("bad", view.count(n, "difference", "differences"))))
+  for _, one in ipairs(told.differences) do
+    put(self, ("  %s  expected %s, got %s%s\n"):format(terminal.escape(one.path), shown(one.expected, 60), shown(one.got, 60),
+      one.why and " (" .. terminal.escape(one.why) .. ")" or ""))
+  end
+  if #told.unchecked > 0 then self:note("  not checked here: " .. terminal.escape(table.concat(told.unchecked, ", "))) end
+end
+
 --- What recorded.check said.
 function screen:recorded(told)
   if self.json or not told then return end

@@ -25,12 +25,13 @@ local function link(path, target)
   return file.symlink(target, path)
 end
 
---- The home var/dev, with a fresh copy of the store. Returns its path, or nil, err.
-local function prepare(home)
-  local path = file.join(home, "var", "dev")
+--- A home below the home, such as var/dev, whose sources are links to the real ones. Returns
+--- its path, or nil, err.
+function trial.prepare(home, folder)
+  local path, up = file.join(home, folder), folder:gsub("[^/]+", "..")
   local ok, message, code = file.mkdir(file.join(path, "var"))
   for _, name in ipairs { "config.lua", "agents", "skills" } do
-    if ok then ok, message, code = link(file.join(path, name), "../../" .. name) end
+    if ok then ok, message, code = link(file.join(path, name), up .. "/" .. name) end
   end
   if not ok then return nil, errors.from(message, code) end
   return path
@@ -96,7 +97,7 @@ end
 --- Open a trial of a home. options: real_time. Returns it: { e (its engine), look (the real
 --- home's store, to look at; may be nil), path, reused (answers of models) }; or nil, err.
 function trial.open(home, options)
-  local path, err = prepare(home)
+  local path, err = trial.prepare(home, "var/dev")
   if not path then return nil, err end
   local self = setmetatable({ home = home, path = path, answers = {}, reused = 0, ahead_ms = 0, real_time = options.real_time }, trial)
   local held, message, code = store.open(file.join(path, "var", "keel.db")) -- another trial has it?
