@@ -68,8 +68,28 @@ local function errors_page()
   return table.concat(out, "\n") .. "\n"
 end
 
+local function fields_table(name)
+  local out = { "| field | takes | default | |\n|---|---|---|---|" }
+  for _, one in ipairs(require("reference.files").fields(name)) do
+    out[#out + 1] = ("| `%s` | %s | %s | %s |"):format(one.path, cell(one.takes), one.required and "needed" or one.default and "`" .. cell(one.default) .. "`" or "",
+      cell(one.about))
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function config_page()
+  return table.concat({ "# config.lua\n", made, "A Lua file that returns one table and sees nothing but `env(NAME)`. `NAME` stands for a name of your own,"
+    .. " `[]` for each of a list. A key that is not here is an error with its line.\n", fields_table "config" }, "\n")
+end
+
+local function manifest_page()
+  return table.concat({ "# Manifests\n", made, "What `agent { ... }` and `skill { ... }` take. `[]` stands for each of a list.\n", "## agent\n",
+    fields_table "agent", "## skill\n", fields_table "skill" }, "\n")
+end
+
 local folder = arg and arg[1] or "docs/reference"
 assert(file.mkdir(folder))
-for name, text in pairs { ctx = ctx_page(), cli = cli_page(), errors = errors_page() } do
+for name, text in pairs { ctx = ctx_page(), cli = cli_page(), errors = errors_page(), config = config_page(),
+  manifest = manifest_page() } do
   assert(file.write(folder .. "/" .. name .. ".md", text))
 end

@@ -48,6 +48,7 @@ local function json_schema(value, path)
   end
   return value
 end
+shape.says(json_schema, "a JSON Schema")
 
 local function calls(value, path)
   if type(value) == "number" then
@@ -55,12 +56,14 @@ local function calls(value, path)
   end
   return shape.rate(value, path)
 end
+shape.says(calls, 'a number for a run, or a rate like "100/day"')
 
 local function fractions(value, path)
   local list = shape.list(shape.number(0, 1))(value, path)
   table.sort(list)
   return list
 end
+shape.says(fractions, "a list of numbers, 0 to 1")
 
 --- Conditions on a payload, see where.lua.
 local function filter(value, path)
@@ -71,6 +74,7 @@ local function filter(value, path)
   if at then shape.bad_value(shape.at(path, table.unpack(at)), message) end
   return value
 end
+shape.says(filter, "a table of payload fields")
 
 --- A number, or the payload field that holds one.
 local function priority(value, path)
@@ -78,6 +82,7 @@ local function priority(value, path)
   if type(value) ~= "string" then shape.wrong_type(value, path, "a number, or the name of a payload field") end
   return shape.text()(value, path)
 end
+shape.says(priority, "a number, or the name of a payload field")
 
 --- So many in a window of time; "30/run" means nothing here.
 local function throttle(value, path)
@@ -85,6 +90,7 @@ local function throttle(value, path)
   if not rate.per_ms then shape.bad_value(path, 'expected a rate like "20/min"') end
   return rate
 end
+shape.says(throttle, 'a rate like "20/min"')
 
 local event_name = shape.text("^[%w_]+[%w_.%-]*[%w*]?$",
   'an event type like "mail.received", or a beginning like "mail.*"')
@@ -125,6 +131,7 @@ local function trigger(value, path)
   out.kind = kind
   return out
 end
+shape.says(trigger, "a trigger", { choices = triggers })
 
 local caps = shape.record("caps", {
   instructions = { shape.integer(1000),
@@ -151,6 +158,7 @@ local function retries(value, path)
   if not policy then shape.bad_value(path, message) end
   return policy
 end
+shape.says(retries, "how often and when it is tried again")
 
 local agent_shape = shape.record("an agent's manifest", {
   version = { shape.integer(1), required = true },
@@ -175,6 +183,7 @@ local function text_or_code(value, path)
   end
   return value
 end
+shape.says(text_or_code, "text, or a function")
 
 local example = shape.record("an example", {
   name = shape.text(), input = { shape.any, required = true },
@@ -203,6 +212,9 @@ local skill_shape = shape.record("a skill's manifest", {
     attempts = shape.integer(1, 10),
   }),
 })
+
+--- The shapes of manifests, for pages that tell of them.
+manifest.shapes = { agent = agent_shape, skill = skill_shape }
 
 -- Errors --------------------------------------------------------------------------
 

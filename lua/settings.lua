@@ -37,6 +37,7 @@ local function hidden(value, path)
   if value == "" then shape.bad_value(path, "it is empty") end
   return secret.new(value)
 end
+shape.says(hidden, 'a secret, best `env "NAME"`')
 
 local url = shape.text("^https?://[%w%.%-_%[%]:]+[^%s]*$",
   'an address like "https://api.example.com/v1"')
@@ -65,6 +66,7 @@ local function price(value, path)
   out.cached_picousd = out.cached_picousd or out.input_picousd
   return out
 end
+shape.says(price, '"free", or a table', shape.facts(price_fields))
 
 local model = shape.record("a tier's entry", {
   provider = { shape.one_of(settings.providers), required = true },
@@ -86,6 +88,7 @@ local function fractions(value, path)
   table.sort(list)
   return list
 end
+shape.says(fractions, "a list of numbers, 0 to 1")
 
 local budget = shape.record("the engine's budget", {
   run = { shape.money, as = "run_picousd" },
@@ -120,12 +123,14 @@ local function adapter(value, path)
   end
   return out
 end
+shape.says(adapter, "an adapter's name, or { use = NAME, ... }")
 
 local function folder(value, path)
   shape.text()(value, path)
   if value:find("\0", 1, true) then shape.bad_value(path, "it holds a zero byte") end
   return value
 end
+shape.says(folder, "a folder of the home")
 
 local event_name = shape.text("^[%w_]+[%w_.%-]*$",
   'an event type like "mail.received"')
@@ -167,7 +172,7 @@ local retention = kept_for {
 }
 
 local function zone_shape(getenv)
-  return function(value, path)
+  return shape.says(function(value, path)
     if type(value) ~= "string" then
       shape.wrong_type(value, path, 'a zone like "Europe/Lisbon"')
     end
@@ -176,7 +181,7 @@ local function zone_shape(getenv)
         suggestion = zones.nearest(value, getenv) })
     end
     return value
-  end
+  end, 'a zone like "Europe/Lisbon"')
 end
 
 local default_adapters = { mail = { use = "outbox" }, docs = { use = "folder" } }
@@ -199,6 +204,9 @@ local function config_shape(getenv)
     agents = { shape.map(shape.map(shape.any)), default = {} },
   })
 end
+
+--- The shape of config.lua, for pages that tell of it.
+settings.shape = config_shape(function() end)
 
 -- Hiding ----------------------------------------------------------------------
 

@@ -83,14 +83,32 @@ function shape.check(checker, value)
   return nil, result
 end
 
+-- What shapes say of themselves -------------------------------------------------
+
+local facts = setmetatable({}, { __mode = "k" })
+
+--- Say of a shape in words what it takes; more: { fields =, item = } of tables.
+-- @return the shape
+function shape.says(checker, words, more)
+  more = more or {}
+  more.words = words
+  facts[checker] = more
+  return checker
+end
+
+--- What a shape takes: { words, fields = name -> { shape, required, default }, item = the
+-- shape of what a list or a table of names holds }; for pages. {} where nothing is said.
+function shape.facts(checker) return facts[checker] or {} end
+
 -- Simple values ---------------------------------------------------------------
 
 function shape.any(value) return value end
+shape.says(shape.any, "any value")
 
 --- Text that is not empty. @param pattern  a Lua pattern that must match, with
 -- `expected` to say it in words
 function shape.text(pattern, expected)
-  return function(value, path)
+  return shape.says(function(value, path)
     if type(value) ~= "string" then
       shape.wrong_type(value, path, expected or "a string")
     end
@@ -99,13 +117,14 @@ function shape.text(pattern, expected)
       shape.bad_value(path, ("expected %s, got %q"):format(expected, value))
     end
     return value
-  end
+  end, expected or "text")
 end
 
 function shape.flag(value, path)
   if type(value) ~= "boolean" then shape.wrong_type(value, path, "true or false") end
   return value
 end
+shape.says(shape.flag, "true or false")
 
 local function check_range(value, path, least, most)
   if (least and value < least) or (most and value > most) or value ~= value then
@@ -117,24 +136,24 @@ local function check_range(value, path, least, most)
 end
 
 function shape.number(least, most)
-  return function(value, path)
+  return shape.says(function(value, path)
     if type(value) ~= "number" then shape.wrong_type(value, path, "a number") end
     return check_range(value, path, least, most)
-  end
+  end, most and ("a number, %s to %s"):format(least or "any", most) or least and "a number, at least " .. least or "a number")
 end
 
 --- A whole number; 20e6 is one.
 function shape.integer(least, most)
-  return function(value, path)
+  return shape.says(function(value, path)
     local integer = type(value) == "number" and math.tointeger(value)
     if not integer then shape.wrong_type(value, path, "a whole number") end
     return check_range(integer, path, least, most)
-  end
+  end, most and ("a whole number, %s to %s"):format(least or "any", most) or least and "a whole number, at least " .. least or "a whole number")
 end
 
 function shape.one_of(names)
   local list = table.concat(names, ", ")
-  return function(value, path)
+  return shape.says(function(value, path)
     if type(value) ~= "string" then
       shape.wrong_type(value, path, "one of " .. list)
     end
@@ -143,7 +162,7 @@ function shape.one_of(names)
     end
     shape.bad_value(path, ("expected one of %s, got %q"):format(list, value),
       suggest.nearest(value, names))
-  end
+  end, "one of " .. list)
 end
 
 --- A function of the script, which stands as { ["$function"] = line } in a
@@ -155,28 +174,29 @@ function shape.code(value, path)
   end
   return value
 end
+shape.says(shape.code, "a function")
 
 --- Text for which parse(text) gives a value, or nil and a sentence.
-local function parsed(parse)
-  return function(value, path)
+local function parsed(parse, words)
+  return shape.says(function(value, path)
     local result, problem = parse(value)
     if result == nil then shape.bad_value(path, problem) end
     return result
-  end
+  end, words)
 end
 
-shape.money = parsed(money.parse)
-shape.price = parsed(money.per_token)
-shape.bytes = parsed(bytesize.parse)
-shape.duration = parsed(duration.parse)
-shape.instant = parsed(rfc3339.parse)
+shape.money = parsed(money.parse, 'money like "$1.25"')
+shape.price = parsed(money.per_token, "USD for a million tokens, a number or a decimal text")
+shape.bytes = parsed(bytesize.parse, 'a size like "32 MiB"')
+shape.duration = parsed(duration.parse, 'a duration like "30s", "4h" or "2d"')
+shape.instant = parsed(rfc3339.parse, "a time (RFC 3339)")
 --- "20/min" -> { count = 20, per_ms = 60000 }
 shape.rate = parsed(function(text)
   local count, per = duration.parse_rate(text)
   if not count then return nil, per end
   if count == 0 then return nil, "a rate of none" end
   return { count = count, per_ms = per }
-end)
+end, 'a rate like "20/min"')
 
 -- Tables ----------------------------------------------------------------------
 
@@ -188,7 +208,7 @@ end
 
 --- A list; `least` items at least.
 function shape.list(item, least)
-  return function(value, path)
+  return shape.says(function(value, path)
     want_table(value, path, "a list")
     local out = {}
     for key in next, value do
@@ -201,21 +221,21 @@ function shape.list(item, least)
       shape.bad_value(path, ("expected at least %d"):format(least))
     end
     return out
-  end
+  end, "a list", { item = item })
 end
 
 --- One item, or a list of them: always a list afterwards.
 function shape.one_or_list(item)
   local list = shape.list(item, 1)
-  return function(value, path)
+  return shape.says(function(value, path)
     if type(value) == "table" and value[1] ~= nil then return list(value, path) end
     return { item(value, path) }
-  end
+  end, "one, or a list", { item = item })
 end
 
 --- Names to values. @param key  a shape for the names
 function shape.map(item, key, expected)
-  return function(value, path)
+  return shape.says(function(value, path)
     want_table(value, path, expected or "a table of names")
     local out = {}
     for _, name in ipairs(values.keys(value)) do
@@ -227,7 +247,7 @@ function shape.map(item, key, expected)
       shape.wrong_type(value, path, expected or "a table of names")
     end
     return out
-  end
+  end, expected or "a table of names", { item = item, named = true })
 end
 
 --- A default is handed out anew each time: callers may change what they get.
@@ -264,7 +284,7 @@ end
 --   where `as` renames the field (so that units can live in names)
 function shape.record(where, fields)
   local names = values.keys(fields)
-  return function(value, path)
+  return shape.says(function(value, path)
     want_table(value, path, where .. " (a table)")
     refuse_unknown(value, path, where, fields)
     local out = {}
@@ -280,7 +300,7 @@ function shape.record(where, fields)
       end
     end
     return out
-  end
+  end, "a table", { fields = fields })
 end
 
 return shape

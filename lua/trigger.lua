@@ -25,6 +25,7 @@ local function zone(value, path)
   end
   return value
 end
+shape.says(zone, 'a zone like "Europe/Lisbon"')
 
 local function expression(value, path)
   shape.text()(value, path)
@@ -32,6 +33,7 @@ local function expression(value, path)
   if not ok then shape.bad_value(path, message) end
   return value
 end
+shape.says(expression, 'cron, five fields')
 
 --- An interval: below a second it would be a loop.
 local function interval(value, path)
@@ -39,12 +41,14 @@ local function interval(value, path)
   if ms < 1000 then shape.bad_value(path, ('expected at least "1s", got %q'):format(value)) end
   return ms
 end
+shape.says(interval, 'a duration of at least "1s"')
 
 local function jitter(value, path)
   local ms = shape.duration(value, path)
   if ms > 86400000 then shape.bad_value(path, ('expected at most "1d", got %q'):format(value)) end
   return ms
 end
+shape.says(jitter, 'a duration, "1d" at most')
 
 --- A length of time that is not nothing, in ms.
 function trigger.window(value, path)
@@ -52,6 +56,7 @@ function trigger.window(value, path)
   if ms == 0 then shape.bad_value(path, "a window of no time") end
   return ms
 end
+shape.says(trigger.window, 'a duration')
 
 local dst_words = { shift = "gap", skip = "gap", once = "fold", twice = "fold" }
 local dst_table = shape.record("a policy for the change of clocks", {
@@ -63,6 +68,7 @@ local function dst(value, path)
   if type(value) == "table" then return dst_table(value, path) end
   return { [dst_words[dst_word(value, path)]] = value }
 end
+shape.says(dst, "one of shift, skip, once, twice, or { gap, fold }")
 
 local catch_up_table = shape.record("a catch-up policy", {
   within = { shape.duration, as = "within_ms", default = trigger.default_within_ms },
@@ -73,12 +79,14 @@ local function catch_up(value, path)
   if type(value) == "table" then return catch_up_table(value, path) end
   return { within_ms = shape.duration(value, path), keep = trigger.keeps[1] }
 end
+shape.says(catch_up, "a duration, or { within, keep }", shape.facts(catch_up_table))
 
 --- The payload is kept as it is, so it must be one that JSON can say.
 local function payload(value, path)
   if type(value) ~= "table" or value["$function"] then shape.wrong_type(value, path, "a table of fields") end
   return value
 end
+shape.says(payload, "a table of fields")
 
 local function with_common(fields)
   fields.name = shape.text("^%a[%w_-]*$", "a name (a letter, then letters, digits, '_' and '-')")
@@ -92,14 +100,17 @@ end
 
 local cron = shape.record("a cron trigger", with_common { cron = { expression, required = true }, dst = dst })
 
+local function cron_trigger(value, path)
+  local out = cron(value, path)
+  local policy = out.dst or {}
+  out.gap, out.fold, out.dst = policy.gap, policy.fold, nil
+  return out
+end
+shape.says(cron_trigger, "a table", shape.facts(cron))
+
 --- name -> shape
 trigger.shapes = {
-  cron = function(value, path)
-    local out = cron(value, path)
-    local policy = out.dst or {}
-    out.gap, out.fold, out.dst = policy.gap, policy.fold, nil
-    return out
-  end,
+  cron = cron_trigger,
   every = shape.record("an interval trigger", with_common {
     every = { interval, as = "every_ms", required = true }, from = { shape.instant, as = "from_ms" } }),
   at = shape.record("a trigger at one time", with_common { at = { shape.instant, as = "at_ms", required = true } }),
@@ -108,7 +119,7 @@ trigger.shapes = {
 --- A shape for `on`: the list of `item`, in which no two schedules have one name.
 function trigger.list(item)
   local list = shape.one_or_list(item)
-  return function(value, path)
+  return shape.says(function(value, path)
     local out, known = list(value, path), {}
     for i, on in ipairs(out) do
       if on.name and known[on.name] then
@@ -117,7 +128,7 @@ function trigger.list(item)
       known[on.name or ""] = true
     end
     return out
-  end
+  end, "a trigger, or a list of them", { item = item })
 end
 
 --- The schedules of an agent: name -> definition. A trigger without a name is called

@@ -91,6 +91,19 @@ describe("the reference of ctx", function()
     assert.equal("{}", here:read ".luarc.json")
   end)
 
+  it("has a sentence for each field of config.lua and of manifests, and for no other", function()
+    local files = require "reference.files"
+    for name, words in pairs(files.words) do
+      local seen = {}
+      for _, one in ipairs(files.fields(name)) do
+        seen[one.path] = true
+        assert.truthy(one.about, name .. ": " .. one.path .. " has no sentence")
+        assert.truthy(one.takes, name .. ": " .. one.path .. " does not say what it takes")
+      end
+      for path in pairs(words) do assert.truthy(seen[path], name .. ": there is no " .. path) end
+    end
+  end)
+
   it("gives luacheck settings under which the shipped agents and skills are clean", function()
     if not os.execute("command -v luacheck >/dev/null 2>&1") then return pending "luacheck is not installed" end
     assert.truthy(require("file").write(here.path .. "/rc", editor.luacheckrc()))
@@ -100,7 +113,7 @@ describe("the reference of ctx", function()
   it("and the command line and the errors are in docs/reference as the program says them", function()
     local file, program = require "file", require "spec.support.program"
     assert.truthy(os.execute(("'%s' lua docs/reference.lua '%s/reference'"):format(program, here.path)))
-    for _, name in ipairs { "ctx", "cli", "errors" } do
+    for _, name in ipairs { "ctx", "cli", "errors", "config", "manifest" } do
       assert(here:read("reference/" .. name .. ".md") == file.read("docs/reference/" .. name .. ".md"),
         name .. ".md is stale: build/keel lua docs/reference.lua")
     end
