@@ -31,7 +31,7 @@ return function(message, line, skills)
     if instead[global] then return instead[global] end
     local known = {}
     for _, name in ipairs(editor.kept) do known[name] = true end
-    return suggest.nearest(global, known)
+    return not known[global] and suggest.nearest(global, known) or nil
   end
   local skill = message:match "^skill '([^']+)' is not among the manifest's uses"
   if skill then return suggest.nearest(skill, skills or {}) end
@@ -39,6 +39,6 @@ return function(message, line, skills)
   if not field then return nil end
   local path = (line or ""):match("([%a_][%w_.]*)[.:]" .. field:gsub("%p", "%%%0") .. "%f[^%w_]")
   local known = path and known_below(path)
-  local nearest = known and suggest.nearest(field, known)
+  local nearest = known and not known[field] and suggest.nearest(field, known)
   return nearest and path .. "." .. nearest
 end

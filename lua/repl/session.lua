@@ -91,23 +91,29 @@ local function plain_message(text)
   return rest, math.tointeger(tonumber(line))
 end
 
---- The names that were meant where something is nil, from what the message names.
+--- The names below a place, a set.
+local function names_at(self, keys)
+  local known = {}
+  for _, field in ipairs(enter(self, "fields", keys) or {}) do known[field.name] = true end
+  return known
+end
+
+--- What was meant where something is nil, or a table that is called: from what the message names.
 local function suggestion_for(self, message, text)
   local name = message:match("%(global '([^']+)'%)")
   if name then
-    local known = {}
-    for _, field in ipairs(enter(self, "fields", json.array {}) or {}) do known[field.name] = true end
-    return suggest.nearest(name, known)
+    local known = names_at(self, json.array {})
+    if not known[name] then return suggest.nearest(name, known) end
+    return names_at(self, json.array { name }).list and name .. ".list" or nil
   end
   name = message:match("%(field '([^']+)'%)")
   local path = name and text:match("([%a_][%w_.]*)[.]" .. name .. "%f[^%w_]")
   if not path then return nil end
   local keys = json.array {}
   for part in path:gmatch "[^.]+" do keys[#keys + 1] = part end
-  local known = {}
-  for _, field in ipairs(enter(self, "fields", keys) or {}) do known[field.name] = true end
-  local nearest = suggest.nearest(name, known)
-  return nearest and path .. "." .. nearest
+  local known = names_at(self, keys)
+  local nearest = not known[name] and suggest.nearest(name, known)
+  return nearest and path .. "." .. nearest or nil
 end
 
 local function script_error(self, text, message, number)
