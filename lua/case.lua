@@ -46,7 +46,7 @@ end
 --- The case in a file; or nil, err with the line of what is wrong.
 function case.read(path)
   local text, message = file.read(path)
-  if not text then return nil, errors.new("K1009", { name = path, detail = tostring(message):match "[^:]*$":gsub("^ ", "") }) end
+  if not text then return nil, errors.unreadable(path, message) end
   for _, one in ipairs(require("lint.cases").check(text, path)) do
     if one.level == "error" then
       one.next = "keel lint " .. path
@@ -64,8 +64,8 @@ end
 --- The settings of config.lua, as the case would have them.
 local function adapt(value, agent)
   return function(settings)
-    for name in pairs(settings.adapters) do settings.adapters[name] = { use = "outbox" } end
-    settings.inbox, settings.zone = {}, value.tz or settings.zone
+    trial.keep_inside(settings)
+    settings.zone = value.tz or settings.zone
     local own = {}
     for key, one in pairs(value.config or {}) do
       if key ~= "budget" then own[key] = one end
@@ -78,13 +78,12 @@ end
 --- name of its type.
 local function fill_records(e, records, now)
   local tx = e.store:tx()
-  for _, kind in ipairs(json.sorted_keys(records or {})) do
-    local list = records[kind]
-    if type(list) ~= "table" or not json.is_list(list) and next(list) ~= nil then list = { { only = list } } end
-    for i, one in ipairs(list) do
-      local plain = type(one) == "table" and one.only ~= nil
-      tx:add("record.put", { type = kind, key = plain and kind or type(one) == "table" and tostring(one.id or one.key or i) or tostring(i),
-        value_json = plain and one.only or one, now = now })
+  local function put(kind, key, one) tx:add("record.put", { type = kind, key = tostring(key), value_json = one, now = now }) end
+  for kind, list in pairs(records or {}) do
+    if type(list) ~= "table" or not json.is_list(list) and next(list) ~= nil then
+      put(kind, kind, list)
+    else
+      for i, one in ipairs(list) do put(kind, type(one) == "table" and (one.id or one.key) or i, one) end
     end
   end
   return e:commit(tx)
@@ -205,7 +204,7 @@ end
 local function begin(self, home, agent, version)
   local path, err = trial.prepare(home, "var/dev/case")
   if not path then return nil, err end
-  for _, name in ipairs { "keel.db", "keel.db-wal", "keel.db-shm", "outbox.jsonl" } do os.remove(file.join(path, "var", name)) end
+  trial.clear(path)
   self.path = path
   self.e, err = engine.open { home = path, adapt = adapt(self.value, agent), answer = function(cmd) return answer(self, cmd) end,
     clock = function() return self.now end }

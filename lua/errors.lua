@@ -158,6 +158,14 @@ function errors.is(value)
   return type(value) == "table" and getmetatable(value) == meta
 end
 
+--- A file that cannot be read: K1009, with what the system says of it but without its path
+--- twice. more: other fields of the error, such as `file`.
+function errors.unreadable(name, message, more)
+  local fields = { name = name, detail = tostring(message):match "[^:]*$":gsub("^ ", "") }
+  for key, value in pairs(more or {}) do fields[key] = value end
+  return errors.new("K1009", fields)
+end
+
 --- What --json prints: { error = { number, code, message, file, line, next } }.
 function errors.json(err)
   return { error = { number = err.number, code = err.code,

@@ -37,7 +37,7 @@ end
 --- The payload of the event that a file makes, and its key; or nil, err.
 function inbox.payload(path)
   local bytes, message = file.read(path)
-  if not bytes then return nil, errors.new("K1009", { name = path, detail = message:match("[^:]*$"):gsub("^ ", "") }) end
+  if not bytes then return nil, errors.unreadable(path, message) end
   if #bytes > inbox.max_bytes then
     return nil, errors.new("K1018", { name = path, limit = "25 MB" })
   end

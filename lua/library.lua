@@ -62,7 +62,7 @@ local function read_source(folder, name, text)
   local message
   if not text then text, message = file.read(path) end
   if not text then
-    return nil, errors.new("K1009", { name = short, file = short, detail = message:match("[^:]*$"):gsub("^ ", "") })
+    return nil, errors.unreadable(short, message, { file = short })
   end
   return { name = name, file = short, path = path, text = text, hash = digest.sha256(text) }
 end

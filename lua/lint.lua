@@ -195,10 +195,6 @@ local function names_in(home)
   return names
 end
 
-local function unreadable(path, message)
-  return nil, errors.new("K1009", { name = path, detail = tostring(message):match "[^:]*$":gsub("^ ", "") })
-end
-
 --- "agents/x.lua" for a path that is this script of the home; nil else.
 local function member_of(home, path)
   local short = path:match "([^/]+/[^/]+%.lua)$"
@@ -217,14 +213,14 @@ function lint.files(around, paths)
     local names = names_in(around.home)
     for _, name in ipairs(names) do
       local text, message = file.read(file.join(around.home, name))
-      if not text then return unreadable(name, message) end
+      if not text then return nil, errors.unreadable(name, message) end
       add(lint_member(around, name, text))
     end
     return all, #names + 1
   end
   for _, path in ipairs(paths) do
     local text, message = file.read(path)
-    if not text then return unreadable(path, message) end
+    if not text then return nil, errors.unreadable(path, message) end
     local member = member_of(around.home, path)
     if path:find "%.json$" then
       add(require("lint.cases").check(text, path))

@@ -206,7 +206,7 @@ local function config_shape(getenv)
 end
 
 --- The shape of config.lua, for pages that tell of it.
-settings.shape = config_shape(function() end)
+function settings.shape() return config_shape(function() end) end
 
 -- Hiding ----------------------------------------------------------------------
 

@@ -65,6 +65,16 @@ describe("keel dev --case", function()
     assert.equal(0, (play())) -- nothing is left of the first time
   end)
 
+  it("takes a plain value as the one record of its type, and finds each record by its id", function()
+    case.records.cash_eur, case.expect = 14200, { records = { cash_eur = 14200, invoice = { { id = "I-1", client = "ana@fernline.example" } } } }
+    local code, told = play()
+    assert.same({}, told.differences)
+    assert.equal(0, code)
+    case.expect.records.cash_eur = 14201
+    _, told = play()
+    assert.same({ "/expect/records/cash_eur" }, differences_at(told))
+  end)
+
   it("names each part that differs, with its path, and ends with 1", function()
     case.expect.status, case.expect.outbox_count = "failed", 3
     case.expect.outbox[1].contains = "Thanks"

@@ -96,7 +96,7 @@ local function play_case(self, agent, saved_at)
   end
   if not told then
     self.screen:problem(err)
-    return err.number == "K1017" and 2 or errors.exit_code(err)
+    return errors.exit_code(err)
   end
   local now, before = { run = told.run, log = told.log }, self.before[agent]
   self.before[agent] = now

@@ -37,11 +37,14 @@ function trial.prepare(home, folder)
   return path
 end
 
+--- Take away what an earlier trial left in its home: store and outbox.
+function trial.clear(path)
+  for _, name in ipairs { "keel.db", "keel.db-wal", "keel.db-shm", "outbox.jsonl" } do os.remove(file.join(path, "var", name)) end
+end
+
 local function fresh_store(home, path)
-  local at = file.join(path, "var", "keel.db")
-  for _, ending in ipairs { "", "-wal", "-shm" } do os.remove(at .. ending) end
-  os.remove(file.join(path, "var", "outbox.jsonl"))
-  local from = file.join(home, "var", "keel.db")
+  trial.clear(path)
+  local at, from = file.join(path, "var", "keel.db"), file.join(home, "var", "keel.db")
   if not file.exists(from) then return true end
   local ok, message, code = store.copy(from, at, true)
   if not ok then return nil, errors.from(message, code, { name = from }) end
@@ -81,11 +84,16 @@ end
 
 -- ---- opening -------------------------------------------------------------------------------
 
---- Nothing of a trial leaves the house.
+--- Nothing of a trial leaves the house, and nothing comes in.
+function trial.keep_inside(settings)
+  for name in pairs(settings.adapters) do settings.adapters[name] = { use = "outbox" } end
+  settings.inbox = {}
+end
+
 local function adapt(home)
   return function(settings)
-    for name in pairs(settings.adapters) do settings.adapters[name] = { use = "outbox" } end
-    settings.inbox, settings.home = {}, home
+    trial.keep_inside(settings)
+    settings.home = home
   end
 end
 

@@ -64,7 +64,7 @@ define(2, {
   { "K1016", "unknown_number", "there is no error '{name}'",
     "Error numbers look like K2101.", "keel explain" },
   { "K1017", "malformed_case", "the case file '{name}' is malformed[: {detail}]",
-    "A case file follows spec/cases/case.schema.json.", "keel help case" },
+    "A case file follows spec/cases/case.schema.json.", "keel help lint" },
   { "K1018", "input_too_large", "{name} is larger than {limit}",
     "What comes from outside has a size limit, so that it cannot fill the store.",
     "keel help run" },

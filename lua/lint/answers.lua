@@ -22,20 +22,13 @@ local function takers(call)
   return list
 end
 
-local function is_read(symbol)
-  for _, ref in ipairs(symbol.refs) do
-    if not ref.write then return true end
-  end
-  return false
-end
-
 -- Errors ----------------------------------------------------------------------------------
 
 local function ignored(call)
   if call.parent.kind == "CallStat" then return true end
   local list = takers(call)
   for _, symbol in ipairs(list or {}) do
-    if is_read(symbol) then return false end
+    if facts.is_read(symbol) then return false end
   end
   return list ~= nil
 end
@@ -79,7 +72,7 @@ local function truth_only(symbol)
   for _, ref in ipairs(symbol.refs) do
     if not ref.write and not as_truth(ref.node) then return false end
   end
-  return is_read(symbol)
+  return facts.is_read(symbol)
 end
 
 --- function -> the place of its last command.
@@ -96,7 +89,7 @@ local function verdicts(self, report)
   for _, call in ipairs(self.calls) do
     local node = call.path == "ctx.approve" and call.node
     local symbol = node and (takers(node) or {})[1]
-    if node and (node.parent.kind == "CallStat" or symbol and not is_read(symbol)) then
+    if node and (node.parent.kind == "CallStat" or symbol and not facts.is_read(symbol)) then
       if last[call.fn] > node.stop then
         report("K2336", node, { detail = "the run goes on, whatever is decided" })
       end
@@ -163,7 +156,7 @@ local function nils(self, report)
   for _, call in ipairs(self.calls) do
     local why, list = why_nil(self, call.node), call.node.parent.kind == "Local" and takers(call.node)
     local symbol, err = (list or {})[1], (list or {})[2]
-    if why and symbol and symbol.refs[1] and facts.writes(symbol) == 0 and not (err and is_read(err)) and not is_checked(symbol) then
+    if why and symbol and symbol.refs[1] and facts.writes(symbol) == 0 and not (err and facts.is_read(err)) and not is_checked(symbol) then
       report("K2337", symbol.refs[1].node, { name = symbol.name, why = why })
     end
   end

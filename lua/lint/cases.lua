@@ -70,7 +70,7 @@ local validator
 
 local function problem_at(text, file, path, place, detail)
   local length = math.min(place.stop, text:find("\n", place.from, true) or #text + 1) - place.from
-  local err = finding("K1017", { name = file, detail = (path == "" and "" or path .. ": ") .. detail, file = file, next = "keel help lint" },
+  local err = finding("K1017", { name = file, detail = (path == "" and "" or path .. ": ") .. detail, file = file },
     text, place.from, math.max(1, length))
   err.level, err.path, err.case = "error", path, true
   return err

@@ -80,6 +80,14 @@ function facts.writes(symbol)
   return n
 end
 
+--- Is the value of a variable ever used?
+function facts.is_read(symbol)
+  for _, ref in ipairs(symbol.refs) do
+    if not ref.write then return true end
+  end
+  return false
+end
+
 function facts.without_paren(expr)
   while expr and expr.kind == "Paren" do expr = expr.inner end
   return expr

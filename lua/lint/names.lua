@@ -112,19 +112,12 @@ end
 
 -- Variables -----------------------------------------------------------------------------------
 
-local function is_read(symbol)
-  for _, ref in ipairs(symbol.refs) do
-    if not ref.write then return true end
-  end
-  return false
-end
-
 local function place_of(symbol) return { line = symbol.line, at = symbol.at, stop = symbol.at + #symbol.name } end
 
 local function unused(self, report)
   for _, symbol in ipairs(self.tree.symbols) do
     local declared = symbol.kind == "local" or symbol.kind == "function"
-    if declared and symbol.name:sub(1, 1) ~= "_" and symbol.attrib ~= "close" and not is_read(symbol) then
+    if declared and symbol.name:sub(1, 1) ~= "_" and symbol.attrib ~= "close" and not facts.is_read(symbol) then
       report("K2307", place_of(symbol), { name = symbol.name })
     end
   end

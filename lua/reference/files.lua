@@ -139,7 +139,7 @@ end
 --- The fields of "config", "agent" or "skill": a list of { path = "budget.day", takes, about,
 --- required, default }, as `docs/reference` and `keel api` show them.
 function files.fields(name)
-  local shapes = { config = settings.shape, agent = manifest.shapes.agent, skill = manifest.shapes.skill }
+  local shapes = { config = settings.shape(), agent = manifest.shapes.agent, skill = manifest.shapes.skill }
   local out = { seen = {}, words = files.words[name] }
   walk(shapes[name], "", out, {})
   out.seen, out.words = nil, nil
