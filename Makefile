@@ -22,7 +22,7 @@ libdir   := $(dir $(shell $(CC) -print-file-name=libc.so))
 archive   = $(wildcard $(libdir)lib$1.a)
 static    = $(or $(call archive,$1),-l$1)
 EDIT      = $(if $(call archive,edit),$(foreach l,edit tinfo bsd md,$(call static,$l)),-ledit)
-LIBS      = $(foreach l,sqlite3 jansson ev z,$(call static,$l)) $(EDIT) \
+LIBS      = $(foreach l,sqlite3 jansson ev z stemmer,$(call static,$l)) $(EDIT) \
 	    -lcrypto -lm -ldl -lpthread
 
 # C modules for Lua find Lua's functions in the binary, and nothing else of it: a

@@ -314,6 +314,9 @@ for _, op in pairs { "get", "search", "history" } do
     return command("memory", op, one_table("ctx.memory." .. op, args))
   end
 end
+-- The same function: with `tokens`, what is found comes packed. A new one would give
+-- every function that a script shows another number (docs/determinism.md).
+ctx.memory.pack = ctx.memory.search
 function ctx.memory.remember(item)
   one_table("ctx.memory.remember", item)
   return write("memory", "remember", item, { kind = item.kind, key = item.key })

@@ -409,7 +409,12 @@ end
 
 --- The memory of this home.
 function engine:memory()
-  self.memories = self.memories or assert(require("memory").open(self.store, { clock = self.clock, ns = self.namespace }))
+  if not self.memories then
+    local memory = require "memory"
+    local options = memory.options(self.settings)
+    options.clock, options.ns, options.path = self.clock, self.namespace, self.options.store or file.join(self.home, "var", "keel.db")
+    self.memories = assert(memory.open(self.store, options))
+  end
   return self.memories
 end
 

@@ -26,19 +26,25 @@
 --
 -- Times are integer milliseconds since 1970 UTC. A wrong argument raises; a failing
 -- world gives nil, message, code.
+local archive = require "core.archive"
 local clock = require "core.clock"
 local core = require "core.memory"
 local duration = require "duration"
+local embedding = require "memory.embedding"
 local json = require "json"
 local rfc3339 = require "rfc3339"
 local store = require "store"
 local suggest = require "suggest"
+local time = require "memory.time"
 local vec = require "core.vec"
 local words = require "core.words"
 
 local memory = {}
 local Memory = {}
 Memory.__index = Memory
+
+--- Milliseconds of a time as people and programs write it: lua/memory/time.lua.
+memory.time = time.read
 
 -- ---- arguments ------------------------------------------------------------------
 
@@ -49,9 +55,9 @@ local function names(list)
 end
 
 local ITEM = names "ns layer kind key id text value importance tags ttl trust source run seq time session speaker vector model now"
-local QUERY = names [[ns query k kind kinds layer where as_of allow weights min_score vector model now]]
-local WHERE = names "tags trust session speaker since until"
-local WHICH = names "ns kind key id layer run all as_of now reason limit"
+local QUERY = names [[ns query k kind kinds layer where as_of allow weights min_score vector model now run distinct]]
+local WHERE = names "tags trust session speaker since until value"
+local WHICH = names "ns kind key id layer run session all as_of now reason limit"
 
 local function check_fields(what, t, known)
   if type(t) ~= "table" then error(what .. ": expected a table, got " .. type(t), 4) end
@@ -80,50 +86,9 @@ local function check_texts(what, name, value)
   return value
 end
 
-local months = {}
-for i, name in ipairs { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec" } do
-  months[name] = i
-end
-
-local function at(year, month, day, hour, minute, second)
-  local function int(x) return math.tointeger(tonumber(x or 0)) end
-  year, month, day, hour, minute = int(year), int(month), int(day), int(hour), int(minute)
-  if not rfc3339.valid_date(year, month, day) or hour > 23 or minute > 59 then return nil end
-  return ((rfc3339.days(year, month, day) * 24 + hour) * 60 + minute) * 60000 + int(second) * 1000
-end
-
---- Milliseconds of a time as people and programs write it, or nil, message.
--- Integers are milliseconds from 1e11 on, seconds below. Texts: RFC 3339; a date;
--- a date and a time (UTC); "1:56 pm on 8 May, 2023"; "8 May 2023"; "May 8, 2023".
-function memory.time(value)
-  if math.type(value) == "integer" then return math.abs(value) >= 100000000000 and value or value * 1000 end
-  if math.type(value) == "float" then return memory.time(math.floor(value)) end
-  if type(value) ~= "string" then return nil, "expected a time, got " .. type(value) end
-  local ms = rfc3339.parse(value)
-  if ms then return ms end
-  local y, mo, d, h, mi, s = value:match "^(%d%d%d%d)-(%d%d)-(%d%d)[T ]?(%d?%d?):?(%d?%d?):?(%d?%d?)$"
-  if y then
-    ms = at(y, mo, d, tonumber(h), tonumber(mi), tonumber(s))
-  else
-    local clock_text, rest = value:match "^(.-)%s+on%s+(.+)$"
-    rest = rest or value
-    local day, name, year = rest:match "^(%d%d?)%a*%s+(%a+),?%s+(%d%d%d%d)$"
-    if not day then name, day, year = rest:match "^(%a+)%s+(%d%d?)%a*,?%s+(%d%d%d%d)$" end
-    local month = name and months[name:sub(1, 3):lower()]
-    local hour, minute, half = (clock_text or "0:00"):lower():match "^(%d%d?):(%d%d)%s*([ap]?)%.?m?%.?$"
-    if month and hour then
-      hour = tonumber(hour)
-      if half == "p" then hour = hour % 12 + 12 elseif half == "a" then hour = hour % 12 end
-      ms = at(year, month, day, hour, minute)
-    end
-  end
-  if ms then return ms end
-  return nil, ('expected a time like "2026-03-09T10:00:00Z" or "2026-03-09", got %q'):format(value:sub(1, 40))
-end
-
 local function check_time(what, name, value)
   if value == nil or math.type(value) == "integer" then return value end
-  local ms, message = memory.time(value)
+  local ms, message = time.read(value)
   if not ms then error(("%s: '%s': %s"):format(what, name, message), 4) end
   return ms
 end
@@ -177,12 +142,17 @@ local function prepare(what, item, now, defaults)
   if out.text == nil and out.value == nil then error(what .. ": a 'text' or a 'value' is needed", 4) end
   local tags = check_texts(what, "tags", item.tags)
   if tags and #tags > 0 then out.tags = tags end
-  local ttl = check_ttl(what, item.ttl)
+  local ttl = check_ttl(what, item.ttl or defaults.kinds and defaults.kinds[out.kind] and defaults.kinds[out.kind].ttl)
   if ttl then out.expires = now + ttl end
   local embed = defaults.embed
-  if embed and out.text and not out.vector then
-    out.vector, out.model = quantised(what, embed.vector(out.text)), embed.model
+  if embed and not embed.remote and out.text and not out.vector then
+    local vector = embed.vector and embed.vector(out.text) or embed.batch { out.text }[1]
+    out.vector, out.model = quantised(what, vector), embed.model
+  elseif embed and out.text and not out.vector then
+    out.model = embed.model -- m:reembed fetches it
   end
+  -- What a run keeps for itself is its own session.
+  if out.layer == "working" and out.run then out.session = "run:" .. out.run end
   return out
 end
 
@@ -191,6 +161,7 @@ local function which(what, t, defaults)
   local out = {
     ns = namespace(what, t.ns, defaults.ns), run = t.run, layer = t.layer, limit = t.limit,
     kind = check_type(what, "kind", t.kind, "string"),
+    session = check_type(what, "session", t.session, "string"),
     key = check_type(what, "key", t.key, "string"),
     id = check_type(what, "id", t.id, "string"),
   }
@@ -205,7 +176,7 @@ end
 
 -- A forgetting that names nothing would take everything; an id may be a row's.
 local function must_say(what, w, t)
-  if not (w.kind or w.key or w.id or w.layer or w.run or t.all) then
+  if not (w.kind or w.key or w.id or w.layer or w.run or w.session or t.all) then
     error(what .. ": say what to forget, or all = true for the whole namespace", 3)
   end
   w.row = w.id and row_of(w.id)
@@ -232,10 +203,38 @@ function memory.open(where, options)
   local half, message, code = core.open(db)
   if not half then return nil, message, code end
   return setmetatable({
-    store = db, half = half, owns = db ~= where, clock = options.clock or clock.now_ms,
-    defaults = { ns = options.ns, embed = options.embed }, weights = options.weights, kinds = options.kinds or {},
+    store = db, half = half, owns = db ~= where, path = type(where) == "string" and where or options.path or "", clock = options.clock or clock.now_ms,
+    defaults = { ns = options.ns, embed = options.embed, kinds = options.kinds or {} }, weights = options.weights,
+    kinds = options.kinds or {}, rules = options.rules or {},
   }, Memory)
 end
+
+--- The options of m:open that a home's settings (config.lua) mean: kinds, rules, embed.
+function memory.options(settings)
+  local kinds = {}
+  for name, kind in pairs(settings.memory and settings.memory.kinds or {}) do
+    local own = {}
+    for field, value in pairs(kind) do own[field] = value end
+    own.half_life, own.half_life_ms, own.ttl, own.ttl_ms = kind.half_life_ms, nil, kind.ttl_ms, nil
+    kinds[name] = own
+  end
+  local embed = settings.embed
+  if embed and embed.provider ~= "builtin" then
+    local key, err = require("settings").key_of(settings, embed)
+    if not key then error(err, 0) end
+    embed = embedding.endpoint { provider = embed.provider, model = embed.model, base_url = embed.base_url, dim = embed.dim,
+      key = key }
+  else
+    embed = nil
+  end
+  return { kinds = kinds, embed = embed, rules = settings.memory and settings.memory.retention or {} }
+end
+
+--- Raise what is wrong with an item, as m:remember would; `what` begins the message.
+function Memory:check(what, item) prepare(what, item, 0, self.defaults) end
+
+--- The namespace that a call means, or an error that names the call.
+function Memory:namespace(what, ns) return namespace(what, ns, self.defaults.ns) end
 
 function Memory:close()
   self.half:close()
@@ -255,16 +254,42 @@ function Memory:remember(item)
   return ready.id or "mem_" .. done[1].row, done[1].outcome
 end
 
---- Remember a list of items in one transaction. Returns the number of each outcome:
--- { new = n, superseded = n, same = n }.
-function Memory:remember_all(items)
+local function add_counts(total, done)
+  for _, one in ipairs(done) do total[one.outcome] = total[one.outcome] + 1 end
+  return total
+end
+
+local function prepare_all(self, what, items)
   local ready, now = {}, self.clock()
-  for i, item in ipairs(items) do ready[i] = prepare("remember_all", item, now, self.defaults) end
-  local done, message, code = self.half:remember(ready)
+  for i, item in ipairs(items) do ready[i] = prepare(what, item, now, self.defaults) end
+  return ready
+end
+
+--- Remember a list of items in one transaction. Returns the number of each outcome:
+-- { new = n, superseded = n, same = n, disputed = n }.
+function Memory:remember_all(items)
+  local done, message, code = self.half:remember(prepare_all(self, "remember_all", items))
   if not done then return nil, message, code end
-  local counts = { new = 0, superseded = 0, same = 0 }
-  for _, one in ipairs(done) do counts[one.outcome] = counts[one.outcome] + 1 end
-  return counts
+  return add_counts({ new = 0, superseded = 0, same = 0, disputed = 0 }, done)
+end
+
+--- Remember many lists, each in a transaction of its own: returns add, finish. add(items)
+-- begins a transaction and waits for the one before, so that the next list is made ready
+-- while this one goes to disk: true, or nil, message, code (of the list before).
+-- finish() waits for the last and returns the counts, as m:remember_all gives them.
+function Memory:writer()
+  local total = { new = 0, superseded = 0, same = 0, disputed = 0 }
+  local function add(items)
+    local done, message, code = self.half:remember(prepare_all(self, "remember_all", items), true)
+    if not done then return nil, message, code end
+    add_counts(total, done)
+    return true
+  end
+  return add, function()
+    local ok, message, code = add {}
+    if not ok then return nil, message, code end
+    return total
+  end
 end
 
 --- Add an item to a transaction of the store, so that it becomes true with all else
@@ -274,6 +299,12 @@ function memory.put(tx, item)
     error("memory.put: 'now' is needed: a transaction has no clock", 2)
   end
   return core.put(tx, prepare("memory.put", item, nil, {}))
+end
+
+--- The same, as this memory would remember it: with its embedder and its kinds' settings.
+function Memory:put(tx, item)
+  if math.type(item.now) ~= "integer" then error("memory.put: 'now' is needed: a transaction has no clock", 2) end
+  return core.put(tx, prepare("memory.put", item, nil, self.defaults))
 end
 
 --- Add a forgetting to a transaction: fields as in m:forget; `now` in milliseconds.
@@ -291,28 +322,16 @@ end
 function Memory:forget(t)
   local w = which("forget", t, self.defaults)
   must_say("forget", w, t)
-  return self.half:forget(w, t.now or self.clock(), t.reason)
+  local done, message, code = self.half:forget(w, t.now or self.clock(), t.reason)
+  if not done then return nil, message, code end
+  return done.rows
 end
 
---- Turn what has outlived its ttl into tombstones, at most `limit` of a namespace
--- (1000). It was hidden before; this frees its bytes. Returns how many.
-function Memory:expire(limit)
-  local now, total = self.clock(), 0
-  local spaces, message, code = self:namespaces()
-  if not spaces then return nil, message, code end
-  for _, ns in ipairs(spaces) do
-    local n
-    n, message, code = self.half:forget({ ns = ns, expired_by = now, limit = limit or 1000 }, now, "expired")
-    if not n then return nil, message, code end
-    total = total + n
-  end
-  return total
-end
-
---- Rewrite the full text index, so that what was forgotten has no byte left in it
--- either (forgetting takes it out of every search, at once). Slow for large stores.
+--- Empty the store's log, so that what was forgotten is not in it either: its row was
+--- overwritten in the file, but the log may still hold how the page was. Returns true,
+--- or nil, message, code: "conflict" while another process is reading.
 function Memory:settle()
-  return self.store:commit(self.store:tx():add("memory.settle", {}))
+  return self.store:commit(archive.tidy(self.store:tx(), false))
 end
 
 -- ---- reading --------------------------------------------------------------------
@@ -343,6 +362,37 @@ function Memory:history(t)
   return self.store:read("memory.history", { ns = w.ns, kind = w.kind, key = w.key })
 end
 
+local PARTS = { "text", "vector", "recency", "importance", "context", "time" }
+
+--- What counts how much for a kind (nil: for every other).
+function Memory:tuning(kind, weights)
+  local own = kind and self.kinds[kind] or {}
+  local out = { kind = kind, k1 = own.k1, b = own.b, half_life = check_ttl("search", own.half_life) }
+  for _, from in ipairs { self.weights or {}, own, weights or {} } do
+    for _, part in ipairs(PARTS) do out[part] = from[part] or out[part] end
+  end
+  return out
+end
+
+-- { status = "open", amount = { min = 10, max = 20 } } and tags as core.memory wants them.
+local function conditions(tags, value)
+  local list = {}
+  for _, tag in ipairs(tags or {}) do list[#list + 1] = { name = "#", is = tag } end
+  for name, is in pairs(check_type("search.where", "value", value, "table") or {}) do
+    if type(name) ~= "string" then error("search.where: 'value' has fields by name", 3) end
+    local one = { name = name }
+    if type(is) == "table" then
+      check_fields("search.where.value." .. name, is, { min = true, max = true })
+      one.least, one.most = is.min, is.max
+      if one.least == nil and one.most == nil then error(("search.where: '%s' has neither min nor max"):format(name), 3) end
+    else
+      one.is = is
+    end
+    list[#list + 1] = one
+  end
+  return list
+end
+
 --- Find what answers a question. Fields: `query` (text; none asks for the newest),
 -- `ns`, `k` (10), `kind` (one or a list), `layer`, `where = { tags = {all of these},
 -- trust =, session =, speaker =, since =, until = }`, `as_of`, `weights`, `allow`
@@ -354,31 +404,35 @@ function Memory:search(t)
   local where = t.where or {}
   check_fields("search.where", where, WHERE)
   local kinds = check_texts("search", "kind", t.kind or t.kinds)
-  local tune = kinds and #kinds == 1 and self.kinds[kinds[1]] or {}
-  local weights = {}
-  for _, from in ipairs { self.weights or {}, tune, t.weights or {} } do
-    for _, part in ipairs { "text", "vector", "recency", "importance", "context" } do
-      weights[part] = from[part] or weights[part]
-    end
-  end
   local q = {
     ns = namespace("search", t.ns, self.defaults.ns), query = check_type("search", "query", t.query, "string"),
-    k = check_type("search", "k", t.k, "number"), kinds = kinds, layer = t.layer,
+    k = check_type("search", "k", t.k, "number"), kinds = kinds, layer = t.layer, run = t.run,
     now = t.now or self.clock(), as_of = check_time("search", "as_of", t.as_of),
-    tags = check_texts("search", "tags", where.tags), trust = check_type("search", "trust", where.trust, "string"),
+    trust = check_type("search", "trust", where.trust, "string"),
     session = check_type("search", "session", where.session, "string"),
     speaker = check_type("search", "speaker", where.speaker, "string"),
     since = check_time("search", "since", where.since), ["until"] = check_time("search", "until", where["until"]),
-    allow = check_texts("search", "allow", t.allow), weights = weights, k1 = tune.k1, b = tune.b,
-    half_life = check_ttl("search", tune.half_life),
+    allow = check_texts("search", "allow", t.allow), usual = self:tuning(nil, t.weights),
+    fields = conditions(check_texts("search", "tags", where.tags), where.value),
     vector = quantised("search", t.vector), model = check_type("search", "model", t.model, "string"),
   }
-  local embed = self.defaults.embed
-  if embed and q.query and not q.vector then
-    q.vector, q.model = quantised("search", embed.vector(q.query)), embed.model
+  local about = q.query and #q.query < 1000 and time.about(q.query, q.as_of or q.now)
+  if about then
+    q.about_from, q.about_until, q.about_month, q.about_day = about.from, about["until"], about.month, about.day
+  end
+  q.tuned = {}
+  for kind in pairs(self.kinds) do q.tuned[#q.tuned + 1] = self:tuning(kind, t.weights) end
+  if self.defaults.embed and q.query and not q.vector then
+    local list, model, code = self:vectors { q.query }
+    if list then
+      q.vector, q.model = list[1], model
+    elseif not self.defaults.embed.remote then
+      return nil, model, code
+    end -- an endpoint that is away: words alone are better than nothing
   end
   -- An empty list of what is allowed allows nothing.
   if q.allow and #q.allow == 0 or kinds and #kinds == 0 then return {} end
+  q.distinct = t.distinct ~= false
   local hits, message, code = self.half:search(q)
   if not hits then return nil, message, code end
   local least = t.min_score
@@ -422,107 +476,9 @@ end
 
 memory.similarity = words.similarity
 
--- ---- out and in again ---------------------------------------------------------------
-
-local LINE = names "id text key kind session speaker time tags value importance ttl layer trust source expires"
-
--- An item from a decoded line, or nil, message.
-local function item_of(line, ns, now)
-  if type(line) ~= "table" then return nil, "a line is one JSON object" end
-  local item = { ns = ns }
-  for name, value in pairs(line) do
-    if not LINE[name] then
-      local near = suggest.nearest(tostring(name), LINE)
-      return nil, ("no field '%s'%s"):format(name, near and (", did you mean '" .. near .. "'?") or "")
-    end
-    if value ~= json.null then item[name] = value end
-  end
-  for _, name in ipairs { "id", "session", "speaker", "key" } do
-    if math.type(item[name]) == "integer" then item[name] = tostring(item[name]) end
-  end
-  if item.time then
-    local ms, message = memory.time(item.time)
-    if not ms then return nil, message end
-    item.time = ms
-  end
-  if item.expires then
-    local ms, message = memory.time(item.expires)
-    if not ms then return nil, message end
-    item.expires, item.ttl = nil, ms - now
-    if item.ttl <= 0 then return false end
-  end
-  return item
-end
-
---- Import lines of JSON (an iterator, or a text) into a namespace, in transactions of
--- 1,000. Line: { id, text, key?, kind?, session?, speaker?, time?, tags?, value?,
--- importance?, ttl?, layer?, trust?, source?, expires? }. Importing the same lines
--- again changes nothing. Returns { new, superseded, same, lines }, or nil, message
--- ("line 12: ..."), code: what came before the line's thousand is kept.
-function Memory:import(lines, ns)
-  ns = namespace("import", ns, self.defaults.ns)
-  if type(lines) == "string" then lines = lines:gmatch "[^\n]+" end
-  local total, batch, number, first = { new = 0, superseded = 0, same = 0, lines = 0 }, {}, 0, 1
-  local function flush()
-    local ok, counts, message, code = pcall(self.remember_all, self, batch)
-    if not ok then return nil, ("lines %d to %d: %s"):format(first, number, tostring(counts):gsub("^.-: remember_all: ", "")), "input" end
-    if not counts then return nil, ("lines %d to %d: %s"):format(first, number, message), code end
-    for name, n in pairs(counts) do total[name] = total[name] + n end
-    batch, first = {}, number + 1
-    return true
-  end
-  for text in lines do
-    number = number + 1
-    if text:find "%S" then
-      local line, message = json.decode(text)
-      local item
-      if line ~= nil then item, message = item_of(line, ns, self.clock()) end
-      if item then
-        local ok, why = pcall(prepare, "line", item, 0, self.defaults)
-        if not ok then item, message = nil, (tostring(why):gsub("^.-: line: ", "")) end
-      end
-      if item == nil then return nil, ("line %d: %s"):format(number, message), "input" end
-      if item then
-        total.lines = total.lines + 1
-        batch[#batch + 1] = item
-      end
-    end
-    if #batch >= 1000 then
-      local ok, message, code = flush()
-      if not ok then return nil, message, code end
-    end
-  end
-  if #batch > 0 then
-    local ok, message, code = flush()
-    if not ok then return nil, message, code end
-  end
-  return total
-end
-
-local function line_of(row)
-  return assert(json.encode {
-    id = row.name, text = row.text, key = row.key, kind = row.kind, layer = row.layer, value = row.value,
-    tags = row.tags, importance = row.importance, trust = row.trust, session = row.session, speaker = row.speaker,
-    source = row.source, time = rfc3339.format(row.time), expires = row.expires and rfc3339.format(row.expires),
-  })
-end
-
---- All versions of a namespace that are live, as lines that import takes: an iterator
--- of texts without a line end. Raises when the store fails on the way.
-function Memory:export(ns)
-  ns = namespace("export", ns, self.defaults.ns)
-  local after, rows, i = 0, {}, 0
-  return function()
-    i = i + 1
-    if not rows[i] then
-      rows = assert(self.store:read("memory.list", { ns = ns, after = after, now = self.clock(), limit = 500 }))
-      i = 1
-    end
-    local row = rows[i]
-    if not row then return nil end
-    after = row.row
-    return line_of(row)
-  end
-end
+for name, fn in pairs(require "memory.lines") do Memory[name] = fn end
+for name, fn in pairs(require "memory.retention") do Memory[name] = fn end
+for _, name in ipairs { "vectors", "reembed", "model" } do Memory[name] = embedding[name] end
+for name, fn in pairs(require "memory.pack") do Memory[name] = fn end
 
 return memory

@@ -144,14 +144,27 @@ local http = shape.record("http", {
   metrics = { shape.one_of { "open", "token" }, default = "token" },
 })
 
+--- How long memories are kept: lua/memory/retention.lua says what the words mean.
+local memory_rule_fields = {
+  age = { shape.duration, as = "age_ms" }, count = shape.integer(1, 1 << 40), bytes = shape.bytes,
+  faded = shape.number(0, 1), half_life = { shape.duration, as = "half_life_ms" },
+  superseded = { shape.duration, as = "superseded_ms" }, summarise = { shape.duration, as = "summarise_ms" },
+}
+local memory_rule_table = shape.record("a rule of memory.retention", memory_rule_fields)
+local memory_rule = shape.says(function(value, path)
+  if type(value) == "table" then return memory_rule_table(value, path) end
+  return { age_ms = shape.duration(value, path) }
+end, 'a duration like "90d", or a table', { fields = memory_rule_fields })
+
+local weight = shape.number(0, 1)
 local memory = shape.record("memory", {
   kinds = { shape.map(shape.record("the settings of a kind", {
-    k1 = shape.number(0, 10), b = shape.number(0, 1), vector = shape.number(0, 1),
-    recency = shape.number(0, 1), importance = shape.number(0, 1),
-    context = shape.number(0, 1),
+    k1 = shape.number(0, 10), b = shape.number(0, 1), text = weight, vector = weight, recency = weight,
+    importance = weight, context = weight, time = weight,
     ttl = { shape.duration, as = "ttl_ms" },
     half_life = { shape.duration, as = "half_life_ms" } })), default = {} },
-  retention = { shape.map(shape.duration), default = {} },
+  retention = { shape.map(memory_rule), default = {} },
+  tombstones = { shape.duration, as = "tombstones_ms" },
 })
 
 --- How long what is over is kept; nothing said: for ever.
@@ -328,13 +341,6 @@ end
 --- Things that are allowed but that the owner should know of.
 local function warnings(config, unset)
   local list = {}
-  if config.embed.provider ~= "builtin" then
-    list[#list + 1] = ("embed.provider '%s' is read but not used yet: the built-in word vectors are")
-      :format(config.embed.provider)
-  end
-  if config.memory.retention and next(config.memory.retention) then
-    list[#list + 1] = "memory.retention is read but not acted on yet: only ttl ends a memory"
-  end
   for _, name in ipairs(unset) do
     list[#list + 1] = ("the environment variable %s is not set"):format(name)
   end

@@ -43,7 +43,7 @@ describe("config.lua", function()
     assert.equal("http_json", config.adapters.payments.use)
     assert.equal("outbox", config.adapters.mail.use)
     assert.equal("127.0.0.1:7171", config.http.listen)
-    assert.equal(2592000000, config.memory.retention.turn)
+    assert.same({ age_ms = 2592000000 }, config.memory.retention.turn)
     assert.equal(0.9, config.agents.support_triage.auto_reply_min_conf)
   end)
 

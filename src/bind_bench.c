@@ -3,6 +3,8 @@
 #include "sandbox.h"
 #include "sandbox_bench.h"
 #include "store_bench.h"
+#include "vec.h"
+#include "vec_bench.h"
 
 /* commits(path, rows, group, bytes) -> rows_per_s, p50_us, p99_us */
 static int l_commits(lua_State *L)
@@ -115,11 +117,61 @@ static int l_sandbox_image(lua_State *L)
 	return 1;
 }
 
+/* vector(i, dim) -> int8 bytes of an invented vector */
+static int l_vector(lua_State *L)
+{
+	lua_Integer i = luaL_checkinteger(L, 1), dim = luaL_checkinteger(L, 2);
+	int8_t bytes[VEC_DIM_MAX];
+	float v[VEC_DIM_MAX];
+
+	luaL_argcheck(L, dim >= 1 && dim <= VEC_DIM_MAX, 2, "1 to 4096");
+	vec_bench_row((uint64_t)i, (size_t)dim, v);
+	vec_quantise(v, (size_t)dim, bytes);
+	lua_pushlstring(L, (const char *)bytes, (size_t)dim);
+	return 1;
+}
+
+/* nearest(query, n, dim, k) -> list of the rows (from 0) that are nearest by floats */
+static int l_nearest(lua_State *L)
+{
+	lua_Integer n = luaL_checkinteger(L, 2), dim = luaL_checkinteger(L, 3);
+	lua_Integer k = luaL_checkinteger(L, 4), i;
+	uint64_t best[100];
+
+	luaL_argcheck(L, dim >= 1 && dim <= VEC_DIM_MAX, 3, "1 to 4096");
+	luaL_argcheck(L, k >= 1 && k <= 100 && k <= n, 4, "1 to 100");
+	if (vec_bench_nearest((uint64_t)luaL_checkinteger(L, 1), (size_t)n,
+			      (size_t)dim, (size_t)k, best) != 0)
+		return luaL_error(L, "not enough memory");
+	lua_createtable(L, (int)k, 0);
+	for (i = 0; i < k; i++) {
+		lua_pushinteger(L, (lua_Integer)best[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
+/* bare_scan(n, dim, times) -> ms of a bare scan, the median */
+static int l_bare_scan(lua_State *L)
+{
+	lua_Integer n = luaL_checkinteger(L, 1), dim = luaL_checkinteger(L, 2);
+	double ms;
+
+	luaL_argcheck(L, dim >= 1 && dim <= VEC_DIM_MAX, 2, "1 to 4096");
+	ms = vec_bench_scan((size_t)n, (size_t)dim, (int)luaL_checkinteger(L, 3));
+	if (ms < 0)
+		return luaL_error(L, "not enough memory");
+	lua_pushnumber(L, ms);
+	return 1;
+}
+
 int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "commits", l_commits }, { "fsync", l_fsync },
 		{ "scan", l_scan }, { "rss", l_rss },
+		{ "vector", l_vector }, { "nearest", l_nearest },
+		{ "bare_scan", l_bare_scan },
 		{ "raw_side", l_raw_side },
 		{ "sandbox_image", l_sandbox_image },
 		{ "sandbox_work", l_sandbox_work },

@@ -83,6 +83,11 @@ struct store *bind_check_store(lua_State *L, int idx)
 	return h->s;
 }
 
+struct store *bind_open_store_of(lua_State *L, int idx)
+{
+	return ((struct held_store *)luaL_checkudata(L, idx, STORE))->s;
+}
+
 static struct held_store *push_held(lua_State *L)
 {
 	struct held_store *h = lua_newuserdatauv(L, sizeof(*h), 0);

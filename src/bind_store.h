@@ -10,6 +10,8 @@ int bind_open_store(lua_State *L);
 
 /* The store or transaction at idx; raises when it is none or already closed.
  * Borrowed: valid while the Lua value is held. */
+/* The same, or NULL when it is closed. */
+struct store *bind_open_store_of(lua_State *L, int idx);
 struct store *bind_check_store(lua_State *L, int idx);
 struct txn *bind_check_txn(lua_State *L, int idx);
 

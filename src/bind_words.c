@@ -194,7 +194,7 @@ static int l_top(lua_State *L)
 		err_set(&e, ERR_NOMEM, "no memory for vectors");
 		return bind_fail(L, &e);
 	}
-	n = vec_top(a.rows, a.inverse, n, vec_stride(dim), a.query, NULL,
+	n = vec_top(a.rows, a.inverse, n, vec_stride(dim), a.query, NULL, NULL,
 		    a.hits, (size_t)k);
 	lua_createtable(L, (int)n, 0);
 	for (i = 0; i < n; i++) {

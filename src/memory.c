@@ -5,11 +5,13 @@
 
 #include "codec.h"
 #include "memory_inside.h"
+#include "near.h"
 #include "token.h"
 #include "vec.h"
 #include "words.h"
 
-#define SHELVES_MAX 64		/* namespaces held at once */
+#define SHELVES_MAX 64		/* namespaces held at once ... */
+#define SHELVES_BYTES ((size_t)1 << 30)	/* ... and their bytes    */
 
 int memory_open(struct memory **out, struct store *s, struct err *e)
 {
@@ -20,6 +22,10 @@ int memory_open(struct memory **out, struct store *s, struct err *e)
 	m->store = s;
 	pthread_mutex_init(&m->lock, NULL);
 	names_init(&m->names);
+	if ((m->stem = stem_new()) == NULL || (m->near = near_new()) == NULL) {
+		memory_close(m);
+		return err_set(e, ERR_NOMEM, "no memory for memory");
+	}
 	*out = m;
 	return 0;
 }
@@ -35,6 +41,8 @@ void memory_close(struct memory *m)
 		shelf_free(s);
 	}
 	names_release(&m->names);
+	stem_free(m->stem);
+	near_free(m->near);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -43,7 +51,7 @@ int memory_shelf(struct memory *m, struct span ns, struct shelf **out,
 		 struct err *e)
 {
 	struct shelf **at, *s;
-	size_t n = 0;
+	size_t n = 0, held = 0;
 	int rc;
 
 	for (at = &m->shelves; *at != NULL; at = &(*at)->next, n++) {
@@ -54,13 +62,15 @@ int memory_shelf(struct memory *m, struct span ns, struct shelf **out,
 			*out = m->shelves = s;
 			return 0;
 		}
-		if (n >= SHELVES_MAX && s->next == NULL) {
+		held += shelf_bytes(s);
+		if ((n >= SHELVES_MAX || held > SHELVES_BYTES) &&
+		    s->next == NULL) {
 			*at = NULL;	/* the one unused for longest */
 			shelf_free(s);
 			break;
 		}
 	}
-	if ((rc = shelf_new(&s, ns, &m->names, e)) != 0)
+	if ((rc = shelf_new(&s, ns, &m->names, m->stem, e)) != 0)
 		return rc;
 	s->next = m->shelves;
 	*out = m->shelves = s;
@@ -90,18 +100,6 @@ static void spans_of(struct memory_item *i, struct span *list[SPANS])
 	memcpy(list, all, sizeof(all));
 }
 
-static int count_words(struct span text)
-{
-	struct token_reader r;
-	struct token t;
-	int n = 0;
-
-	token_read(&r, text.p, text.n);
-	while (token_next(&r, &t))
-		n++;
-	return n;
-}
-
 static void describe(struct put_op *op)
 {
 	static const char model[] = WORDS_MODEL;
@@ -113,9 +111,10 @@ static void describe(struct put_op *op)
 		i->hash = token_hash(i->value.p, i->value.n);
 		return;
 	}
-	i->words = count_words(i->text);
 	i->hash = token_hash(i->text.p, i->text.n);
-	if (i->vector.p != NULL || words_embed(i->text.p, i->text.n, v) == 0)
+	/* A model without a vector: it is to come from elsewhere. */
+	if (i->vector.p != NULL || i->model.p != NULL ||
+	    words_embed(i->text.p, i->text.n, v) == 0)
 		return;
 	vec_quantise(v, WORDS_DIM, op->vector);
 	i->vector = (struct span){ (const char *)op->vector, WORDS_DIM };
@@ -206,7 +205,8 @@ int memory_put_op(struct op **out, const struct memory_item *item,
 struct forget_op {
 	struct op op;
 	struct memory_which which;
-	int64_t now_ms, *count;
+	struct memory_forgotten *told;
+	bool dry;
 	struct span reason;
 	char bytes[];
 };
@@ -214,22 +214,22 @@ struct forget_op {
 static int forget_apply(struct db *db, struct op *op, struct err *e)
 {
 	struct forget_op *f = (struct forget_op *)op;
-	int64_t n = 0;
-	int rc = store_memory_forget(db, &f->which, f->now_ms, f->reason, &n, e);
+	struct memory_forgotten done;
+	int rc = store_memory_forget(db, &f->which, f->dry, f->reason, &done, e);
 
-	if (rc == 0 && f->count != NULL)
-		*f->count = n;
+	if (rc == 0 && f->told != NULL)
+		*f->told = done;
 	return rc;
 }
 
-static void forget_drop(struct op *op)
+static void just_free(struct op *op)
 {
 	free(op);
 }
 
 int memory_forget_op(struct op **out, const struct memory_which *which,
-		     int64_t now_ms, const char *reason, int64_t *count,
-		     struct err *e)
+		     const char *reason, bool dry,
+		     struct memory_forgotten *told, struct err *e)
 {
 	struct span why = { reason, reason ? strlen(reason) : 0 };
 	struct forget_op *f;
@@ -238,7 +238,7 @@ int memory_forget_op(struct op **out, const struct memory_which *which,
 	if (which->ns.n == 0)
 		return err_set(e, ERR_INPUT, "forgetting needs a namespace");
 	f = calloc(1, sizeof(*f) + which->ns.n + which->kind.n + which->key.n +
-		   which->name.n + why.n + 1);
+		   which->name.n + which->session.n + why.n + 1);
 	if (f == NULL)
 		return err_set(e, ERR_NOMEM, "no memory to forget");
 	f->which = *which;
@@ -247,11 +247,80 @@ int memory_forget_op(struct op **out, const struct memory_which *which,
 	to = move(to, &f->which.kind);
 	to = move(to, &f->which.key);
 	to = move(to, &f->which.name);
+	to = move(to, &f->which.session);
 	move(to, &f->reason);
 	f->op.apply = forget_apply;
-	f->op.drop = forget_drop;
-	f->now_ms = now_ms;
-	f->count = count;
+	f->op.drop = just_free;
+	f->told = told;
+	f->dry = dry;
 	*out = &f->op;
+	return 0;
+}
+
+/* ---- another vector; closer together ---------------------------------------------- */
+
+struct embed_op {
+	struct op op;
+	int64_t id;
+	struct span ns, model, vector;
+	char bytes[];
+};
+
+static int embed_apply(struct db *db, struct op *op, struct err *e)
+{
+	struct embed_op *v = (struct embed_op *)op;
+
+	return store_memory_embed(db, v->ns, v->id, v->model, v->vector, e);
+}
+
+int memory_embed_op(struct op **out, struct span ns, int64_t id,
+		    struct span model, struct span vector, struct err *e)
+{
+	struct embed_op *v;
+	char *to;
+
+	if (model.n == 0 || vector.n == 0 || vector.n > VEC_DIM_MAX)
+		return err_set(e, ERR_INPUT, "a vector has a model and at most "
+			       "%d numbers", VEC_DIM_MAX);
+	v = calloc(1, sizeof(*v) + ns.n + model.n + vector.n);
+	if (v == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a vector");
+	v->id = id;
+	v->ns = ns;
+	v->model = model;
+	v->vector = vector;
+	to = move(v->bytes, &v->ns);
+	to = move(to, &v->model);
+	move(to, &v->vector);
+	v->op.apply = embed_apply;
+	v->op.drop = just_free;
+	*out = &v->op;
+	return 0;
+}
+
+struct compact_op {
+	struct op op;
+	int64_t *after, rows;
+};
+
+static int compact_apply(struct db *db, struct op *op, struct err *e)
+{
+	struct compact_op *c = (struct compact_op *)op;
+
+	return store_memory_compact(db, c->after, c->rows, e);
+}
+
+int memory_compact_op(struct op **out, int64_t *after, int64_t rows,
+		      struct err *e)
+{
+	struct compact_op *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return err_set(e, ERR_NOMEM, "no memory to move memory");
+	c->op.apply = compact_apply;
+	c->op.drop = just_free;
+	c->after = after;
+	c->rows = rows;
+	*out = &c->op;
 	return 0;
 }

@@ -11,6 +11,8 @@ struct memory {
 	struct store *store;
 	pthread_mutex_t lock;	/* guards all below: one search at a time */
 	struct names names;
+	struct stem *stem;
+	struct near *near;
 	struct shelf *shelves;	/* the last used first                    */
 };
 

@@ -30,41 +30,50 @@ static uint64_t hash_of(const char *s, size_t len)
 }
 
 /* Where the word is, or the free slot where it would be. */
-static uint32_t *place(const struct names *t, uint64_t h, const char *s,
-		       size_t len)
+static struct name_slot *place(const struct names *t, uint64_t h, const char *s,
+			       size_t len)
 {
-	uint32_t i = (uint32_t)h & (t->slots - 1);
+	uint32_t i = (uint32_t)h & (t->slots - 1), mark = (uint32_t)(h >> 32);
 
-	while (t->slot[i] != 0) {
-		const struct name_entry *x = &t->entry[t->slot[i]];
+	while (t->slot[i].number != 0) {
+		if (t->slot[i].mark == mark) {
+			const struct name_entry *x =
+				&t->entry[t->slot[i].number];
 
-		if (x->hash == h && x->len == len &&
-		    memcmp(x->text, s, len) == 0)
-			break;
+			if (x->hash == h && x->len == len &&
+			    memcmp(x->text, s, len) == 0)
+				break;
+		}
 		i = (i + 1) & (t->slots - 1);
 	}
 	return &t->slot[i];
+}
+
+static void put_at(struct name_slot *slot, uint64_t h, uint32_t number)
+{
+	slot->mark = (uint32_t)(h >> 32);
+	slot->number = number;
 }
 
 uint32_t names_find(const struct names *t, const char *s, size_t len)
 {
 	if (t->slots == 0 || s == NULL)
 		return 0;
-	return *place(t, hash_of(s, len), s, len);
+	return place(t, hash_of(s, len), s, len)->number;
 }
 
 static int grow_slots(struct names *t)
 {
-	uint32_t slots = t->slots ? 2 * t->slots : 64, i, *old = t->slot;
-	uint32_t *fresh = calloc(slots, sizeof(*fresh));
+	uint32_t slots = t->slots ? 2 * t->slots : 64, i;
+	struct name_slot *fresh = calloc(slots, sizeof(*fresh)), *old = t->slot;
 
 	if (fresh == NULL)
 		return -1;
 	t->slot = fresh;
 	t->slots = slots;
 	for (i = 1; i <= t->n; i++)
-		*place(t, t->entry[i].hash, t->entry[i].text,
-		       t->entry[i].len) = i;
+		put_at(place(t, t->entry[i].hash, t->entry[i].text,
+			     t->entry[i].len), t->entry[i].hash, i);
 	free(old);
 	return 0;
 }
@@ -101,6 +110,6 @@ int64_t names_put(struct names *t, const char *s, size_t len)
 	h = hash_of(s, len);
 	t->n++;
 	t->entry[t->n] = (struct name_entry){ h, copy, len };
-	*place(t, h, s, len) = t->n;
+	put_at(place(t, h, s, len), h, t->n);
 	return t->n;
 }

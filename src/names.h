@@ -12,7 +12,11 @@ struct names {
 		size_t len;
 	} *entry;			/* [1..n] */
 	uint32_t n, cap;
-	uint32_t *slot, slots;		/* open addressing; 0 is free */
+	struct name_slot {
+		uint32_t mark;		/* of the hash: most others differ */
+		uint32_t number;	/* 0 is free                       */
+	} *slot;			/* open addressing */
+	uint32_t slots;
 };
 
 void names_init(struct names *t);

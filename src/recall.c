@@ -1,7 +1,7 @@
 /* recall.c -- one search: which rows may be seen, which are near, and why.
  *
- *   shelf in step -> mask of allowed rows -> words of the question -> BM25
- *                                         -> vector scan
+ *   shelf in step -> words of the question -> BM25
+ *                 -> vector scan
  *   candidates = best of both, and what stands next to the best of the first
  *   reasons of each -> score.h -> the k best are read from the store */
 #include <math.h>
@@ -10,11 +10,11 @@
 
 #include "codec.h"
 #include "recall_inside.h"
+#include "token.h"
 #include "vec.h"
 #include "words.h"
 
-#define TEXT_FEW 200		/* candidates by full text, at least     */
-#define VECTOR_FEW 100		/* candidates by vectors, at least       */
+#define BESIDE_MOST 8		/* rows are looked at for a neighbour    */
 #define NEAR_TOP 40		/* best texts whose neighbours are asked */
 
 /* ---- vectors ------------------------------------------------------------ */
@@ -91,7 +91,7 @@ static int add_neighbours(struct recall *r, size_t at, struct err *e)
 	for (i = from; i <= to && i < s->n && rc == 0; i++)
 		if (i != at && s->cards[at].session != 0 &&
 		    s->cards[i].session == s->cards[at].session &&
-		    test_bit(r->mask, i))
+		    recall_sees(r, i))
 			rc = add(r, i, e);
 	return rc;
 }
@@ -105,9 +105,10 @@ static int add_texts(struct recall *r, size_t few, struct err *e)
 	if (top == NULL)
 		return recall_no_memory(e);
 	for (i = 0; i < r->found_n; i++) {
-		h.at = r->found[i].at;
+		h.at = r->found[i];
 		h.score = r->shelf->text[h.at];
-		if (h.score > 0)
+		if ((n < few || h.score > top[0].score) &&
+		    recall_sees(r, h.at))
 			n = vec_best(top, n, few, h);
 	}
 	vec_best_first(top, n);
@@ -118,6 +119,15 @@ static int add_texts(struct recall *r, size_t few, struct err *e)
 	}
 	free(top);
 	return rc;
+}
+
+/* Whether rows are hidden that a plain question would see. */
+static bool filtered(const struct recall *r)
+{
+	const struct memory_query *q = r->q;
+
+	return r->mask != NULL || q->kinds_n > 0 || q->layer != 0 || q->trust.p ||
+	       q->session.p || q->speaker.p || q->since || q->until || q->as_of;
 }
 
 static int add_vectors(struct recall *r, size_t few, struct err *e)
@@ -131,8 +141,13 @@ static int add_vectors(struct recall *r, size_t few, struct err *e)
 		return 0;
 	if ((top = malloc(few * sizeof(*top))) == NULL)
 		return recall_no_memory(e);
-	n = vec_top(s->rows, s->inverse, s->n, s->stride, r->query, r->mask, top,
-		    few);
+	if (r->found_n > 0 && s->signs != NULL && !filtered(r))
+		n = vec_near(&(struct vec_arena){ s->rows, s->inverse, s->signs,
+						 s->n, s->stride }, r->query,
+			     recall_sees, r, top, few);
+	else
+		n = vec_top(s->rows, s->inverse, s->n, s->stride, r->query,
+			    recall_sees, r, top, few);
 	for (i = 0; i < n && rc == 0; i++)
 		if (top[i].score > 0)
 			rc = add(r, top[i].at, e);
@@ -147,7 +162,7 @@ static int add_newest(struct recall *r, size_t few, struct err *e)
 	int rc = 0;
 
 	for (i = r->shelf->n; i > 0 && few > 0 && rc == 0; i--)
-		if (test_bit(r->mask, i - 1)) {
+		if (recall_sees(r, i - 1)) {
 			rc = add(r, i - 1, e);
 			few--;
 		}
@@ -157,10 +172,10 @@ static int add_newest(struct recall *r, size_t few, struct err *e)
 static int gather(struct recall *r, struct err *e)
 {
 	size_t k = r->q->k, i, n = 0;
-	int rc = add_texts(r, 4 * k > TEXT_FEW ? 4 * k : TEXT_FEW, e);
+	int rc = add_texts(r, RECALL_TEXTS(k), e);
 
 	if (rc == 0)
-		rc = add_vectors(r, 2 * k > VECTOR_FEW ? 2 * k : VECTOR_FEW, e);
+		rc = add_vectors(r, RECALL_VECTORS(k), e);
 	if (rc == 0 && r->terms_n == 0 && r->query_inverse == 0)
 		rc = add_newest(r, 4 * k, e);
 	if (rc != 0 || r->at_n == 0)
@@ -175,22 +190,41 @@ static int gather(struct recall *r, struct err *e)
 
 /* ---- reasons ------------------------------------------------------------ */
 
+/* The nth row of the same session before (step -1) or behind (1), or -1. Sessions
+ * that go on at once lie mixed; a row far off says nothing of this one. */
+static ptrdiff_t beside(const struct recall *r, size_t at, int step, int nth)
+{
+	const struct shelf *s = r->shelf;
+	ptrdiff_t i = (ptrdiff_t)at;
+	int tries;
+
+	for (tries = 0; tries < BESIDE_MOST; tries++) {
+		i += step;
+		if (i < 0 || (size_t)i >= s->n)
+			return -1;
+		if (s->cards[i].session == s->cards[at].session && --nth == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* What was said right before and after: an answer stands behind its question. */
 static double said_nearby(const struct recall *r, size_t at)
 {
-	static const double share[] = { 0, 0.5, 0.25 };
-	const struct shelf *s = r->shelf;
+	static const struct {
+		int step, nth;
+		double share;
+	} near[] = { { -1, 1, 0.55 }, { 1, 1, 0.35 }, { -1, 2, 0.15 },
+		     { 1, 2, 0.15 } };
 	double sum = 0;
-	size_t d;
+	ptrdiff_t i;
+	size_t k;
 
-	if (s->cards[at].session == 0)
+	if (r->shelf->cards[at].session == 0)
 		return 0;
-	for (d = 1; d <= 2; d++) {
-		if (at >= d && s->cards[at - d].session == s->cards[at].session)
-			sum += share[d] * s->text[at - d];
-		if (at + d < s->n &&
-		    s->cards[at + d].session == s->cards[at].session)
-			sum += share[d] * s->text[at + d];
-	}
+	for (k = 0; k < sizeof(near) / sizeof(*near); k++)
+		if ((i = beside(r, at, near[k].step, near[k].nth)) >= 0)
+			sum += near[k].share * r->shelf->text[i];
 	return sum / r->best_text;
 }
 
@@ -224,7 +258,7 @@ static bool named(const struct recall *r, size_t at)
 	name = &r->m->names.entry[speaker];
 	token_read(&reader, name->text, name->len);
 	while (token_next(&reader, &t))
-		if (recall_asks_for(r, &t))
+		if (recall_asks_for(r, t.word, t.n))
 			return true;
 	return false;
 }
@@ -234,7 +268,7 @@ static double context(const struct recall *r, size_t at)
 	double sum = named(r, at) ? 0.5 : 0;
 
 	if (r->best_text > 0)
-		sum += said_nearby(r, at) + 0.5 * said_in_session(r, at);
+		sum += said_nearby(r, at) + 0.75 * said_in_session(r, at);
 	return sum;
 }
 
@@ -255,12 +289,15 @@ static int rank(struct recall *r, struct err *e)
 		x->time = c->from;
 		x->raw[SCORE_TEXT] = s->text[at];
 		x->raw[SCORE_VECTOR] = similarity(r, at);
-		x->raw[SCORE_RECENCY] = score_recency(r->as_of - c->from,
-						      r->q->half_life_ms);
+		x->weights = &recall_tuning(r, at)->weights;
+		x->raw[SCORE_RECENCY] =
+			score_recency(r->as_of - c->from,
+				      recall_tuning(r, at)->half_life_ms);
+		x->raw[SCORE_TIME] = recall_in_time(r, at);
 		x->raw[SCORE_IMPORTANCE] = c->importance;
 		x->raw[SCORE_CONTEXT] = context(r, at);
 	}
-	score_rank(r->items, r->at_n, &r->q->weights);
+	score_rank(r->items, r->at_n);
 	return 0;
 }
 
@@ -277,6 +314,34 @@ static int read_row(struct db *db, int64_t id, struct buf *args,
 				e);
 }
 
+static struct span text_of(const struct buf *rows, size_t at)
+{
+	struct span text = { NULL, 0 };
+	struct codec_reader reader;
+	struct codec_item it;
+
+	if (codec_member(rows->data + at, rows->len - at, "text", &reader) == 0 &&
+	    codec_next(&reader, &it) == 0 && it.type == CODEC_STRING)
+		text = (struct span){ (const char *)it.bytes, it.len };
+	return text;
+}
+
+static int take_twin(struct recall *r, const struct score_item *item, size_t at,
+		     bool *taken, struct err *e)
+{
+	struct memory_hit *h;
+	ptrdiff_t twin;
+	int rc = recall_twin(r, text_of(&r->out->rows, at), &twin, e);
+
+	*taken = rc == 0 && twin >= 0;
+	if (!*taken)
+		return rc;
+	h = &r->out->hit[twin];
+	if (h->also_n < MEMORY_ALSO)
+		h->also[h->also_n++] = item->id;
+	return 0;
+}
+
 /* The verb gives a list of one row, or none when it went in this moment. */
 static int take_row(struct recall *r, const struct score_item *item,
 		    size_t from, struct err *e)
@@ -285,37 +350,50 @@ static int take_row(struct recall *r, const struct score_item *item,
 	struct memory_hit *h = &r->out->hit[r->out->n];
 	struct codec_reader reader;
 	struct codec_item head;
+	bool taken = false;
+	int rc = 0;
 
 	codec_read(&reader, rows->data + from, rows->len - from);
 	if (codec_next(&reader, &head) != 0 || head.type != CODEC_ARRAY)
 		return err_set(e, ERR_DAMAGED, "a memory could not be read");
 	if (head.len == 0)
 		return 0;
+	h->at = (size_t)(reader.p - rows->data);
+	if (r->q->distinct)
+		rc = take_twin(r, item, h->at, &taken, e);
+	if (rc != 0 || taken)
+		return rc;
 	h->score = *item;
 	h->similarity = item->raw[SCORE_VECTOR];
-	h->at = (size_t)(reader.p - rows->data);
 	h->len = rows->len - h->at;
 	r->out->n++;
 	return 0;
 }
 
+/* Of many that say the same, the search for others ends somewhere. */
+#define FETCH_MOST(k) (4 * (k) + 20)
+
 static int fetch(struct recall *r, struct db *db, struct err *e)
 {
+	size_t k = r->q->k, i, from;
 	struct buf args;
-	size_t i, from;
 	int rc = 0;
 
-	r->out->hit = calloc(r->q->k + 1, sizeof(*r->out->hit));
+	r->out->hit = calloc(k + 1, sizeof(*r->out->hit));
 	if (r->out->hit == NULL)
 		return recall_no_memory(e);
+	if (r->q->distinct)
+		rc = recall_remember_words(r, k, e);
 	buf_init(&args, 256);
-	for (i = 0; i < r->at_n && r->out->n < r->q->k && rc == 0; i++) {
+	for (i = 0; i < r->at_n && i < FETCH_MOST(k) && r->out->n < k &&
+	     rc == 0; i++) {
 		from = r->out->rows.len;
 		rc = read_row(db, r->items[i].id, &args, &r->out->rows, e);
 		if (rc == 0)
 			rc = take_row(r, &r->items[i], from, e);
 	}
 	buf_release(&args);
+	recall_forget_words(r, r->out->n);
 	return rc;
 }
 
@@ -328,8 +406,8 @@ static int run(struct recall *r, struct db *db, struct err *e)
 	if ((rc = memory_shelf(r->m, r->q->ns, &r->shelf, e)) != 0 ||
 	    (rc = shelf_model(r->shelf, model_of(r->q), e)) != 0 ||
 	    (rc = shelf_sync(r->shelf, db, e)) != 0 ||
-	    (rc = recall_mask(r, e)) != 0 || (rc = recall_narrow(r, db, e)) != 0 ||
-	    (rc = recall_texts(r, db, e)) != 0 ||
+	    (rc = recall_prepare(r, db, e)) != 0 ||
+	    (rc = recall_texts(r, e)) != 0 ||
 	    (rc = make_query_vector(r, e)) != 0 || (rc = gather(r, e)) != 0 ||
 	    (rc = rank(r, e)) != 0)
 		return rc;
@@ -342,7 +420,9 @@ static void wipe(struct recall *r)
 	size_t i;
 
 	for (i = 0; i < r->found_n; i++)
-		r->shelf->text[r->found[i].at] = 0;
+		r->shelf->text[r->found[i]] = 0;
+	free(r->tunings);
+	free(r->tuning);
 	free(r->mask);
 	free(r->query);
 	free(r->found);
@@ -369,6 +449,8 @@ int memory_search(struct memory *m, const struct memory_query *q,
 
 	if (q->ns.n == 0)
 		return err_set(e, ERR_INPUT, "a search needs a namespace");
+	if (!codec_utf8((const unsigned char *)q->text.p, q->text.n))
+		return err_set(e, ERR_INPUT, "the question is not UTF-8");
 	if (q->k < 1 || q->k > MEMORY_K_MAX)
 		return err_set(e, ERR_LIMIT, "k is 1 to %d", MEMORY_K_MAX);
 	if ((s = calloc(1, sizeof(*s))) == NULL)

@@ -1,78 +1,67 @@
-/* recall_find.c -- which rows a search may see, and what words are in them. */
-#include <math.h>
+/* recall_find.c -- which rows a search may see. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "recall_inside.h"
-#include "words.h"
-
-#define SHORT_TEXT 40		/* words: below, texts are like speech   */
 
 int recall_no_memory(struct err *e)
 {
 	return err_set(e, ERR_NOMEM, "no memory to search");
 }
 
-/* ---- what may be seen --------------------------------------------------- */
-
-struct wanted {			/* the question's names, as numbers */
-	uint32_t kinds[MEMORY_FEW], trust, session, speaker;
-};
-
-static bool kind_fits(const struct recall *r, const struct wanted *w,
-		      uint32_t kind)
+static bool kind_fits(const struct recall *r, uint32_t kind)
 {
 	size_t i;
 
 	for (i = 0; i < r->q->kinds_n; i++)
-		if (w->kinds[i] == kind && kind != 0)
+		if (r->wanted.kinds[i] == kind && kind != 0)
 			return true;
 	return r->q->kinds_n == 0;
 }
 
-static bool visible(const struct recall *r, const struct wanted *w,
-		    const struct card *c)
+/* The working layer is a run's own. */
+static bool layer_fits(const struct recall *r, const struct card *c)
 {
+	if (r->q->layer != 0 && r->q->layer != c->layer)
+		return false;
+	return c->layer != MEMORY_WORKING || r->q->run == 0 ||
+	       (r->wanted.run != 0 && r->wanted.run == c->session);
+}
+
+bool recall_sees(const void *recall, size_t at)
+{
+	const struct recall *r = recall;
+	const struct card *c = &r->shelf->cards[at];
+	const struct recall_wanted *w = &r->wanted;
 	const struct memory_query *q = r->q;
 
 	return !c->gone && c->from <= r->as_of && c->to > r->as_of &&
-	       c->expires > q->now_ms && (!q->layer || q->layer == c->layer) &&
+	       c->expires > q->now_ms && layer_fits(r, c) &&
 	       (!q->trust.p || (w->trust && w->trust == c->trust)) &&
 	       (!q->session.p || (w->session && w->session == c->session)) &&
 	       (!q->speaker.p || (w->speaker && w->speaker == c->speaker)) &&
 	       (!q->since || c->from >= q->since) &&
-	       (!q->until || c->from < q->until) && kind_fits(r, w, c->kind);
+	       (!q->until || c->from < q->until) && kind_fits(r, c->kind) &&
+	       (r->mask == NULL || r->mask[at / 64] >> (at % 64) & 1);
 }
 
 static uint32_t numbered(const struct recall *r, struct span s)
 {
-	return names_find(&r->m->names, s.p, s.n);
+	return s.p != NULL ? names_find(&r->m->names, s.p, s.n) : 0;
 }
 
-int recall_mask(struct recall *r, struct err *e)
-{
-	struct wanted w = {
-		.trust = numbered(r, r->q->trust),
-		.session = numbered(r, r->q->session),
-		.speaker = numbered(r, r->q->speaker)
-	};
-	size_t i;
-
-	for (i = 0; i < r->q->kinds_n; i++)
-		w.kinds[i] = numbered(r, r->q->kinds[i]);
-	r->mask = calloc(r->shelf->n / 64 + 1, sizeof(*r->mask));
-	if (r->mask == NULL)
-		return recall_no_memory(e);
-	for (i = 0; i < r->shelf->n; i++)
-		if (visible(r, &w, &r->shelf->cards[i]))
-			set_bit(r->mask, i);
-	return 0;
-}
+/* ---- fields and patterns ------------------------------------------------ */
 
 struct marking {
 	const struct shelf *shelf;
 	uint64_t *mask;
 };
+
+static inline void set_bit(uint64_t *mask, size_t at)
+{
+	mask[at / 64] |= (uint64_t)1 << (at % 64);
+}
 
 static int mark(void *arg, int64_t id, struct err *e)
 {
@@ -140,176 +129,95 @@ static bool every(struct span pattern)
 	return pattern.n == 1 && *pattern.p == '*';
 }
 
-/* Narrow the mask to rows with every tag and one of the allowed patterns. */
-int recall_narrow(struct recall *r, struct db *db, struct err *e)
+static void narrow(struct recall *r, const uint64_t *mask, size_t cells)
+{
+	size_t i;
+
+	for (i = 0; i < cells; i++)
+		r->mask[i] &= mask[i];
+}
+
+/* Rows with every field and one of the allowed patterns. */
+static int mark_all(struct recall *r, struct db *db, struct err *e)
 {
 	const struct memory_query *q = r->q;
-	size_t cells = r->shelf->n / 64 + 1, i, k;
+	size_t cells = r->shelf->n / 64 + 1, bytes = cells * sizeof(*r->mask), i;
 	struct marking m = { r->shelf, NULL };
 	int rc = 0;
 
-	if (q->tags_n == 0 && q->allow_n == 0)
-		return 0;
-	if ((m.mask = malloc(cells * sizeof(*m.mask))) == NULL)
+	if ((r->mask = malloc(bytes)) == NULL || (m.mask = malloc(bytes)) == NULL)
 		return recall_no_memory(e);
-	for (i = 0; i < q->tags_n && rc == 0; i++) {
-		memset(m.mask, 0, cells * sizeof(*m.mask));
-		rc = store_memory_tagged(db, r->shelf->number, q->tags[i], mark,
-					 &m, e);
-		for (k = 0; k < cells; k++)
-			r->mask[k] &= m.mask[k];
+	memset(r->mask, 0xff, bytes);
+	for (i = 0; i < q->fields_n && rc == 0; i++) {
+		memset(m.mask, 0, bytes);
+		rc = store_memory_having(db, r->shelf->number, &q->fields[i],
+					 mark, &m, e);
+		narrow(r, m.mask, cells);
 	}
-	memset(m.mask, q->allow_n == 0 ? 0xff : 0, cells * sizeof(*m.mask));
+	memset(m.mask, q->allow_n == 0 ? 0xff : 0, bytes);
 	for (i = 0; i < q->allow_n && rc == 0; i++) {
 		if (every(q->allow[i]))
-			memset(m.mask, 0xff, cells * sizeof(*m.mask));
+			memset(m.mask, 0xff, bytes);
 		else if (whole_kind(q->allow[i]))
 			mark_kind(r, q->allow[i], m.mask);
 		else
 			rc = mark_fitting(r, db, q->allow[i], &m, e);
 	}
-	for (k = 0; k < cells; k++)
-		r->mask[k] &= m.mask[k];
+	narrow(r, m.mask, cells);
 	free(m.mask);
 	return rc;
 }
 
-/* ---- words -------------------------------------------------------------- */
-
-/* How much a word tells: 0 for stop words, 1 for words nobody knows. */
-static float telling(const struct token *t)
+/* What stands around a turn of speech says more of it than the rest of a thread
+ * says of a letter: measured on conversations and on an office's papers. */
+static double context_weight(const struct shelf *s)
 {
-	int32_t index = words_find(t->word, t->n);
-	float scale;
-	double square = 0;
-	const int8_t *v;
+	return s->texts > 0 && s->words_n < RECALL_SPEECH * (int64_t)s->texts
+		? 0.6 : 0.2;
+}
+
+static int tune(struct recall *r, struct err *e)
+{
+	const struct memory_query *q = r->q;
 	size_t i;
 
-	if (index < 0)
-		return words_stop(t->word, t->n) ? 0 : 1;
-	v = words_vector(index, &scale);
-	for (i = 0; i < WORDS_DIM; i++)
-		square += (double)v[i] * v[i];
-	return (float)(scale * sqrt(square));
-}
-
-bool recall_asks_for(const struct recall *r, const struct token *t)
-{
-	size_t i;
-
-	for (i = 0; i < r->terms_n; i++)
-		if (r->token[i].n == t->n &&
-		    memcmp(r->token[i].word, t->word, t->n) == 0)
-			return true;
-	return false;
-}
-
-/* The most telling words of the question: a whole mail may be one. */
-static void choose_terms(struct recall *r, bool stop_words)
-{
-	float weight[MEMORY_TERMS], w;
-	struct token t;
-	size_t i, least;
-
-	r->terms_n = 0;
-	token_read(&r->reader, r->q->text.p, r->q->text.n);
-	while (token_next(&r->reader, &t)) {
-		w = telling(&t);
-		if ((w == 0) != stop_words || recall_asks_for(r, &t))
-			continue;
-		least = 0;
-		for (i = 1; i < r->terms_n; i++)
-			least = weight[i] < weight[least] ? i : least;
-		if (r->terms_n < MEMORY_TERMS)
-			least = r->terms_n++;
-		else if (w <= weight[least])
-			continue;
-		r->token[least] = t;
-		weight[least] = w;
-	}
-	for (i = 0; i < r->terms_n; i++)
-		r->terms[i] = (struct span){ (const char *)r->token[i].at,
-					     r->token[i].len };
-}
-
-static int meet(void *arg, int64_t id, const unsigned char *counts,
-		struct err *e)
-{
-	struct recall *r = arg;
-	ptrdiff_t at = shelf_find(r->shelf, id);
-	size_t cap = r->found_cap ? 2 * r->found_cap : 256;
-	struct found *grown;
-
-	if (at < 0 || r->shelf->cards[at].gone)
-		return 0;
-	if (r->found_n == r->found_cap) {
-		grown = realloc(r->found, cap * sizeof(*grown));
-		if (grown == NULL)
-			return recall_no_memory(e);
-		r->found = grown;
-		r->found_cap = cap;
-	}
-	r->found[r->found_n].at = (size_t)at;
-	memcpy(r->found[r->found_n++].counts, counts, MEMORY_TERMS);
+	r->tunings = malloc((q->tuned_n + 1) * sizeof(*r->tunings));
+	r->tuning = malloc((r->m->names.n + 1) * sizeof(*r->tuning));
+	if (r->tunings == NULL || r->tuning == NULL)
+		return recall_no_memory(e);
+	r->tunings[0] = q->usual;
+	memcpy(r->tunings + 1, q->tuned, q->tuned_n * sizeof(*q->tuned));
+	for (i = 0; i <= q->tuned_n; i++)
+		if (r->tunings[i].weights.part[SCORE_CONTEXT] < 0)
+			r->tunings[i].weights.part[SCORE_CONTEXT] =
+				context_weight(r->shelf);
+	for (i = 0; i <= r->m->names.n; i++)
+		r->tuning[i] = r->tunings;
+	for (i = 1; i <= q->tuned_n; i++)
+		r->tuning[numbered(r, r->tunings[i].kind)] = &r->tunings[i];
+	r->tuning[0] = r->tunings;
 	return 0;
 }
 
-static void inverse_frequencies(const struct recall *r, double *idf)
+int recall_prepare(struct recall *r, struct db *db, struct err *e)
 {
-	double n = (double)r->shelf->texts, have[MEMORY_TERMS] = { 0 };
-	size_t i, t;
-
-	for (i = 0; i < r->found_n; i++)
-		for (t = 0; t < r->terms_n; t++)
-			have[t] += r->found[i].counts[t] > 0;
-	for (t = 0; t < r->terms_n; t++)
-		idf[t] = log(1 + (n - have[t] + 0.5) / (have[t] + 0.5));
-}
-
-/* BM25 over the namespace alone. Short turns of speech want flatter constants
- * than abstracts do: measured, k1 0.9 and b 0.4. */
-static void rate_texts(struct recall *r)
-{
-	struct shelf *s = r->shelf;
-	double idf[MEMORY_TERMS], mean, k1 = r->q->k1, b = r->q->b, sum, tf;
-	size_t i, t;
-
-	inverse_frequencies(r, idf);
-	mean = s->texts > 0 ? (double)s->words / (double)s->texts : 1;
-	if (k1 <= 0) {
-		k1 = mean < SHORT_TEXT ? 0.9 : 1.2;
-		b = mean < SHORT_TEXT ? 0.4 : 0.75;
-	}
-	for (i = 0; i < r->found_n; i++) {
-		const struct found *f = &r->found[i];
-		double length = k1 * (1 - b + b * s->cards[f->at].words / mean);
-
-		if (!test_bit(r->mask, f->at))
-			continue;
-		for (sum = 0, t = 0; t < r->terms_n; t++) {
-			tf = f->counts[t];
-			sum += idf[t] * tf * (k1 + 1) / (tf + length);
-		}
-		s->text[f->at] = (float)sum;
-		r->best_text = sum > r->best_text ? sum : r->best_text;
-	}
-}
-
-int recall_texts(struct recall *r, struct db *db, struct err *e)
-{
-	/* A namespace that is most of the store is matched without the test
-	 * of the namespace: the shelf knows its rows. */
-	bool whole = r->shelf->newest < 2 * (int64_t)r->shelf->n;
+	const struct memory_query *q = r->q;
+	struct recall_wanted *w = &r->wanted;
+	char run[32];
+	size_t i, n;
 	int rc;
+	bool any = q->allow_n == 0;
 
-	choose_terms(r, false);
-	if (r->terms_n == 0)
-		choose_terms(r, true);
-	if (r->terms_n == 0)
-		return 0;
-	rc = store_memory_match(db, r->shelf->number, whole, r->terms,
-				r->terms_n, meet, r, e);
-	if (rc == 0)
-		rate_texts(r);
-	return rc;
+	if ((rc = tune(r, e)) != 0)
+		return rc;
+	for (i = 0; i < q->kinds_n; i++)
+		w->kinds[i] = numbered(r, q->kinds[i]);
+	w->trust = numbered(r, q->trust);
+	w->session = numbered(r, q->session);
+	w->speaker = numbered(r, q->speaker);
+	n = (size_t)snprintf(run, sizeof(run), "run:%lld", (long long)q->run);
+	w->run = names_find(&r->m->names, run, n);
+	for (i = 0; i < q->allow_n; i++)
+		any = any || every(q->allow[i]);
+	return q->fields_n > 0 || !any ? mark_all(r, db, e) : 0;
 }

@@ -5,15 +5,16 @@
 
 #define GRAIN 1048576.0		/* 2^20 */
 
-/* Measured on conversations and abstracts: weak vectors help at 0.3 and hurt at
- * 0.8; context is worth more than vectors; recency a tenth at most, or questions
- * about the past suffer. */
+/* Measured on conversations, an office's papers and abstracts: weak vectors help at 0.3
+ * and hurt at 0.8; context is worth more than vectors, and more in speech than in
+ * letters (-1: recall_find.c knows); recency a tenth at most, or questions about the
+ * past suffer. */
 const struct score_weights score_defaults = {
-	{ 1.0, 0.3, 0.05, 0.1, 0.25 }
+	{ 1.0, 0.3, 0.05, 0.1, -1, 0.15 }
 };
 
 const char *const score_names[SCORE_REASONS] = {
-	"text", "vector", "recency", "importance", "context"
+	"text", "vector", "recency", "importance", "context", "time"
 };
 
 double score_recency(int64_t age_ms, int64_t half_life_ms)
@@ -31,7 +32,8 @@ static void range(const struct score_item *items, size_t n, int reason,
 
 	*low = 0;
 	*high = 1;
-	if (reason == SCORE_RECENCY || reason == SCORE_IMPORTANCE)
+	if (reason == SCORE_RECENCY || reason == SCORE_IMPORTANCE ||
+	    reason == SCORE_TIME)
 		return;
 	*low = INFINITY;
 	*high = -INFINITY;
@@ -41,8 +43,7 @@ static void range(const struct score_item *items, size_t n, int reason,
 	}
 }
 
-static void weigh(struct score_item *items, size_t n, int reason,
-		  double weight)
+static void weigh(struct score_item *items, size_t n, int reason)
 {
 	double low, high, x;
 	size_t i;
@@ -51,7 +52,8 @@ static void weigh(struct score_item *items, size_t n, int reason,
 	for (i = 0; i < n; i++) {
 		x = high > low ? (items[i].raw[reason] - low) / (high - low)
 			: high > 0;
-		items[i].part[reason] = rint(x * weight * GRAIN) / GRAIN;
+		x *= items[i].weights->part[reason];
+		items[i].part[reason] = rint(x * GRAIN) / GRAIN;
 	}
 }
 
@@ -66,14 +68,13 @@ static int by_score(const void *a, const void *b)
 	return (x->id < y->id) - (x->id > y->id);
 }
 
-void score_rank(struct score_item *items, size_t n,
-		const struct score_weights *w)
+void score_rank(struct score_item *items, size_t n)
 {
 	size_t i;
 	int reason;
 
 	for (reason = 0; reason < SCORE_REASONS; reason++)
-		weigh(items, n, reason, w->part[reason]);
+		weigh(items, n, reason);
 	for (i = 0; i < n; i++) {
 		items[i].score = 0;
 		for (reason = 0; reason < SCORE_REASONS; reason++)

@@ -20,6 +20,7 @@ enum score_reason {
 	SCORE_RECENCY,		/* 1 now, halved with every half-life         */
 	SCORE_IMPORTANCE,	/* as given                                   */
 	SCORE_CONTEXT,		/* what stands around it answers, too         */
+	SCORE_TIME,		/* it falls into the time that is asked about  */
 	SCORE_REASONS
 };
 
@@ -30,19 +31,20 @@ struct score_weights {
 struct score_item {
 	int64_t id;
 	int64_t time;			/* newer first among equals  */
+	const struct score_weights *weights;	/* of its kind       */
 	double raw[SCORE_REASONS];
 	double part[SCORE_REASONS];	/* filled                    */
 	double score;			/* filled: sum of the parts  */
 };
 
+/* A weight below zero is none: who ranks knows a better one (recall_find.c). */
 extern const struct score_weights score_defaults;
 extern const char *const score_names[SCORE_REASONS];
 
 /* Fill parts and scores, and sort best first (newer, then higher id, among
  * equals). Where all candidates agree, a stretched reason gives its full weight
  * when it is above zero, else nothing. */
-void score_rank(struct score_item *items, size_t n,
-		const struct score_weights *w);
+void score_rank(struct score_item *items, size_t n);
 
 /* 1 at age 0, a half at half_life_ms; 1 for the future or no half-life. */
 double score_recency(int64_t age_ms, int64_t half_life_ms);

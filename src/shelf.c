@@ -5,8 +5,10 @@
 
 #include "vec.h"
 
+#define MANY 100000		/* rows */
+
 int shelf_new(struct shelf **out, struct span ns, struct names *names,
-	      struct err *e)
+	      struct stem *stem, struct err *e)
 {
 	struct shelf *s = calloc(1, sizeof(*s));
 
@@ -17,6 +19,7 @@ int shelf_new(struct shelf **out, struct span ns, struct names *names,
 	memcpy(s->ns, ns.p, ns.n);
 	s->ns_n = ns.n;
 	s->names = names;
+	postings_init(&s->words, stem);
 	*out = s;
 	return 0;
 }
@@ -25,15 +28,20 @@ static void empty(struct shelf *s)
 {
 	free(s->ids);
 	free(s->cards);
+	free(s->length);
 	free(s->rows);
 	free(s->inverse);
+	free(s->signs);
 	free(s->text);
+	postings_release(&s->words);
 	s->ids = NULL;
 	s->cards = NULL;
+	s->length = NULL;
 	s->rows = NULL;
 	s->inverse = s->text = NULL;
-	s->n = s->cap = s->dim = s->stride = s->texts = 0;
-	s->words = s->stamp = 0;
+	s->signs = NULL;
+	s->n = s->cap = s->dim = s->stride = s->texts = s->holes = 0;
+	s->words_n = s->stamp = s->newest = 0;
 }
 
 void shelf_free(struct shelf *s)
@@ -92,6 +100,24 @@ static bool resize(void *array, size_t n, size_t size)
 	return fresh != NULL;
 }
 
+static size_t sign_bytes(const struct shelf *s)
+{
+	return vec_sign_words(s->stride) * sizeof(*s->signs);
+}
+
+/* From so many rows on, vectors are looked at by their signs first. */
+static int take_signs(struct shelf *s, struct err *e)
+{
+	size_t words = vec_sign_words(s->stride), i;
+
+	if ((s->signs = malloc(s->cap * sign_bytes(s))) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for %zu memories", s->n);
+	for (i = 0; i < s->n; i++)
+		vec_signs(s->rows + i * s->stride, s->stride,
+			  s->signs + i * words);
+	return 0;
+}
+
 /* An array that has grown while another could not is only larger than it must
  * be: cap moves when all have. */
 static int grow(struct shelf *s, struct err *e)
@@ -100,9 +126,11 @@ static int grow(struct shelf *s, struct err *e)
 
 	if (!resize(&s->ids, cap, sizeof(*s->ids)) ||
 	    !resize(&s->cards, cap, sizeof(*s->cards)) ||
+	    !resize(&s->length, cap, sizeof(*s->length)) ||
 	    !resize(&s->inverse, cap, sizeof(*s->inverse)) ||
 	    !resize(&s->text, cap, sizeof(*s->text)) ||
-	    (s->stride > 0 && !resize(&s->rows, cap, s->stride)))
+	    (s->stride > 0 && !resize(&s->rows, cap, s->stride)) ||
+	    (s->signs != NULL && !resize(&s->signs, cap, sign_bytes(s))))
 		return err_set(e, ERR_NOMEM, "no memory for %zu memories", cap);
 	s->cap = cap;
 	return 0;
@@ -125,12 +153,6 @@ static int take_dim(struct shelf *s, size_t dim, struct err *e)
 
 /* ---- taking rows in --------------------------------------------------------------- */
 
-struct taking {
-	struct shelf *s;
-	int64_t stamp;
-	bool hole;		/* an id came that should have come before */
-};
-
 static int number_of(struct names *names, struct span word, uint32_t *out,
 		     struct err *e)
 {
@@ -147,6 +169,9 @@ static int fill_card(struct shelf *s, struct card *c,
 {
 	int rc;
 
+	memset(c, 0, sizeof(*c));
+	if ((c->gone = m->gone))
+		return 0;
 	if ((rc = number_of(s->names, m->kind, &c->kind, e)) != 0 ||
 	    (rc = number_of(s->names, m->trust, &c->trust, e)) != 0 ||
 	    (rc = number_of(s->names, m->session, &c->session, e)) != 0 ||
@@ -156,9 +181,7 @@ static int fill_card(struct shelf *s, struct card *c,
 	c->to = m->valid_to;
 	c->expires = m->expires;
 	c->importance = (float)m->importance;
-	c->words = m->words;
 	c->layer = (uint8_t)m->layer;
-	c->gone = m->gone;
 	return 0;
 }
 
@@ -175,73 +198,97 @@ static int fill_vector(struct shelf *s, size_t at, const struct memory_meta *m,
 	if (s->stride == 0)
 		return 0;
 	memset(s->rows + at * s->stride, 0, s->stride);
-	if (!ours || m->vector.n != s->dim)
-		return 0;
-	memcpy(s->rows + at * s->stride, m->vector.p, s->dim);
-	s->inverse[at] = vec_inverse((const int8_t *)m->vector.p, s->dim);
+	if (ours && m->vector.n == s->dim) {
+		memcpy(s->rows + at * s->stride, m->vector.p, s->dim);
+		s->inverse[at] = vec_inverse((const int8_t *)m->vector.p, s->dim);
+	}
+	if (s->signs == NULL && at >= MANY && (rc = take_signs(s, e)) != 0)
+		return rc;
+	if (s->signs != NULL)
+		vec_signs(s->rows + at * s->stride, s->stride,
+			  s->signs + at * vec_sign_words(s->stride));
 	return 0;
 }
 
-static void count(struct shelf *s, const struct card *c, int sign)
+/* A row that is new to the shelf. */
+static int take(void *arg, const struct memory_meta *m, struct err *e)
 {
-	if (c->gone || c->words == 0)
-		return;
-	s->words += sign * c->words;
-	s->texts += (size_t)sign;
-}
-
-static int take(void *arg, const struct memory_meta *m, int64_t stamp,
-		struct err *e)
-{
-	struct taking *t = arg;
-	struct shelf *s = t->s;
-	bool fresh = s->n == 0 || m->id > s->ids[s->n - 1];
-	ptrdiff_t at = fresh ? (ptrdiff_t)s->n : shelf_find(s, m->id);
-	struct card card;
+	struct shelf *s = arg;
+	uint32_t words = 0;
 	int rc;
 
-	if (at < 0) {
-		t->hole = true;
-		return 0;
-	}
-	if (fresh && s->n == s->cap && (rc = grow(s, e)) != 0)
+	if ((s->n == s->cap && (rc = grow(s, e)) != 0) ||
+	    (rc = fill_card(s, &s->cards[s->n], m, e)) != 0 ||
+	    (rc = fill_vector(s, s->n, m, e)) != 0)
 		return rc;
-	if ((rc = fill_card(s, &card, m, e)) != 0 ||
+	if (m->text.p != NULL &&
+	    (rc = postings_add(&s->words, (uint32_t)s->n, m->text.p, m->text.n,
+			       &words, e)) != 0)
+		return rc;
+	s->length[s->n] = (uint16_t)(words < UINT16_MAX ? words : UINT16_MAX);
+	s->words_n += s->length[s->n];
+	s->texts += words > 0;
+	s->ids[s->n] = m->id;
+	s->text[s->n++] = 0;
+	return 0;
+}
+
+/* A row that was here: its text is what it was, or it is gone. */
+static int change(void *arg, const struct memory_meta *m, struct err *e)
+{
+	struct shelf *s = arg;
+	ptrdiff_t at = shelf_find(s, m->id);
+	int rc;
+
+	if (at < 0 || s->cards[at].gone)
+		return 0;
+	if ((rc = fill_card(s, &s->cards[at], m, e)) != 0 ||
 	    (rc = fill_vector(s, (size_t)at, m, e)) != 0)
 		return rc;
-	if (!fresh)
-		count(s, &s->cards[at], -1);
-	count(s, &card, 1);
-	s->cards[at] = card;
-	s->ids[at] = m->id;
-	if (fresh)
-		s->text[s->n++] = 0;
-	if (stamp > t->stamp)
-		t->stamp = stamp;
+	if (m->gone) {
+		s->words_n -= s->length[at];
+		s->texts -= s->length[at] > 0;
+		s->holes++;
+	}
 	return 0;
 }
 
 int shelf_sync(struct shelf *s, struct db *db, struct err *e)
 {
-	struct taking t = { s, 0, false };
+	struct memory_space now;
 	struct span ns = { s->ns, s->ns_n };
-	int64_t number, stamp;
-	int rc = store_memory_space(db, ns, &number, &stamp, &s->newest, e);
+	int rc = store_memory_space(db, ns, &now, e);
 
 	if (rc != 0)
 		return rc;
-	if (number != s->number || stamp < s->stamp)
-		empty(s);	/* another file under the same name */
-	s->number = number;
-	if (stamp == s->stamp)
-		return 0;
-	rc = store_memory_changes(db, number, s->stamp, take, &t, e);
-	if (rc == 0 && t.hole) {
+	/* Another file under the same name; or too much has gone by. */
+	if (now.number != s->number || now.stamp < s->stamp ||
+	    now.newest < s->newest || now.floor > s->stamp ||
+	    s->holes > 1024 + s->n / 4)
 		empty(s);
-		t.hole = false;
-		rc = store_memory_changes(db, number, 0, take, &t, e);
+	s->number = now.number;
+	if (now.number == 0)
+		return 0;
+	if (now.stamp != s->stamp && s->n > 0)
+		rc = store_memory_changes(db, &now, s->stamp, s->newest, change,
+					  s, e);
+	if (rc == 0 && now.newest > s->newest)
+		rc = store_memory_rows(db, &now, s->newest, take, s, e);
+	if (rc != 0) {
+		empty(s);	/* half of a change is none */
+		return rc;
 	}
-	if (rc == 0)
-		s->stamp = t.stamp > stamp ? t.stamp : stamp;
-	return rc;
+	s->stamp = now.stamp;
+	/* A row that came meanwhile is on the shelf already. */
+	s->newest = s->n > 0 && s->ids[s->n - 1] > now.newest
+		? s->ids[s->n - 1] : now.newest;
+	return 0;
+}
+
+size_t shelf_bytes(const struct shelf *s)
+{
+	return s->cap * (sizeof(*s->ids) + sizeof(*s->cards) + s->stride +
+			 (s->signs ? sign_bytes(s) : 0) +
+			 sizeof(*s->length) + sizeof(*s->inverse) +
+			 sizeof(*s->text)) + (size_t)s->words_n * 2;
 }

@@ -16,7 +16,7 @@
 #define GROUP_MAX 1024		/* transactions in one commit                  */
 #define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
 #define WINDOW_FULL 256		/* ... and one that waits for no more          */
-#define BACKLOG_IDLE 256	/* log pages that an idle writer moves         */
+#define BACKLOG_IDLE 1024	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
 #define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
 					 * that is moved whole starts over  */
@@ -578,15 +578,25 @@ static bool untell(struct store *s, struct txn *t)
 
 int store_commit(struct store *s, struct txn *t, struct err *e)
 {
-	int rc;
-
 	if (s->opt.read_only) {
 		txn_free(t);
 		return err_set(e, ERR_STATE, "the store is open for reading only");
 	}
-	t->done = NULL;
 	store_expect(s, 0);	/* nothing else comes while we wait */
+	store_begin(s, t);
+	return store_wait(s, t, e);
+}
+
+void store_begin(struct store *s, struct txn *t)
+{
+	t->done = NULL;
 	store_submit(s, t);
+}
+
+int store_wait(struct store *s, struct txn *t, struct err *e)
+{
+	int rc;
+
 	pthread_mutex_lock(&s->lock);
 	while (!untell(s, t))
 		pthread_cond_wait(&s->known, &s->lock);

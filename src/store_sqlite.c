@@ -120,7 +120,7 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 
 /* Not our format: another one of ours, or somebody else's database. */
 static int wrong_version(int64_t version, const char *path, struct err *e)
@@ -137,6 +137,11 @@ static int wrong_version(int64_t version, const char *path, struct err *e)
 		       path);
 }
 
+static int run_part(struct sqlite_db *db, const char *text, struct err *e)
+{
+	return text != NULL ? sqlite_run(db, text, "making the store", e) : 0;
+}
+
 /* Make the tables, or bring those of an older format up to date: all or nothing. */
 static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 {
@@ -151,13 +156,12 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 	    sqlite_number(db, "SELECT count(*) FROM sqlite_schema")))
 		return wrong_version(version, path, e);
 	rc = sqlite_run(db, "BEGIN IMMEDIATE", "making the store", e);
-	for (i = 0; i < PARTS && rc == 0; i++) {
-		const char *text = version == 0 ? parts[i]->schema
-						: parts[i]->upgrade;
-
-		if (text != NULL)
-			rc = sqlite_run(db, text, "making the store", e);
-	}
+	for (i = 0; i < PARTS && rc == 0 && version == 0; i++)
+		rc = run_part(db, parts[i]->schema, e);
+	for (i = 0; i < PARTS && rc == 0 && version == 1; i++)
+		rc = run_part(db, parts[i]->upgrade, e);
+	for (i = 0; i < PARTS && rc == 0 && version != 0; i++)
+		rc = run_part(db, parts[i]->upgrade_3, e);
 	CRASH_POINT("making_tables");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
@@ -226,12 +230,20 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 
 	if (rc == 0)
 		rc = sqlite_payload_functions(db, e);
-	sqlite3_busy_timeout(db->h, 5000);
+	sqlite3_busy_timeout(db->h, BUSY_MS);
+	/* Asked before the first table, or it is not heard. */
+	if (rc == 0 && write)
+		rc = sqlite_run(db, "PRAGMA auto_vacuum = INCREMENTAL", "opening"
+				" the store", e);
 	if (rc == 0 && write)
 		rc = sqlite_run(db, "PRAGMA journal_mode = WAL", "opening the store",
 			     e);
 	if (rc == 0)
 		rc = sqlite_run(db, settings, "opening the store", e);
+	/* The writer changes pages here and there; what it keeps is not read again. */
+	if (rc == 0 && write)
+		rc = sqlite_run(db, "PRAGMA cache_size = -16384", "opening the"
+				" store", e);
 	if (rc == 0 && write)
 		rc = make_tables(db, path, e);
 	if (rc == 0 && write)
@@ -315,6 +327,8 @@ static int sqlite_begin(struct db *base, struct err *e)
 	int64_t epoch;
 	int rc = say(db, SAY_BEGIN, "BEGIN IMMEDIATE", "beginning a commit", e);
 
+	sqlite_memory_doubt(db);
+
 	if (rc != 0)
 		return rc;
 	if (db->epoch_of == NULL)
@@ -343,12 +357,14 @@ static int sqlite_commit(struct db *base, struct err *e)
 
 static void sqlite_rollback(struct db *base)
 {
+	sqlite_memory_doubt(sqlite_of(base));
 	if (!sqlite3_get_autocommit(sqlite_of(base)->h))
 		sqlite_run(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
 }
 
 static int sqlite_mark(struct db *base, struct err *e)
 {
+	sqlite_memory_doubt(sqlite_of(base));
 	return say(sqlite_of(base), SAY_MARK, "SAVEPOINT one", "marking", e);
 }
 
@@ -357,6 +373,7 @@ static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 	struct sqlite_db *db = sqlite_of(base);
 	int rc = keep ? 0 : say(db, SAY_UNDO, "ROLLBACK TO one", "unmarking", e);
 
+	sqlite_memory_doubt(db);
 	return rc ? rc : say(db, SAY_KEEP, "RELEASE one", "unmarking", e);
 }
 

@@ -23,6 +23,8 @@
 
 #include "store_driver.h"
 
+#define BUSY_MS 5000		/* how long another process is waited for */
+
 struct sqlite_verb {
 	const char *name;
 	const char *sql;
@@ -31,11 +33,11 @@ struct sqlite_verb {
 
 /* A part of the schema: statements that make its tables (run once, inside the
  * transaction that makes the store), its verbs, ended by a NULL name, and what
- * brings the tables of the format before (1) to this one, or NULL. */
+ * brings the tables of format 1 to format 2, and those of 2 to 3, or NULL. */
 struct sqlite_part {
 	const char *schema;
 	const struct sqlite_verb *verbs;
-	const char *upgrade;
+	const char *upgrade, *upgrade_3;
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
@@ -71,6 +73,9 @@ static inline struct sqlite_db *sqlite_of(struct db *db)
 
 /* Called when a connection closes. */
 void sqlite_memory_release(struct sqlite_db *db);
+/* Called when what was written last may be undone: names that were found are to be
+ * looked for anew. */
+void sqlite_memory_doubt(struct sqlite_db *db);
 
 /* Turn SQLite's complaint into ours: full, locked, damaged, io, nomem. */
 int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);

@@ -146,4 +146,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_ledger = { schema, verbs, NULL };
+const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL };

@@ -76,10 +76,28 @@ int sqlite_checkpoint(struct db *base, struct err *e)
 /* Above this the new file is made beside, not in memory. */
 #define TIDY_IN_MEMORY "(256 << 20)"
 
+#define TRIES 1000		/* of 5 ms */
+
+/* Who reads or moves the log at this moment is waited for. SQLite itself does not
+ * wait for one who moves it. */
+static int empty_log(struct sqlite_db *db)
+{
+	int log, moved, rc, i = 0;
+
+	sqlite3_busy_timeout(db->h, 0);
+	while ((rc = sqlite3_wal_checkpoint_v2(db->h, NULL,
+					       SQLITE_CHECKPOINT_TRUNCATE, &log,
+					       &moved)) == SQLITE_BUSY &&
+	       i++ < TRIES)
+		sqlite3_sleep(5);
+	sqlite3_busy_timeout(db->h, BUSY_MS);
+	return rc;
+}
+
 int sqlite_tidy(struct db *base, bool whole, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
-	int log = 0, moved = 0, rc = 0;
+	int rc = 0;
 
 	if (whole) {
 		if (sqlite_number(db, "SELECT page_count * page_size > "
@@ -93,8 +111,7 @@ int sqlite_tidy(struct db *base, bool whole, struct err *e)
 	}
 	if (rc != 0)
 		return rc;
-	rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-				       &log, &moved);
+	rc = empty_log(db);
 	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
 		return err_set(e, ERR_CONFLICT, "another process is reading the"
 			       " store, so its log could not be emptied");

@@ -35,11 +35,12 @@ static const struct sqlite_verb verbs[] = {
 	  " deliveries d WHERE d.event = e.id AND (" HAS("d.key") " OR "
 	  HAS("d.fair") " OR " HAS("d.in_order") " OR " HAS("d.grp") " OR "
 	  HAS("d.error") ")) ORDER BY e.id", false },
-	{ "purge.memory", "SELECT id AS row, kind, gone FROM memory WHERE "
+	{ "purge.memory", "SELECT id AS row, kind, NULL AS gone FROM memory WHERE "
 	  HAS("text") " OR " HAS("value") " OR " HAS("tags") " OR "
 	  HAS("source") " OR " HAS("key") " OR " HAS("name") " OR "
 	  HAS("speaker") " OR " HAS("session") " OR " HAS("reason")
-	  " ORDER BY id", false },
+	  " UNION ALL SELECT id, kind, gone FROM memory_grave WHERE " HAS("key")
+	  " OR " HAS("name") " OR " HAS("reason") " ORDER BY 1", false },
 	{ "purge.records", "SELECT DISTINCT type, key FROM (SELECT type, key,"
 	  " value FROM records UNION ALL SELECT type, key, value FROM"
 	  " record_history) WHERE " HAS("key") " OR " HAS("value")
@@ -65,8 +66,9 @@ static const struct sqlite_verb verbs[] = {
 	  " d.event = :id UNION SELECT o.id FROM events e JOIN runs o ON o.input"
 	  " IS e.payload WHERE e.id = :id AND " KEY_OF("o", "e") ") ORDER BY"
 	  " r.id", false },
-	{ "purge.memory_of", "SELECT id AS row, kind, gone FROM memory WHERE run"
-	  " = :id ORDER BY id", false },
+	{ "purge.memory_of", "SELECT id AS row, kind, NULL AS gone FROM memory"
+	  " WHERE run = :id UNION ALL SELECT id, kind, gone FROM memory_grave"
+	  " WHERE run = :id ORDER BY 1", false },
 	{ "purge.records_of", "SELECT type, key FROM records WHERE run = :id"
 	  " UNION SELECT type, key FROM record_history WHERE run = :id ORDER BY"
 	  " type, key", false },
@@ -81,14 +83,20 @@ static const struct sqlite_verb verbs[] = {
 	{ "purge.scrub_deliveries", "UPDATE deliveries SET key = 'sha256:' ||"
 	  " keel_sha256(key), fair = NULL, in_order = NULL, grp = NULL, error ="
 	  " NULL WHERE event = :id AND key NOT LIKE 'sha256:%'", false },
+	/* The order: bury, count the change, drop. */
+	{ "purge.bury_memory", "INSERT OR IGNORE INTO memory_grave SELECT id, ns,"
+	  " layer, kind, NULL, NULL, created, valid_from, valid_to, run, seq,"
+	  " hash, :now, 'purged' FROM memory WHERE id = :row", false },
+	{ "purge.scrub_grave", "UPDATE memory_grave SET key = NULL, name = NULL,"
+	  " reason = 'purged' WHERE id = :row", false },
 	{ "purge.bump_memory", "UPDATE memory_space SET stamp = stamp + 1 WHERE"
 	  " id = (SELECT ns FROM memory WHERE id = :row)", false },
-	{ "purge.drop_memory", "UPDATE memory SET gone = coalesce(gone, :now),"
-	  " reason = 'purged', stamp = (SELECT stamp FROM memory_space s WHERE"
-	  " s.id = ns), key = NULL, name = NULL, text = NULL, value = NULL, tags"
-	  " = NULL, source = NULL, model = NULL, vector = NULL, session = NULL,"
-	  " speaker = NULL WHERE id = :row", false },
-	{ "purge.drop_tags", "DELETE FROM memory_tag WHERE id = :row", false },
+	{ "purge.note_change", "INSERT INTO memory_change SELECT s.id, s.stamp,"
+	  " :row FROM memory m JOIN memory_space s ON s.id = m.ns WHERE m.id ="
+	  " :row", false },
+	{ "purge.drop_memory", "DELETE FROM memory WHERE id = :row", false },
+	{ "purge.drop_vector", "DELETE FROM memory_vector WHERE id = :row", false },
+	{ "purge.drop_fields", "DELETE FROM memory_field WHERE id = :row", false },
 	{ "purge.drop_record", "DELETE FROM records WHERE type = :type AND key ="
 	  " :key", false },
 	{ "purge.drop_history", "DELETE FROM record_history WHERE type = :type"
@@ -103,4 +111,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_purge = { NULL, verbs, NULL };
+const struct sqlite_part sqlite_purge = { NULL, verbs, NULL, NULL };

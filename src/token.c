@@ -236,6 +236,13 @@ int64_t token_hash(const void *text, size_t n)
 	size_t len, ignored;
 
 	for (; p < end; p += len) {
+		/* Plain letters and digits, as nearly all is. */
+		if (s.last != ' ' && !gap && between(*p | 0x20, 'a', 'z')) {
+			s.last = *p | 0x20;
+			s.h = (s.h ^ s.last) * 1099511628211u;
+			len = 1;
+			continue;
+		}
 		c = decode(p, end, &len);
 		if (c == 0 || between(c, 0x300, 0x36f))
 			continue;

@@ -36,13 +36,42 @@ float vec_inverse(const int8_t *v, size_t dim);
 /* Dot product over a stride's bytes. */
 int32_t vec_dot(const int8_t *a, const int8_t *b, size_t stride);
 
+/* Dot products of `query` with n vectors, one behind the other. */
+void vec_dots(const int8_t *arena, size_t n, size_t stride, const int8_t *query,
+	      int32_t *dots);
+
 /* The k nearest to `query` (padded like the arena; inverse[i] as vec_inverse)
  * among the n vectors, best first, equal ones in the order of their positions.
- * When mask is not NULL only positions whose bit is set take part. Returns how
- * many hits were written, at most k. */
+ * When keep is not NULL it is asked for each that would be among the best so far.
+ * Returns how many hits were written, at most k. */
 size_t vec_top(const int8_t *arena, const float *inverse, size_t n,
-	       size_t stride, const int8_t *query, const uint64_t *mask,
+	       size_t stride, const int8_t *query,
+	       bool (*keep)(const void *arg, size_t at), const void *arg,
 	       struct vec_hit *hits, size_t k);
+
+/* The same, of vectors that are so many that reading them all takes long. `signs`
+ * has a bit a number (vec_signs), which is an eighth of the bytes: the VEC_NEAR
+ * that are next by them are looked at exactly. Not exact, but nearly: measured by
+ * `keel bench memory`. */
+struct vec_arena {
+	const int8_t *rows;
+	const float *inverse;
+	const uint64_t *signs;
+	size_t n, stride;
+};
+
+#define VEC_NEAR 4000		/* at least; a two hundredth of all when that is more */
+
+size_t vec_near(const struct vec_arena *a, const int8_t *query,
+		bool (*keep)(const void *arg, size_t at), const void *arg,
+		struct vec_hit *hits, size_t k);
+
+/* Words of the signs of a vector. */
+static inline size_t vec_sign_words(size_t stride)
+{
+	return (stride + 63) / 64;
+}
+void vec_signs(const int8_t *v, size_t stride, uint64_t *out);
 
 /* Keep the best k of many: add one to the n that are kept, return the new n; at
  * the end put them in order, best first. */

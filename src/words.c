@@ -87,6 +87,16 @@ const int8_t *words_vector(int32_t index, float *scale)
 	return (const int8_t *)words_table + HEAD + (size_t)index * WORDS_DIM;
 }
 
+const char *words_text(int32_t index, size_t *n)
+{
+	size_t offsets = offsets_at() + 4 * (size_t)index;
+	size_t from = number_at(offsets), to = number_at(offsets + 4);
+
+	*n = to - from;
+	return (const char *)words_table + offsets_at() +
+		4 * (words_count() + 1) + from;
+}
+
 bool words_stop(const char *word, size_t n)
 {
 	int32_t index;

@@ -24,6 +24,9 @@ int32_t words_find(const char *word, size_t n);
  * out[i] = scale * v[i]. The scale of a stop word is 0. */
 const int8_t *words_vector(int32_t index, float *scale);
 
+/* The word of that index, folded; borrowed, no NUL at its end. */
+const char *words_text(int32_t index, size_t *n);
+
 /* Whether the folded word says nothing about what a text is about. */
 bool words_stop(const char *word, size_t n);
 

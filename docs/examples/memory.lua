@@ -21,7 +21,7 @@ print(select(2, m:remember { text = "the export to spreadsheets fails on Windows
 local hit = assert(m:search { query = "when will the money arrive", k = 1 })[1]
 print(hit.text)
 local sum = 0
-for _, part in ipairs { "text", "vector", "recency", "importance", "context" } do sum = sum + hit.parts[part] end
+for _, part in ipairs { "text", "vector", "recency", "importance", "context", "time" } do sum = sum + hit.parts[part] end
 print("parts add up to the score", sum == hit.score)
 print(assert(m:search { query = "software error", where = { tags = { "bug" } } })[1].text)
 

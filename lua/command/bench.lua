@@ -11,6 +11,7 @@ local benches = {
   heartbeat = { module = "bench.heartbeat", runs = 64, steps = 10 },
   restart = { module = "bench.restart", runs = 2000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
+  memory = { module = "bench.memory", runs = 1, steps = 1 },
 }
 
 local function one(text)
@@ -40,12 +41,14 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat|memory" } },
   flags = {
     { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000, sandbox 10000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
+    { "n", "N", "memory: so many memories (100000)", kind = "count" },
+    { "dim", "D", "memory: vectors of so many numbers (256)", kind = "count" },
     { "corpus", "DIR", "heartbeat: the scripts of this folder (spec/sandbox)" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
@@ -67,6 +70,8 @@ return {
     .. " under max_bytes: the size, and what it does to the steps."
     .. " sandbox: what scripts cost in a sandbox beside a plain state, what starting a run costs, and what R"
     .. " resident states hold; `make bench-sandbox` says the same with stock Lua as the plain state."
+    .. " memory: N memories with vectors of D numbers are written, searched and let go; scan_ms is the bare"
+    .. " scan of as many vectors in the same run, recall_at_10 is against floats."
     .. " heartbeat: every script of a folder as an agent, one by one and R at once, beside a timer of 10 ms:"
     .. " how late it was, and how much the loop's thread computed between two beats; the S worst are named.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
@@ -79,7 +84,7 @@ return {
     end
     local figures, err = with_scratch(args.dir or ".", function(folder)
       return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
-        events = args.events, keys = args.keys, folder = folder,
+        events = args.events, keys = args.keys, folder = folder, n = args.n, dim = args.dim,
         corpus = args.corpus or "spec/sandbox" }
     end)
     if not figures then return nil, err end

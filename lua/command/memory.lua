@@ -1,8 +1,9 @@
---- keel memory import|search|get|history|forget|stats|export|gc
+--- keel memory import|search|pack|get|history|forget|stats|export|gc|reembed
 --
 -- Works on the store's file: reading does not disturb an engine that runs, writing
 -- is refused while one does (K9001).
 local errors = require "errors"
+local file = require "file"
 local json = require "json"
 local memory = require "memory"
 local rfc3339 = require "rfc3339"
@@ -51,7 +52,7 @@ end
 
 -- ---- commands --------------------------------------------------------------------------
 
-local commands, writes = {}, { import = true, forget = true, gc = true }
+local commands, writes = {}, { import = true, forget = true, gc = true, reembed = true }
 
 local function lines_of(path)
   if path == "-" then return io.lines() end
@@ -60,10 +61,24 @@ local function lines_of(path)
   return f:lines()
 end
 
+local function imported(done)
+  local text = ("%d new, %d superseded, %d known"):format(done.new, done.superseded, done.same)
+  if done.disputed > 0 then text = text .. (", %d disputed"):format(done.disputed) end
+  if (done.gone or 0) > 0 then text = text .. (", %d gone"):format(done.gone) end
+  return text
+end
+
 function commands.import(m, o, words, io_)
-  local done = try(m:import(lines_of(need("a file", words[1])), need("--ns", o.ns)))
-  io_.write(io_.json and json.encode(done) .. "\n" or ("%d lines into %s: %d new, %d superseded, %d known\n"):format(
-    done.lines, terminal.escape(o.ns), done.new, done.superseded, done.same))
+  local path, ns = need("a file, or a folder of notes", words[1]), need("--ns", o.ns)
+  local done
+  if file.kind(path) == "folder" then
+    done = try(m:import_notes(path, ns))
+    done.files = done.files or 0
+  else
+    done = try(m:import(lines_of(path), ns))
+  end
+  io_.write(io_.json and json.encode(done) .. "\n" or ("%s into %s: %s\n"):format(done.files and ("%d sections of %d file%s")
+    :format(done.lines, done.files, done.files == 1 and "" or "s") or ("%d lines"):format(done.lines), terminal.escape(ns), imported(done)))
   return 0
 end
 
@@ -84,23 +99,42 @@ local function batch(m, o, io_)
   return 0
 end
 
+local function question(o, words)
+  return { ns = need("--ns", o.ns), query = need("a question", table.concat(words, " ")), k = o.k, kind = o.kind,
+    layer = o.layer, as_of = o.as_of,
+    where = { tags = o.tags, trust = o.trust, session = o.session, speaker = o.speaker, value = o.fields,
+      since = o.since, ["until"] = o.before } }
+end
+
 function commands.search(m, o, words, io_)
   if o.batch then return batch(m, o, io_) end
-  local hits = try(m:search {
-    ns = need("--ns", o.ns), query = need("a question", table.concat(words, " ")), k = o.k, kind = o.kind,
-    layer = o.layer, as_of = o.as_of,
-    where = { tags = o.tags, trust = o.trust, session = o.session, speaker = o.speaker },
-  })
+  local hits = try(m:search(question(o, words)))
   if io_.json then io_.write(json.encode(all(hits)) .. "\n") return 0 end
   for _, hit in ipairs(hits) do
     local why = {}
-    for _, part in ipairs { "text", "vector", "context", "importance", "recency" } do
+    for _, part in ipairs { "text", "vector", "context", "time", "importance", "recency" } do
       if hit.parts[part] > 0 then why[#why + 1] = ("%s %.2f"):format(part, hit.parts[part]) end
     end
     io_.write(("%.3f  %s\n       %s  %s  (%s)\n"):format(hit.score, said(hit),
       terminal.escape(hit.kind .. "/" .. (hit.key or hit.id)), rfc3339.format(hit.time), table.concat(why, ", ")))
   end
   if #hits == 0 then io_.write(("nothing in %s answers that\n"):format(terminal.escape(o.ns))) end
+  return 0
+end
+
+function commands.pack(m, o, words, io_)
+  local q = question(o, words)
+  q.tokens = o.tokens
+  local packed = try(m:pack(q))
+  if not io_.json then
+    io_.write((packed.text:gsub("[^\n]+", terminal.escape)) .. "\n")
+    io_.write(("-- %d of %d tokens, %d items, %d shortened, %d left out\n"):format(packed.tokens, packed.budget, #packed.items,
+      #packed.shortened, #packed.left_out))
+    return 0
+  end
+  for _, one in ipairs(packed.items) do one.time = rfc3339.format(one.time) end
+  for _, name in ipairs { "items", "left_out", "shortened" } do packed[name] = json.array(packed[name]) end
+  io_.write(json.encode(packed) .. "\n")
   return 0
 end
 
@@ -163,26 +197,44 @@ function commands.export(m, o, _, io_)
   return 0
 end
 
+local gone = { { "expired", "expired" }, { "working", "of runs that are over" }, { "aged", "too old" },
+  { "superseded", "old versions" }, { "faded", "faded" }, { "over", "too many or too large" } }
+
 function commands.gc(m, o, _, io_)
-  local n = 0
-  if o.dry_run then
-    for _, row in ipairs(try(m:stats())) do n = n + row.expired end
-  else
-    repeat
-      local some = try(m:expire())
-      n = n + some
-    until some == 0
-    if n > 0 then try(m:settle()) end
+  local done = try(m:gc { rules = m.rules, dry_run = o.dry_run, compact = true })
+  if done.gone > 0 and not o.dry_run then try(m:settle()) end
+  done.dry_run = o.dry_run or false
+  if io_.json then io_.write(json.encode(done) .. "\n") return 0 end
+  local why = {}
+  for _, part in ipairs(gone) do
+    if done[part[1]] > 0 then why[#why + 1] = ("%d %s"):format(done[part[1]], part[2]) end
   end
-  io_.write(io_.json and json.encode { expired = n, dry_run = o.dry_run or false } .. "\n"
-    or ("%d expired %s\n"):format(n, o.dry_run and "would go" or "gone"))
+  io_.write(("%d %s%s, %s of text%s\n"):format(done.gone, o.dry_run and "would go" or "gone",
+    #why > 0 and " (" .. table.concat(why, ", ") .. ")" or "", require("bytesize").format(done.bytes),
+    done.summarised > 0 and (", %d sessions summarised"):format(done.summarised) or ""))
+  return 0
+end
+
+function commands.reembed(m, o, _, io_)
+  local n = try(m:reembed { ns = o.ns, force = o.all })
+  io_.write(io_.json and json.encode { embedded = n, model = m:model() } .. "\n" or ("%d texts embedded with %s\n"):format(n, m:model()))
   return 0
 end
 
 -- ---- running ---------------------------------------------------------------------------
 
+--- The settings of the home, if it has any: a folder without config.lua has a memory too.
+local function options_of(home, command)
+  local path = home .. "/config.lua"
+  if not file.exists(path) then return { read_only = not writes[command] } end
+  local config, err = require("settings").load(path)
+  if not config then error(err, 0) end
+  local options = memory.options(config)
+  options.read_only = not writes[command]
+  return options
+end
+
 local function open(home, command)
-  local file = require "file"
   local path = home .. "/var/keel.db"
   if not file.exists(path) then
     if not writes[command] then
@@ -190,7 +242,7 @@ local function open(home, command)
     end
     try(file.mkdir(home .. "/var"))
   end
-  return try(memory.open(path, { read_only = not writes[command] }))
+  return try(memory.open(path, options_of(home, command)))
 end
 
 local function check(o)
@@ -202,6 +254,19 @@ local function check(o)
   end
   if o.layer and not ({ working = 1, session = 1, long = 1 })[o.layer] then
     usage("K1004", { name = "--layer", detail = "working, session or long is expected" })
+  end
+  for flag, name in pairs { since = "since", ["until"] = "before" } do
+    if o[flag] then
+      local ms, message = memory.time(math.tointeger(tonumber(o[flag])) or o[flag])
+      if not ms then usage("K1004", { name = "--" .. flag, detail = message }) end
+      o[name] = ms
+    end
+  end
+  if o.where then
+    o.fields = json.decode(o.where)
+    if type(o.fields) ~= "table" or o.fields[1] then
+      usage("K1004", { name = "--where", detail = 'one JSON object is expected, like {"status": "open", "amount": {"min": 10}}' })
+    end
   end
   if o.tag then
     o.tags = {}
@@ -220,9 +285,9 @@ local function run(o, context)
 end
 
 return {
-  about = "what was learned: import, search, get, history, forget, stats, export, gc",
-  arguments = { { "verb", "import|search|get|history|forget|stats|export|gc" },
-    { "words", "FILE|QUERY|KEY", optional = true, many = true } },
+  about = "what was learned: import, search, pack, get, history, forget, stats, export, gc, reembed",
+  arguments = { { "verb", "import|search|pack|get|history|forget|stats|export|gc|reembed" },
+    { "words", "FILE|FOLDER|QUERY|KEY", optional = true, many = true } },
   flags = {
     { "ns", "NS", "the namespace" },
     { "k", "N", "at most so many hits (10)", kind = "count" },
@@ -232,19 +297,24 @@ return {
     { "trust", "WORD", "only what is trusted so: internal, external" },
     { "session", "NAME", "only from this session" },
     { "speaker", "NAME", "only of this speaker" },
+    { "since", "TIME", "only what holds since then, or later" },
+    { "until", "TIME", "only what held before then" },
+    { "where", "JSON", "only values whose fields fit: {\"status\": \"open\", \"amount\": {\"min\": 10}}" },
+    { "tokens", "N", "pack: into so many tokens (1000)", kind = "count" },
     { "as-of", "TIME", "what held then: 2026-03-09T08:00:00Z, 2026-03-09" },
     { "batch", "FILE", "search for each line {id, ns, text}; prints QUERY-ID TAB ID TAB SCORE" },
     { "id", "ID", "the item of this id, instead of a key" },
     { "key", "KEY", "the key" },
-    { "all", nil, "forget: the whole namespace" },
+    { "all", nil, "forget: the whole namespace; reembed: also what has a vector" },
     { "reason", "TEXT", "forget: what the tombstone says" },
-    { "dry-run", nil, "gc: only count" },
+    { "dry-run", nil, "gc: only count what would go" },
   },
   examples = { "keel memory import --ns acme notes.jsonl", "keel memory search --ns acme --k 5 when does the refund arrive",
     "keel memory history --ns acme --kind client lindgren", "keel memory forget --ns acme --id D1:3 --reason 'asked to'" },
   notes = "Import takes lines of JSON: {\"id\", \"text\", \"key\", \"kind\", \"session\", \"speaker\", \"time\", \"tags\","
     .. " \"value\", \"importance\", \"ttl\"}, all but the text optional; `-` is the standard input. Importing the same"
-    .. " lines again changes nothing. Export writes the same form.",
+    .. " lines again changes nothing. Export writes the same form. A folder is imported as Markdown notes, a heading an"
+    .. " item each; importing it again follows what has changed. gc lets go what `memory.retention` of config.lua says.",
   remote = true,
   run = function(args, context)
     local ok, status = xpcall(run, function(why)

@@ -163,9 +163,10 @@ local function take_out(self, tx, plan, who, note, now)
     tx:add("purge.scrub_deliveries", { id = row.number })
   end
   for _, row in ipairs(plan.memory) do
-    tx:add("purge.bump_memory", { row = row.row })
-    tx:add("purge.drop_memory", { row = row.row, now = now })
-    tx:add("purge.drop_tags", { row = row.row })
+    tx:add("purge.bury_memory", { row = row.row, now = now })
+    for _, verb in ipairs { "scrub_grave", "bump_memory", "note_change", "drop_memory", "drop_vector", "drop_fields" } do
+      tx:add("purge." .. verb, { row = row.row })
+    end
   end
   for _, row in ipairs(plan.records) do
     tx:add("purge.drop_record", { type = row.type, key = row.key })
@@ -208,7 +209,6 @@ function purge:purge(plan, options)
   tx = self.store:tx()
   tx:add("audit.put", { now = now, who = who, what = "purge", detail_codec = { runs = runs,
     events = #plan.events, memory = #plan.memory, records = #plan.records, note = options.note } })
-  tx:add("memory.settle", {})
   ok, err = commit(self, tx)
   if not ok then return nil, err end
   local held

@@ -129,6 +129,8 @@ local function sweep(pass)
   return commit(pass.engine, tx)
 end
 
+local memory_rest_ms = 3600000
+
 local stages = {
   -- what a crash, or the slice before, left half done
   function(pass)
@@ -182,6 +184,39 @@ local stages = {
     return commit(self, tx)
   end,
   sweep,
+  -- memory: what has expired, what its rules let go, and sessions that are to be summarised
+  function(pass)
+    local self, m = pass.engine, pass.engine:memory()
+    if not pass.memory then
+      -- Rules look at every row: by itself the engine does that once an hour.
+      local due = pass.asked or pass.now - (self.memory_looked or 0) >= memory_rest_ms
+      if due then
+        self.memory_looked = pass.now
+        m:summarise_sessions(m.rules, nil, 5)
+      end
+      pass.memory = m:retain { rules = due and m.rules or {}, slice = pass.size.rows, patient = true }
+    end
+    local ok, more = pcall(pass.memory.step, pass.memory)
+    if not ok then error(type(more) == "table" and errors.from(more.message, more.code) or more, 0) end
+    if more then return true end
+    pass.report.memories = 0
+    for _, part in ipairs { "expired", "working", "aged", "superseded", "faded", "over" } do
+      pass.report.memories = pass.report.memories + pass.memory.report[part]
+    end
+    local before = self.settings.memory.tombstones_ms
+    if before then
+      local tx = self.store:tx()
+      tx:add("memory.drop_graves", { before = pass.now - before })
+      commit(self, tx)
+    end
+    return false
+  end,
+  -- vectors of an endpoint that were not there when the text came, or of another model
+  function(pass)
+    local m = pass.engine:memory()
+    local n = m.defaults.embed and m:reembed { limit = 64 } or 0 -- an endpoint that is away is asked again next time
+    return (n or 0) == 64
+  end,
   function(pass)
     if not pass.dropped then return false end
     pass.dropped = false
@@ -230,6 +265,7 @@ end
 function retention:gc(options)
   local before = self:rows("store.size", {})[1].bytes
   local pass = new_pass(self, large, 0)
+  pass.asked = true
   while slice(pass) do
     if self.failed then return nil, self.failed end
   end

@@ -38,7 +38,7 @@ function ops.remember(cmd)
   allowed(cmd, "write", item.kind or "note", item.key or item.id)
   cmd.effect = "local"
   item.run, item.seq, item.now = cmd.run.id, cmd.seq, cmd.now
-  local ok, message, code = memory.put(cmd.tx, item)
+  local ok, message, code = cmd.engine:memory():put(cmd.tx, item)
   if not ok then return nil, { code = code or "error", message = message } end
   return { kind = item.kind, key = item.key }
 end
@@ -52,14 +52,18 @@ function ops.get(cmd)
   return item
 end
 
+--- What is found, or, with `tokens` (ctx.memory.pack), what of it goes into so many: only
+--- what the manifest allows, and the run's own working layer.
 function ops.search(cmd)
   local args = arguments(cmd)
-  args.allow = (cmd.run.setup.memory or {}).read
+  args.allow, args.run = (cmd.run.setup.memory or {}).read, cmd.run.id
   cmd.effect = "read"
-  local hits, message, code = cmd.engine:memory():search(args)
-  if not hits then return nil, { code = code, message = message } end
-  return hits
+  local m = cmd.engine:memory()
+  local found, message, code = m[args.tokens and "pack" or "search"](m, args)
+  if not found then return nil, { code = code, message = message } end
+  return found
 end
+
 
 function ops.history(cmd)
   local args = arguments(cmd)

@@ -7,7 +7,8 @@ local calls = {}
 --- lua/model/request.lua.
 local more = {
   ["ctx.memory.remember"] = "ns id trust source run seq time speaker vector model",
-  ["ctx.memory.search"] = "ns kinds allow weights min_score vector model now",
+  ["ctx.memory.search"] = "ns kinds allow weights min_score vector model now distinct tokens",
+  ["ctx.memory.pack"] = "ns kinds allow weights min_score vector model now distinct",
   ["ctx.memory.get"] = "ns layer run all as_of reason limit",
   ["ctx.memory.history"] = "ns layer run all as_of reason limit",
   ["ctx.memory.forget"] = "ns layer run all as_of limit",

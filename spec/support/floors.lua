@@ -8,14 +8,14 @@ local floors = {}
 --- From the ground up.
 floors.floors = {
   { -- libc only, no files, no sockets
-    "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "pulse", "score", "spare", "token", "vec", "words",
+    "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "near", "pulse", "score", "spare", "token", "vec", "vec_bench", "words",
   },
   { -- doors: one file for each thing outside
-    "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http",
+    "arena", "crash", "digest", "json", "file", "watch", "loop", "fetch", "http", "stem", "postings",
     "socket", "line", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises
-    "approval", "budget", "journal", "memory", "memory_inside", "model", "queue", "recall", "recall_find", "recall_inside", "ring", "shelf", "timer",
+    "approval", "budget", "journal", "memory", "memory_inside", "model", "queue", "recall", "recall_alike", "recall_find", "recall_inside", "recall_text", "recall_when", "ring", "shelf", "timer",
     "trace",
   },
   { -- the frontier: the only floor that knows lua.h
@@ -33,6 +33,7 @@ floors.libraries = {
   ["jansson.h"] = { "json" },
   ["openssl/*"] = { "digest" },
   ["microhttpd.h"] = { "http" },
+  ["libstemmer.h"] = { "stem" },
   ["zlib.h"] = { "bind_zlib", "segment" },
   ["histedit.h"] = { "line" },
 }

@@ -175,6 +175,22 @@ local function stream_pieces(thing)
   return pieces
 end
 
+--- Vectors that say which letters a text has: texts that share words are near.
+local function embeddings(asked)
+  local data, bare = json.array {}, json.array {}
+  for i, text in ipairs(asked.input) do
+    local v = {}
+    for n = 1, asked.dimensions or 26 do v[n] = 0.001 end
+    for letter in text:lower():gmatch "%a" do
+      local n = (letter:byte() - 97) % #v + 1
+      v[n] = v[n] + 1
+    end
+    data[i], bare[i] = { object = "embedding", index = i - 1, embedding = v }, v
+  end
+  return json.encode { object = "list", model = asked.model, data = data, embeddings = bare,
+    usage = { prompt_tokens = #data, total_tokens = #data } }
+end
+
 local function body_of(thing, asked)
   if thing.body_file then
     local file = assert(io.open(thing.body_file, "rb"))
@@ -183,6 +199,7 @@ local function body_of(thing, asked)
     return body
   end
   if thing.body then return thing.body end
+  if asked.input and (thing.status or 200) < 400 then return embeddings(asked) end
   if thing.status and thing.status >= 400 then
     return json.encode { error = { message = thing.text or "refused", type = "fake_error", code = thing.code or json.null } }
   end
