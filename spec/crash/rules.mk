@@ -31,3 +31,11 @@ diskfull: $B/keel	## a full or failing disk under a served engine; DISK_STRIDE=4
 		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: crash crash-demo crash-points diskfull
+
+# make crash-memory: memory killed before KILLS calls that change the disk, over writing,
+# letting go, moving together and purging (spec/crash/memory.lua).
+
+crash-memory: $B/keel	## memory under kill -9 while it writes, lets go and purges; KILLS=200
+	$B/keel lua spec/crash/memory.lua --kills $(KILLS)
+
+.PHONY: crash-memory

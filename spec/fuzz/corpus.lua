@@ -33,6 +33,12 @@ local crons = {
   "0 0 30 2 *", "60 * * * *", "0 0 L * *", "\t1  2 3 4 5 ",
 }
 
+local memories = {
+  '0{"id":"a","text":"x y z","tags":["t"],"value":{"a":1},"time":"2023-05-08","ttl":"3d"}\n{"key":"k","text":"b"}', '0{"text":1}', "0[]", '0{"id":7,"text":"q","expires":"2030-01-01"}',
+  "1---\ntitle: T\ntags: [a, b]\ndate: 2024-01-01\n---\n# H\ntext\n```\n# x\n```\n## I ##\nmore", "1# a\n# a\nb", "1---\n---\n", "2what colour is the logo of Ines",
+  '2"logo" OR NEAR(green* -friday) AND ^x:', "2who came on 3 May 2023?", "3May 8, 2023", "31:56 pm on 8 May, 2023", "3two weeks ago", "3on the 3rd of June", "31700000000",
+}
+
 -- ---- for targets of a kind --------------------------------------------------
 
 local made = {}
@@ -76,6 +82,7 @@ seed("segment", "\0" .. table.concat(records))
 seed("segment", "\1K\1\0\x78\xbb\0\0\0\0\1\0\0\xff\xff\0\0\0\1")
 for _, text in ipairs(words) do seed("token", text) end
 for _, text in ipairs(crons) do seed("cron", text) end
+for _, text in ipairs(memories) do seed("memory", text) end
 
 for _, target in ipairs { "lib", "program", "border", "manifest", "schema", "where", "options", "regex", "settings" } do
   choices(target, 60, 600)

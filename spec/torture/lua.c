@@ -64,6 +64,28 @@ static const char store[] =
 "  assert(#rows == 0 or #rows == 2 and rows[1].value.n == rows[2].value.n, 'half a commit')\n"
 "end, function() s:close() end\n";
 
+static const char memory[] =
+"local m = assert(require('memory').open(':memory:', { ns = 'a', clock = function() return 5 end }))\n"
+"local n = 0\n"
+"return function()\n"
+"  n = n + 1\n"
+"  local ok, message = m:remember_all { { key = 'k', text = 'the price is ' .. n, tags = { 't' } },\n"
+"    { text = 'a garden with trees ' .. n, value = { n = n, s = 'x' }, session = 's' } }\n"
+"  if not ok then return nil, message end\n"
+"  local hits\n"
+"  hits, message = m:search { query = 'what was bought for the garden', where = { value = { s = 'x' } }, allow = { 'note/*' } }\n"
+"  if not hits then return nil, message end\n"
+"  ok, message = m:forget { session = 's' }\n"
+"  if not ok then return nil, message end\n"
+"  ok, message = m.half:compact(0, 10)\n"
+"  if not ok then return nil, message end\n"
+"  return true\n"
+"end, function()\n"
+"  for part, bad in pairs(m.store:read('memory.check', {})[1]) do assert(bad == 0, part) end\n"
+"  for _, hit in ipairs(assert(m:search { query = 'garden', distinct = false, k = 100 })) do\n"
+"    assert(m:get { id = hit.id }, 'found, and not there') end\n"
+"end, function() m:close() end\n";
+
 static const char checkpoint[] =
 "local c = assert(require('checkpoint').open ':memory:')\n"
 "local calls = {}\n"
@@ -178,6 +200,7 @@ CHUNK(json_text)
 CHUNK(refused)
 CHUNK(store)
 CHUNK(checkpoint)
+CHUNK(memory)
 CHUNK(play)
 
 const struct scenario lua_scenarios[] = {
@@ -187,6 +210,7 @@ const struct scenario lua_scenarios[] = {
 	{ "refused", open_refused, act, check, close_chunk },
 	{ "store", open_store, act, check, close_chunk },
 	{ "checkpoint", open_checkpoint, act, check, close_chunk },
+	{ "memory", open_memory, act, check, close_chunk },
 	{ "play", open_play, act, check, close_chunk },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
