@@ -92,6 +92,34 @@ describe("keel memory", function()
     assert.same({ embedded = 5, model = "words-50k-100d-1" }, json.decode(out))
   end)
 
+  it("names the line that is wrong, and keeps those before it", function()
+    write("bad.jsonl", '{"id":"x1","text":"fine one"}\n{"id":"x2","text":"' .. ("y "):rep(600000) .. '"}\n{"id":"x3","text":"not reached"}\n')
+    local status, out = keel("import", "--ns", "acme", home .. "/bad.jsonl", "--json")
+    assert.equal(2, status, out)
+    assert.match("line 2: a text of 1200000 bytes is too long", json.decode(out).error.message)
+    assert.equal(0, (keel("get", "--ns", "acme", "--id", "x1")))
+    assert.equal(2, (keel("get", "--ns", "acme", "--id", "x3")))
+    write("ttl.jsonl", '{"text":"a","ttl":"99999y"}\n')
+    assert.match("line 1: 'ttl': expected a duration", select(2, keel("import", "--ns", "acme", home .. "/ttl.jsonl")))
+  end)
+
+  it("refuses what is no question, and takes any text as one", function()
+    for _, words in ipairs { { "--where", '{"a": {"b": 1}}', "x" }, { "a\xff" }, { "--as-of", "soon", "x" } } do
+      local status, out = keel("search", "--ns", "acme", "--json", table.unpack(words))
+      assert.equal(2, status, out)
+      assert.equal("K1004", json.decode(out).error.number)
+    end
+    assert.equal(0, (keel("search", "--ns", "acme", '"bill" OR NEAR(a* -b) AND ^x: (((')))
+    write("q.jsonl", '{"id":1,"ns":"acme","text":"bill 14"}\r\n\n')
+    local status, out = keel("search", "--batch", home .. "/q.jsonl", "--k", "1")
+    assert.equal(0, status, out)
+    assert.match("^1\ta\t[%d.]+\n$", out)
+    write("q.jsonl", '{"id":"q","ns":"acme","text":5}\n')
+    status, out = keel("search", "--batch", home .. "/q.jsonl")
+    assert.equal(2, status)
+    assert.match("line 1", out)
+  end)
+
   it("takes what it gave out, versions and disputes too", function()
     write("more.jsonl", [[
 {"kind":"fact","key":"price","text":"nine","time":"2026-01-01"}

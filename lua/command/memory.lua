@@ -82,18 +82,26 @@ function commands.import(m, o, words, io_)
   return 0
 end
 
+--- Ask memory; what it refuses as a wrong question is the command line's fault.
+local function ask(m, what, q)
+  local ok, found, message, code = pcall(m[what], m, q)
+  if ok then return try(found, message, code) end
+  if type(found) ~= "string" then error(found, 0) end
+  usage("K1004", { name = "the question", detail = (found:gsub("^[%w_/.]+:%d+: ", "")) })
+end
+
 local function batch(m, o, io_)
   local number = 0
   for text in lines_of(o.batch) do
     number = number + 1
     if text:find "%S" then
       local line, message = json.decode(text)
-      if type(line) ~= "table" or not line.text or not line.id then
+      if type(line) ~= "table" or type(line.text) ~= "string" or not line.id then
         error(errors.new("K1004", { name = "--batch", file = o.batch, line = number,
-          detail = ("line %d: %s"):format(number, message or "'id' and 'text' are needed") }), 0)
+          detail = ("line %d: %s"):format(number, message or "'id' and 'text' (text) are needed") }), 0)
       end
-      local hits = try(m:search { ns = line.ns or need("--ns, or 'ns' in each line", o.ns), query = line.text, k = o.k or 10 })
-      for _, hit in ipairs(hits) do io_.write(("%s\t%s\t%.6f\n"):format(terminal.escape(line.id), terminal.escape(hit.id), hit.score)) end
+      local hits = ask(m, "search", { ns = line.ns or need("--ns, or 'ns' in each line", o.ns), query = line.text, k = o.k or 10 })
+      for _, hit in ipairs(hits) do io_.write(("%s\t%s\t%.6f\n"):format(terminal.escape(tostring(line.id)), terminal.escape(hit.id), hit.score)) end
     end
   end
   return 0
@@ -108,7 +116,7 @@ end
 
 function commands.search(m, o, words, io_)
   if o.batch then return batch(m, o, io_) end
-  local hits = try(m:search(question(o, words)))
+  local hits = ask(m, "search", question(o, words))
   if io_.json then io_.write(json.encode(all(hits)) .. "\n") return 0 end
   for _, hit in ipairs(hits) do
     local why = {}
@@ -125,7 +133,7 @@ end
 function commands.pack(m, o, words, io_)
   local q = question(o, words)
   q.tokens = o.tokens
-  local packed = try(m:pack(q))
+  local packed = ask(m, "pack", q)
   if not io_.json then
     io_.write((packed.text:gsub("[^\n]+", terminal.escape)) .. "\n")
     io_.write(("-- %d of %d tokens, %d items, %d shortened, %d left out\n"):format(packed.tokens, packed.budget, #packed.items,

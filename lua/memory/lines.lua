@@ -12,6 +12,7 @@ for name in ([[id text key kind session speaker time tags value importance ttl l
   run seq]]):gmatch "%S+" do LINE[name] = true end
 
 local batch_size = 1000
+local longest_text = 1 << 20 -- MEMORY_TEXT_MAX of src/memory.h
 
 -- An item from a decoded line; false for one that is over already; or nil, message.
 local function item_of(line, ns, now)
@@ -93,7 +94,11 @@ function lines:import(from, ns)
       if line ~= nil then item, message = item_of(line, ns, self.clock()) end
       if item then
         ok, code = pcall(self.check, self, "line", item)
-        if not ok then item, message = nil, (tostring(code):gsub("^.-: line: ", "")) end
+        if not ok then
+          item, message = nil, tostring(code):gsub("^[%w_/.]+:%d+: ", ""):gsub("^line: ", "")
+        elseif item.text and #item.text > longest_text then
+          item, message = nil, ("a text of %d bytes is too long to remember (at most %d); split it"):format(#item.text, longest_text)
+        end
       end
       if item == nil then
         flush(number - 1)
