@@ -145,3 +145,19 @@ describe("vectors of an endpoint", function()
     assert.equal(0, #assert(m:search { query = "speech" }))
   end)
 end)
+
+describe("a served home's summaries", function()
+  it("are made by its own summarise skill", function()
+    local h = home.make { skills = { summarise = [[
+return skill { version = 1, about = "counts", input = { type = "object" }, output = { type = "object" }, effect = "pure",
+  ["local"] = function(input) return { summary = "of " .. #input.text .. " bytes" } end }]] },
+      config = 'return { zone = "UTC", memory = { retention = { turn = { summarise = "1d" } } } }' }
+    finally(function() h:remove() end)
+    h.now = 1700000000000
+    local e = h:open()
+    e:memory():remember { kind = "turn", session = "s", speaker = "Ines", text = "Dark green, please." }
+    h.now = h.now + 2 * 86400000
+    assert(e:gc())
+    assert.equal("of 25 bytes", e:memory():get { kind = "summary", key = "turn:s" }.text)
+  end)
+end)

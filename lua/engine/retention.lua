@@ -131,6 +131,17 @@ end
 
 local memory_rest_ms = 3600000
 
+--- The home's own summarise skill, if it works offline; what it cannot do is done without it.
+local function summariser(self)
+  local skill = self.library.skills.summarise
+  if not (skill and skill.manifest["local"]) then return nil end
+  return function(text)
+    local out = self.library:try_skill("summarise", { text = text, max_sentences = 5, max_chars = 800 }, self.settings.zone)
+    local summary = type(out) == "table" and out.summary
+    return type(summary) == "string" and summary ~= "" and summary or nil
+  end
+end
+
 local stages = {
   -- what a crash, or the slice before, left half done
   function(pass)
@@ -192,7 +203,7 @@ local stages = {
       local due = pass.asked or pass.now - (self.memory_looked or 0) >= memory_rest_ms
       if due then
         self.memory_looked = pass.now
-        m:summarise_sessions(m.rules, nil, 5)
+        m:summarise_sessions(m.rules, summariser(self), 5)
       end
       pass.memory = m:retain { rules = due and m.rules or {}, slice = pass.size.rows, patient = true }
     end

@@ -212,7 +212,8 @@ end
 
 --- Put a session into one item of kind "summary", with the key "KIND:SESSION" and links
 -- to what it was made of in source.items; the originals stay. `with` is a function that
--- gives a summary of a text (extractive sentences unless told). Returns the summary's
+-- gives a summary of a text, nothing (then sentences of the text are the summary), or
+-- nil, message, code. Returns the summary's
 -- text, or nil when the session is empty; or nil, message, code.
 function retention:summarise(t)
   local ns = self:namespace("summarise", t.ns)
@@ -232,10 +233,9 @@ function retention:summarise(t)
   local summary
   if t.with then
     summary, message, code = t.with(table.concat(texts, "\n"))
-    if not summary then return nil, message, code end
-  else
-    summary = extract(texts)
+    if not summary and message then return nil, message, code end
   end
+  summary = summary or extract(texts)
   local id
   id, message, code = self:remember { ns = ns, kind = "summary", key = kind .. ":" .. t.session, text = summary,
     session = t.session, time = rows[#rows].time, trust = outside and "external" or nil,
