@@ -59,7 +59,7 @@ struct memory_which {
 	int64_t id, run;
 	int layer;
 	int64_t expired_by;	/* expires <= this                            */
-	int64_t made_before;	/* valid_from < this                          */
+	int64_t made_before;	/* created < this                             */
 	bool ended;		/* superseded or disputed versions alone      */
 	double faded;		/* importance halved every half_life_ms since  */
 	int64_t half_life_ms;	/* ... valid_from is below this at now_ms      */

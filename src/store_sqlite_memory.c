@@ -34,7 +34,7 @@
 " valid_from INTEGER, valid_to INTEGER, expires INTEGER, run INTEGER, seq"\
 " INTEGER, hash INTEGER NOT NULL, reason TEXT, text TEXT, value BLOB, tags"\
 " BLOB, source BLOB);"\
-"CREATE INDEX memory_ns ON memory(ns);"\
+"CREATE INDEX memory_ns ON memory(ns, created);"\
 "CREATE INDEX memory_key ON memory(ns, kind, key, valid_from) WHERE key IS NOT"\
 " NULL;"\
 "CREATE INDEX memory_name ON memory(ns, name) WHERE name IS NOT NULL;"\

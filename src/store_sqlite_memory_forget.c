@@ -54,8 +54,9 @@ static sqlite3_stmt *question(struct sqlite_db *db, int64_t ns,
 		 " BLOB)), 0) + coalesce(length(value), 0), tags IS NOT NULL OR"
 		 " value IS NOT NULL FROM memory%s WHERE"
 		 " %sns = ?1 AND id > ?10%s%s%s%s%s%s%s%s%s%s%s%s%s",
-		 w->expired_by != MEMORY_FOREVER
-		 ? " INDEXED BY memory_expires" : "", w->scan > 0 ? "+" : "",
+		 w->expired_by != MEMORY_FOREVER ? " INDEXED BY memory_expires"
+		 : w->made_before != MEMORY_FOREVER ? " INDEXED BY memory_ns"
+		 : "", w->scan > 0 ? "+" : "",
 		 w->kind.p ? " AND kind = ?2" : "",
 		 w->key.p ? " AND key = ?3" : "",
 		 w->name.p ? " AND name = ?4" : "",
@@ -64,11 +65,12 @@ static sqlite3_stmt *question(struct sqlite_db *db, int64_t ns,
 		 w->expired_by != MEMORY_FOREVER ? " AND expires <= ?8" : "",
 		 w->session.p ? " AND session = ?9" : "",
 		 w->made_before != MEMORY_FOREVER
-		 ? " AND coalesce(valid_from, created) < ?11" : "",
+		 ? " AND created < ?11" : "",
 		 w->ended ? " AND valid_to IS NOT NULL" : "",
 		 w->up_to > 0 ? " AND id <= ?13" : "",
 		 w->scan > 0 ? " AND id <= ?12" : "",
 		 w->expired_by == MEMORY_FOREVER &&
+		 w->made_before == MEMORY_FOREVER &&
 		 (w->after > 0 || w->scan > 0 || w->limit > 0)
 		 ? " ORDER BY id" : "");
 	if ((st = sqlite_prepare(db, sql, e)) == NULL)

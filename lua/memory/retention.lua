@@ -3,7 +3,7 @@
 --
 -- A rule is named by a kind, a namespace and a kind ("acme/turn"), or "*", and says:
 --
---   age        "90d": what is older goes
+--   age        "90d": what was remembered longer ago goes
 --   count      1000: the newest so many stay
 --   bytes      so many bytes of text and value stay, the newest
 --   faded      0.05: what is worth less goes; importance halves every `half_life` (30d)
@@ -28,8 +28,8 @@ end
 -- One slice of what `which` names. Adds to the report; returns false when all is done.
 local function slice(pass, which, why)
   local self = pass.memory
-  -- What has expired is found by its end, not in the order of ids; what went is gone.
-  local by_end = which.expired_by ~= nil
+  -- What has expired or is old is found by that, not in the order of ids; what went is gone.
+  local by_end = which.expired_by ~= nil or which.made_before ~= nil
   which.after, which.limit = not by_end and pass.after or 0, pass.dry and by_end and 0 or pass.slice
   if not by_end then which.scan = pass.slice * 20 end
   local done, message, code = self.half:forget(which, pass.now, why, pass.dry)

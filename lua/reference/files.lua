@@ -49,7 +49,7 @@ local config = {
   ["memory.kinds.NAME.ttl"] = "hidden after this", ["memory.kinds.NAME.half_life"] = "half as new after this",
   ["memory.kinds.NAME.text"] = "weight of the words", ["memory.kinds.NAME.time"] = "weight of falling into the time that is asked about",
   ["memory.retention"] = "how long memories are kept: by kind, by \"NAMESPACE/KIND\", or \"*\"; nothing said: for ever",
-  ["memory.retention.NAME"] = "this long; or what follows", ["memory.retention.NAME.age"] = "what is older goes",
+  ["memory.retention.NAME"] = "this long; or what follows", ["memory.retention.NAME.age"] = "what was remembered longer ago goes",
   ["memory.retention.NAME.count"] = "the newest so many stay", ["memory.retention.NAME.bytes"] = "the newest stay that have so many bytes together",
   ["memory.retention.NAME.faded"] = "what is worth less goes: importance, halved every half_life",
   ["memory.retention.NAME.half_life"] = "how fast importance fades (30d)",
