@@ -184,7 +184,7 @@ end
 function parts.gc(path, n)
   local now = start_ms + n * 1000
   local m = open(path, { clock = function() return now end })
-  local pass = m:retain { slice = 1000, rules = { note = { age_ms = n * 900 } } }
+  local pass = m:retain { slice = 500, rules = { note = { age_ms = n * 900 } } }
   local took, longest = run_pass(pass)
   local gone = pass.report.aged
   local began = clock.mono_us()

@@ -161,7 +161,7 @@ function retention:compact(rows)
 end
 
 -- What many slices write lies in the log; moved bit by bit, it keeps nobody waiting long.
-local much = 6 << 20 -- bytes
+local much = 4 << 20 -- bytes
 
 --- Empty the log when there is much in it.
 function retention:settle_some()
