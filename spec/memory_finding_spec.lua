@@ -1,18 +1,10 @@
 -- What a search finds, beyond words: fields, times, near words, neighbours; and packing.
+local fresh = require "spec.support.memories"
 local json = require "json"
-local memory = require "memory"
 local rfc3339 = require "rfc3339"
 local time = require "memory.time"
 
 local DAY = 86400000
-local START = 1700000000000
-
-local function fresh(options)
-  options = options or {}
-  local now = { ms = START }
-  options.clock, options.ns = function() return now.ms end, "acme"
-  return assert(memory.open(":memory:", options)), now
-end
 
 describe("fields of values", function()
   local m

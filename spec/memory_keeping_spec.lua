@@ -1,16 +1,10 @@
 -- What becomes of memories: who may replace what, what goes by which rule, what is left.
+local fresh = require "spec.support.memories"
 local memory = require "memory"
 local store = require "store"
 
 local DAY = 86400000
 local START = 1700000000000
-
-local function fresh(options)
-  options = options or {}
-  local now = { ms = START }
-  options.clock, options.ns = function() return now.ms end, "acme"
-  return assert(memory.open(options.path or ":memory:", options)), now
-end
 
 local function agrees(m)
   for part, n in pairs(m.store:read("memory.check", {})[1]) do assert.equal(0, n, part) end
@@ -222,6 +216,17 @@ describe("a list that is written while the next is made", function()
     assert(add { { text = "text 1 of list 1" } })
     assert.same({ new = 250, superseded = 0, same = 1, disputed = 0 }, finish())
     assert.equal(1, #assert(m:search { query = "text 17 list 4", k = 1 }))
+  end)
+
+  it("is refused where the store is only read", function()
+    local path = os.tmpname()
+    os.remove(path)
+    finally(function() for _, tail in ipairs { "", "-wal", "-shm", "-owner" } do os.remove(path .. tail) end end)
+    fresh { path = path }:close()
+    local m <close> = fresh { path = path, read_only = true }
+    local ok, message = m:writer()({ { text = "one" } })
+    assert.is_nil(ok)
+    assert.match("reading only", message)
   end)
 
   it("tells of a failure with the next one, and closes when it is left", function()

@@ -1,16 +1,9 @@
 local json = require "json"
+local fresh = require "spec.support.memories"
 local memory = require "memory"
 local store = require "store"
 
 local DAY = 86400000
-
-local function fresh(options)
-  options = options or {}
-  local now = { ms = 1700000000000 }
-  options.clock = function() return now.ms end
-  options.ns = options.ns or "acme"
-  return assert(memory.open(options.path or ":memory:", options)), now
-end
 
 local function texts(hits)
   local list = {}

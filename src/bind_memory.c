@@ -376,7 +376,8 @@ static int l_remember(lua_State *L)
 		push_results(L, ahead ? was : put, ahead ? was_n : n);
 		return 1;
 	}
-	store_begin(s, t);
+	if (store_begin(s, t, &e) != 0)
+		return bind_fail(L, &e);
 	h->ahead = t;
 	h->put = put;
 	h->n = n;

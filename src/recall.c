@@ -10,7 +10,6 @@
 
 #include "codec.h"
 #include "recall_inside.h"
-#include "token.h"
 #include "vec.h"
 #include "words.h"
 
@@ -258,7 +257,7 @@ static bool named(const struct recall *r, size_t at)
 	name = &r->m->names.entry[speaker];
 	token_read(&reader, name->text, name->len);
 	while (token_next(&reader, &t))
-		if (recall_asks_for(r, t.word, t.n))
+		if (recall_asks_for(r, &t))
 			return true;
 	return false;
 }

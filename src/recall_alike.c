@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "recall_inside.h"
-#include "token.h"
 
 #define LEAST 5			/* words: shorter texts are left alone */
 #define MOST 400		/* words of a text that are compared   */
@@ -19,15 +18,12 @@ struct recall_words {
 
 static uint64_t word_of(const struct token *t)
 {
-	uint64_t h = 14695981039346656037u;
 	bool digit = false;
 	size_t i;
 
-	for (i = 0; i < t->n; i++) {
-		h = (h ^ (unsigned char)t->word[i]) * 1099511628211u;
+	for (i = 0; i < t->n; i++)
 		digit = digit || (t->word[i] >= '0' && t->word[i] <= '9');
-	}
-	return (h & ~(uint64_t)1) | digit;
+	return (token_word_hash(t) & ~(uint64_t)1) | digit;
 }
 
 static int by_value(const void *a, const void *b)

@@ -4,6 +4,7 @@
 #define KEEL_RECALL_INSIDE_H
 
 #include "memory_inside.h"
+#include "token.h"
 
 #define RECALL_SPEECH 40		/* words: texts are like speech below  */
 #define RECALL_TERMS 64		/* words of a question that are looked for */
@@ -81,6 +82,6 @@ int recall_twin(struct recall *r, struct span text, ptrdiff_t *twin,
 void recall_forget_words(struct recall *r, size_t n);
 
 /* Whether the folded word is one that the question asks for. */
-bool recall_asks_for(const struct recall *r, const char *word, size_t n);
+bool recall_asks_for(const struct recall *r, const struct token *t);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "near.h"
 #include "recall_inside.h"
-#include "token.h"
 #include "words.h"
 
 #define NORMS 512
@@ -19,20 +18,10 @@
 
 /* ---- the question ------------------------------------------------------- */
 
-static uint64_t hash_of(const char *word, size_t n)
-{
-	uint64_t h = 14695981039346656037u;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		h = (h ^ (unsigned char)word[i]) * 1099511628211u;
-	return h;
-}
-
 /* Names, too, that stand in no text. */
-bool recall_asks_for(const struct recall *r, const char *word, size_t n)
+bool recall_asks_for(const struct recall *r, const struct token *t)
 {
-	uint64_t h = hash_of(word, n);
+	uint64_t h = token_word_hash(t);
 	size_t i;
 
 	for (i = 0; i < r->asked_n; i++)
@@ -103,7 +92,7 @@ static bool choose_terms(struct recall *r, bool stop_words)
 			continue;
 		any = true;
 		if (r->asked_n < RECALL_TERMS)
-			r->asked[r->asked_n++] = hash_of(t.word, t.n);
+			r->asked[r->asked_n++] = token_word_hash(&t);
 		stem = postings_stem(&r->shelf->words, t.word, t.n);
 		if (stem != 0)
 			add_term(r, stem, 1);

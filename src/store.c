@@ -576,21 +576,24 @@ static bool untell(struct store *s, struct txn *t)
 	return false;
 }
 
-int store_commit(struct store *s, struct txn *t, struct err *e)
+int store_begin(struct store *s, struct txn *t, struct err *e)
 {
 	if (s->opt.read_only) {
 		txn_free(t);
 		return err_set(e, ERR_STATE, "the store is open for reading only");
 	}
-	store_expect(s, 0);	/* nothing else comes while we wait */
-	store_begin(s, t);
-	return store_wait(s, t, e);
-}
-
-void store_begin(struct store *s, struct txn *t)
-{
 	t->done = NULL;
 	store_submit(s, t);
+	return 0;
+}
+
+int store_commit(struct store *s, struct txn *t, struct err *e)
+{
+	int rc;
+
+	store_expect(s, 0);	/* nothing else comes while we wait */
+	rc = store_begin(s, t, e);
+	return rc != 0 ? rc : store_wait(s, t, e);
 }
 
 int store_wait(struct store *s, struct txn *t, struct err *e)

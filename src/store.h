@@ -107,9 +107,9 @@ void store_expect(struct store *s, int n);
 /* The same, and wait; t is freed. What one waits for builds on nothing that failed,
  * so it is tried also after a failure. */
 int store_commit(struct store *s, struct txn *t, struct err *e);
-/* Its two halves, for who prepares the next meanwhile. The store must be writable;
- * what was begun must be waited for. */
-void store_begin(struct store *s, struct txn *t);
+/* Its two halves, for who prepares the next meanwhile. What was begun must be waited
+ * for; when it cannot begin (a store that is only read), t is freed. */
+int store_begin(struct store *s, struct txn *t, struct err *e);
 int store_wait(struct store *s, struct txn *t, struct err *e);
 
 /* Deliver what has become known; returns how many. Call from one thread. */

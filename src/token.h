@@ -30,6 +30,17 @@ void token_read(struct token_reader *r, const void *text, size_t n);
 /* Take the next word. False at the end. */
 bool token_next(struct token_reader *r, struct token *t);
 
+/* A number for the folded word: FNV-1a. */
+static inline uint64_t token_word_hash(const struct token *t)
+{
+	uint64_t h = 14695981039346656037u;
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		h = (h ^ (unsigned char)t->word[i]) * 1099511628211u;
+	return h;
+}
+
 /* A number for what a text says: equal for texts that differ only in case,
  * accents, spaces and the punctuation between words. Signs that can turn the
  * meaning ("can't", "-5", "1.5", "C++") count. FNV-1a, 63 bits. */

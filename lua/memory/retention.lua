@@ -98,12 +98,13 @@ function Pass:step()
 end
 
 --- Begin to let go. Options: `rules` as above, `slice` (rows a transaction, 1000),
--- `dry_run`, `patient` (leave the log to the engine). Returns a pass: call pass:step() until it gives false; pass.report says
--- what went.
+-- `dry_run`, `patient` (leave the log to the engine). Returns a pass: call pass:step()
+-- until it gives false; pass.report says what went.
 function retention:retain(options)
   options = options or {}
   local now = self.clock()
-  return setmetatable({ memory = self, now = now, slice = options.slice or 1000, dry = options.dry_run or false, patient = options.patient,
+  return setmetatable({ memory = self, now = now, slice = options.slice or 1000, dry = options.dry_run or false,
+    patient = options.patient,
     work = work_of(self, options.rules or {}, now), at = 1,
     report = { expired = 0, working = 0, aged = 0, superseded = 0, faded = 0, over = 0, bytes = 0, slices = 0 } }, Pass)
 end
