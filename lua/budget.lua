@@ -10,192 +10,255 @@
 -- Budgets nest: a call counts in the engine's, its agent's and its run's, in every
 -- window that has a limit, and in day and month (engine), day (agent) and run anyway,
 -- so that they can be shown. Limits are those of the settings: run_picousd,
--- hour_picousd, day_picousd, month_picousd, and calls and tokens = {count, per_ms}
--- (without per_ms: per run).
+-- hour_picousd, day_picousd, month_picousd, calls and tokens = {count, per_ms}
+-- (without per_ms: per run), parallel (calls that are out at once), and what a person
+-- set over them (`books:set_limit`).
 --
 -- When a budget has no room, but other calls hold money that they may not need,
--- reserve waits for them; it refuses only when even all of that would not do.
+-- reserve waits for them; it refuses only when even all of that would not do. A budget
+-- of a second or a minute is waited for in any case. An agent that was stopped
+-- (`books:stop`) is refused until somebody lets it go on; one whose call cost more than
+-- it could is stopped with that call's settlement.
 -- Functions that meet the world return nil, message, code ("budget" for a refusal,
 -- with a fourth value that says which line).
+local advance = require "budget.advance"
 local core = require "core.budget"
 local clock = require "core.clock"
 local digest = require "core.digest"
+local lines = require "budget.lines"
 local loop = require "loop"
+local queue = require "budget.queue"
 local zone = require "zone"
 
 local budget = {}
 budget.__index = budget
 
-local windows = { run = "run_picousd", hour = "hour_picousd", day = "day_picousd", month = "month_picousd" }
-local window_of_ms = { [1000] = "s", [60000] = "min", [3600000] = "hour", [86400000] = "day" }
-local short_ms = { s = 1000, min = 60000 }
+local function committer(store)
+  return function(tx)
+    if not loop.in_task() then return store:commit(tx) end
+    return loop.await(function(wake) store:submit(tx, wake) end)
+  end
+end
+
+local function load_standing(self)
+  local rows, message, code = self.store:read("limit.list", {})
+  if not rows then return nil, message, code end
+  self.lines:override(rows)
+  rows, message, code = self.store:read("agent.states", {})
+  if not rows then return nil, message, code end
+  self.stopped = {}
+  for _, row in ipairs(rows) do self.stopped[row.agent] = row end
+  return true
+end
 
 --- options: store; limits (the engine's budget of the settings); zone (a name);
--- now() in milliseconds; commit(tx) -> true | nil, message, code, which may yield
--- (the store's own, which waits for the disk, unless told).
+-- now() in milliseconds; commit(tx) -> true | nil, message, code, which may yield, and
+-- submit(tx, fn), which does not wait (the store's own unless told); on_alert(alert) with
+-- {scope, window, start, fraction, limit_picousd, spent_picousd}; on_stop(agent, reason).
 -- Reservations of an engine that died count as spent from here on.
 function budget.open(options)
   local store = assert(options.store, "budget.open needs a store")
   local z, message = zone.open(options.zone)
   if not z then return nil, message, "input" end
   local self = setmetatable({
-    store = store, limits = options.limits or {}, zone = z,
+    store = store, limits = options.limits or {}, zone = z, stopped = {},
     now = options.now or clock.now_ms,
-    commit = options.commit or function(tx) return store:commit(tx) end,
-    waiting = {},
+    commit = options.commit or committer(store),
+    submit = options.submit or function(tx, fn) store:submit(tx, fn) end,
+    on_alert = options.on_alert or function() end, on_stop = options.on_stop or function() end,
   }, budget)
+  self.lines = lines.new(store, z, self.limits)
+  self.queue, self.advance = queue.new(self), advance.new(self)
+  function self.hear(ok, why)
+    if not ok then self.broken = why end
+  end
   local tx = store:tx()
   core.recover(tx, self.now())
   local ok, why, code = self.commit(tx)
+  if ok then ok, why, code = load_standing(self) end
   if not ok then return nil, why, code end
   return self
 end
 
--- ---- lines ---------------------------------------------------------------------
-
-local function line_at(lines, scope, window, start)
-  local id = scope .. " " .. window
-  local line = lines[id]
-  if not line then
-    line = { scope = scope, window = window, start = start }
-    lines[id] = line
-    lines[#lines + 1] = line
-  end
-  return line
+--- Give back what is held for calls to come. Calls that are out still may be settled.
+function budget:close()
+  self.advance:close()
 end
 
-function budget:scope_lines(lines, scope, limits, always, now)
-  for _, window in ipairs { "run", "hour", "day", "month" } do
-    local limit = limits[windows[window]]
-    -- a run's limit belongs to the run's own scope
-    if window ~= "run" and (limit or always[window]) then
-      line_at(lines, scope, window, self.zone:start(window, now)).limit_money = limit
-    end
+-- ---- agents that are stopped ----------------------------------------------------------
+
+--- Refuse the agent's paid calls until somebody lets it go on. `state`: "deactivated" (its
+-- budget or a guard did) or "off" (a person did). With a `tx` it becomes true with that.
+function budget:stop(agent, state, reason, who, tx)
+  local was = self.stopped[agent]
+  if was and was.state == state then return true end
+  local row = { agent = agent, state = state, reason = reason, who = who, at = self.now() }
+  local own = tx == nil
+  tx = tx or self.store:tx()
+  tx:add("agent.state", { agent = agent, state = state, reason = reason, who = who, now = row.at })
+  self.stopped[agent] = row
+  if own then
+    local ok, message, code = self.commit(tx)
+    if not ok then return nil, message, code end
   end
-  for _, what in ipairs { "calls", "tokens" } do
-    local rate = limits[what]
-    if rate and rate.per_ms then
-      local window = window_of_ms[rate.per_ms]
-      if not window then error("no window of " .. rate.per_ms .. " ms", 3) end
-      line_at(lines, scope, window, self.zone:start(window, now))["limit_" .. what] = rate.count
-    end
-  end
+  self.queue:admit()
+  self.on_stop(agent, row)
+  return true
 end
 
-local function least(a, b)
-  if a and b then return math.min(a, b) end
-  return a or b
+--- Let an agent go on.
+function budget:enable(agent)
+  local tx = self.store:tx()
+  tx:add("agent.on", { agent = agent })
+  local ok, message, code = self.commit(tx)
+  if ok then self.stopped[agent] = nil end
+  return ok, message, code
 end
 
---- The budgets in which a call counts, as the ledger wants them.
-function budget:lines(claim, now)
-  local lines = {}
-  local of_agent = claim.limits or {}
-  self:scope_lines(lines, "engine", self.limits, { day = true, month = true }, now)
-  if claim.agent then
-    self:scope_lines(lines, "agent:" .. claim.agent, of_agent, { day = true }, now)
+--- Read what a person changed in the store by other ways: limits, and agents' states.
+function budget:reload()
+  local ok, message, code = load_standing(self)
+  if ok then self.queue:admit() end
+  return ok, message, code
+end
+
+--- Set the limit of a scope ("engine", "agent:NAME") and a window over what the files say:
+-- { money, tokens, calls }, or nil to have the files' again.
+function budget.set_limit(store, commit, scope, window, limit, who, now)
+  local tx = store:tx()
+  if limit then
+    tx:add("limit.put", { scope = scope, window = window, money = limit.money, tokens = limit.tokens, calls = limit.calls,
+      who = who, now = now })
+  else
+    tx:add("limit.drop", { scope = scope, window = window })
   end
-  if claim.run then
-    local line = line_at(lines, "run:" .. claim.run, "run", 0)
-    line.limit_money = least(least(of_agent.run_picousd, self.limits.run_picousd), claim.run_picousd)
-    for _, what in ipairs { "calls", "tokens" } do
-      local rate = of_agent[what]
-      if rate and not rate.per_ms then line["limit_" .. what] = rate.count end
-    end
-  end
-  local list = {}
-  for i, line in ipairs(lines) do list[i] = line end
-  return list
+  return commit(tx)
 end
 
 -- ---- reserve ---------------------------------------------------------------------
 
---- Why a line refuses: nil when it has room; "never" when even without what others
--- hold it has none, "wait" when it then would, "window" when a short window must end.
-local function verdict(line, row, claim)
-  local worst
-  local function judge(limit, used, held, more)
-    if not limit or used + held + more <= limit then return end
-    if more > limit then worst = "never" return end
-    if short_ms[line.window] then worst = worst or "window" return end
-    if used + more > limit then worst = "never" else worst = worst or "wait" end
+local function refusal(self, claim, why, line)
+  if why == "stopped" or self.stopped[claim.agent or false] then
+    local row = self.stopped[claim.agent]
+    return nil, ("agent '%s' is %s: %s"):format(claim.agent, row.state, row.reason or "a person switched it off"), "budget",
+      { scope = "agent:" .. claim.agent, stopped = row.state, reason = row.reason }
   end
-  judge(line.limit_money, row.spent, row.held, claim.money)
-  judge(line.limit_tokens, row.tokens, row.held_tokens, claim.tokens)
-  judge(line.limit_calls, row.calls, row.held_calls, claim.calls or 1)
-  return worst
-end
-
-local nothing = { spent = 0, tokens = 0, calls = 0, held = 0, held_tokens = 0, held_calls = 0 }
-
---- The line that stands most in the way, and how: verdict, line, row.
-function budget:obstacle(lines, claim)
-  local rank = { never = 3, window = 2, wait = 1 }
-  local found, at, what
-  for _, line in ipairs(lines) do
-    local rows, message, code = self.store:read("budget.get", line)
-    if not rows then return nil, message, code end
-    local row = rows[1] or nothing
-    local v = verdict(line, row, claim)
-    if v and (not found or rank[v] > rank[found]) then found, at, what = v, line, row end
+  if not line then
+    return nil, "too many calls are out at once", "budget", { scope = claim.agent and "agent:" .. claim.agent or "engine",
+      window = "parallel", throttle = true }
   end
-  -- Room was made between the refusal and our look: try again.
-  return found or "wait", at, what
+  return nil, ("the %s budget of %s has no room for %s, %d tokens and %d call%s"):format(line.window, line.scope,
+    require("money").format(claim.money), claim.tokens, claim.calls, claim.calls == 1 and "" or "s"), "budget",
+    { scope = line.scope, window = line.window, limit_money = line.limit_money, limit_tokens = line.limit_tokens,
+      limit_calls = line.limit_calls, spent = line.spent, held = line.held, throttle = why ~= "never" }
 end
 
-local function try(self, claim, lines, now)
-  local tx = self.store:tx()
-  core.reserve(tx, {
-    key = claim.key, money = claim.money, tokens = claim.tokens, calls = claim.calls or 1,
-    attempt = claim.attempt or 1, now = now, lines = lines, run = claim.run, agent = claim.agent,
-    seq = claim.seq, tier = claim.tier, provider = claim.provider, model = claim.model, price_json = claim.price,
-  })
-  return self.commit(tx)
+--- Write it down, and wait for the disk. The store decides: what is free here may become
+-- so there a moment later, with a transaction of somebody else's.
+local function write(self, claim, set)
+  for try = 1, 100 do
+    local tx = self.store:tx()
+    claim.lines = set
+    core.reserve(tx, claim)
+    claim.lines = nil
+    local ok, message, code = self.commit(tx)
+    if ok or code ~= "budget" then return ok, message, code end
+    loop.sleep(math.min(try, 20))
+  end
+  for i = 1, #set do
+    self.lines:refresh(set[i])
+    set[i].held = set[i].held + claim.money
+  end
+  return nil, "the store finds no room", "budget"
 end
 
---- Wait until something ended, or `ms` went by.
-local function wait_for_room(self, ms)
-  loop.await(function(wake)
-    local timer
-    local function once()
-      timer:stop()
-      wake()
+function budget:retire(line) return self.advance:retire(line) end
+
+--- A claim that makes no sense is the caller's mistake, and holds nothing.
+local function check(claim)
+  for _, what in ipairs { "money", "tokens", "calls" } do
+    local n = claim[what]
+    if math.type(n) ~= "integer" or n < 0 or n > 10 ^ 18 then
+      error(("'%s' of a claim must be a whole number from 0 to 10^18, and is %s"):format(what, tostring(n)), 3)
     end
-    -- An end may be committed by somebody else's transaction, later than we hear of it.
-    timer = loop.timer(ms, once)
-    table.insert(self.waiting, once)
-  end)
+  end
 end
 
 --- Hold the bound of one attempt. claim: money and tokens (upper bounds); run, agent,
--- seq, attempt, tier, provider, model, price (kept in its row); limits (the agent's
--- budget of its manifest); run_picousd; key (made when absent); deadline (a time:
--- wait no longer; 0 does not wait). Returns the reservation, or nil, message, code.
+-- seq, attempt, tier, provider, model, price (JSON text, kept in its row); limits (the
+-- agent's budget of its manifest); run_picousd; key (made when absent); deadline (a time:
+-- wait no longer; 0 does not wait). Returns the reservation, or nil, message, code,
+-- detail {scope, window, limit_money, ..., throttle (true: a later try may do), stopped}.
 function budget:reserve(claim)
-  claim.key = claim.key or digest.make_id("call", self.now(), clock.random())
-  while true do
-    local now = self.now()
-    local lines = self:lines(claim, now)
-    local ok, message, code = try(self, claim, lines, now)
-    if ok then return { key = claim.key, money = claim.money, tokens = claim.tokens, made = now, lines = lines } end
-    if code ~= "budget" then return nil, message, code end
-    local what, line, row = self:obstacle(lines, claim)
-    if not what then return nil, line, row end
-    local detail = line and { scope = line.scope, window = line.window, limit_money = line.limit_money,
-      limit_tokens = line.limit_tokens, limit_calls = line.limit_calls, spent = row.spent, held = row.held }
-    local left_ms = claim.deadline and claim.deadline - now or math.huge
-    if what == "never" or left_ms <= 0 then return nil, message, "budget", detail end
-    local ms = what == "window" and line.start + short_ms[line.window] - now or 50
-    wait_for_room(self, math.max(1, math.min(ms, left_ms)))
+  if self.broken then return nil, self.broken, "io" end
+  if claim.agent and self.stopped[claim.agent] then return refusal(self, claim, "stopped") end
+  local now = self.now()
+  claim.key = claim.key or digest.make_id("call", now, clock.random())
+  claim.calls, claim.now = claim.calls or 1, now
+  check(claim)
+  local held = { key = claim.key, money = claim.money, tokens = claim.tokens, calls = claim.calls, made = now,
+    agent = claim.agent }
+  held.lines = self.lines:of(claim, now)
+  if self.advance:take(claim, held.lines) then
+    held.quick = true
+    self.queue:count(claim, 1)
+    return held
   end
+  local why, line = self.queue:enter(claim, held.lines)
+  if why then return refusal(self, claim, why, line) end
+  held.lines = self.lines:of(claim, self.now())
+  local ok, message, code = write(self, claim, held.lines)
+  if ok then return held end
+  lines.hold(held.lines, claim.money, claim.tokens, claim.calls, -1)
+  self.queue:count(claim, -1)
+  self.queue:admit()
+  return nil, message, code, code == "budget" and { scope = "engine", throttle = true } or nil
 end
 
 -- ---- the end of a reservation ------------------------------------------------------
 
-function budget:wake_waiting()
-  local list = self.waiting
-  self.waiting = {}
-  for _, wake in ipairs(list) do wake() end
+--- Fractions of a limit that this end went past are told, each once.
+local function alert(self, line, warn, before, after)
+  if after < 1 and #warn == 0 then return end
+  local function tell(fraction)
+    if before < fraction and after >= fraction then
+      self.on_alert { scope = line.scope, window = line.window, start = line.start, fraction = fraction,
+        limit_picousd = line.limit_money, spent_picousd = line.spent }
+    end
+  end
+  for _, fraction in ipairs(warn) do tell(fraction) end
+  if warn[#warn] ~= 1 then tell(1) end
+end
+
+local default_warn = { 0.5, 0.8 }
+
+local function apply(self, held, fields)
+  local spent, tokens, calls = fields.cost, fields.input + fields.output, held.calls
+  if fields.state == "estimated" then spent, tokens = held.money, held.tokens end
+  if fields.state == "released" then calls = 0 end
+  lines.hold(held.lines, held.money, held.tokens, held.calls, -1)
+  self.queue:count(held, -1)
+  for i = 1, #held.lines do
+    local line = held.lines[i]
+    local limited = line.limit_money or line.limit_tokens or line.limit_calls
+    local before = limited and lines.fraction(line, line.spent, line.tokens, line.calls)
+    line.spent, line.tokens, line.calls = line.spent + spent, line.tokens + tokens, line.calls + calls
+    if limited then
+      local limits = line.scope:find("^agent:") and held.lines.limits or self.limits
+      alert(self, line, limits and limits.warn or default_warn, before, lines.fraction(line, line.spent, line.tokens, line.calls))
+    end
+  end
+  self.queue:admit()
+end
+
+--- A call cost more than it could: its agent asks for nothing more.
+local function check_excess(self, held, fields, tx)
+  local excess = fields.cost - held.money
+  if excess <= 0 then return end
+  self.excess = (self.excess or 0) + excess
+  if not held.agent then return end
+  self:stop(held.agent, "deactivated", ("a call cost %s more than its limits allow"):format(require("money").format(excess)),
+    "budget", tx)
 end
 
 local function finish(self, held, fields, tx)
@@ -206,21 +269,27 @@ local function finish(self, held, fields, tx)
   local own = tx == nil
   tx = tx or self.store:tx()
   core.settle(tx, fields)
+  check_excess(self, held, fields, tx)
   if not own then
-    loop.timer(1, function() self:wake_waiting() end)
+    -- it becomes true with somebody else's transaction, a little later
+    loop.timer(2, function() apply(self, held, fields) end)
+    return true
+  end
+  if held.quick then
+    apply(self, held, fields)
+    self.submit(tx, self.hear)
     return true
   end
   local ok, message, code = self.commit(tx)
-  if ok then self:wake_waiting() end
+  if ok then apply(self, held, fields) end
   return ok, message, code
 end
 
---- It cost `actual` {cost, input, output, cached, request_id}. With a `tx` the end is
--- added to it, and becomes true with whatever else it says.
+--- It cost `actual` {cost, input, output, cached, written, reasoning, request_id}. With a
+-- `tx` the end is added to it, and becomes true with whatever else it says.
 function budget:settle(held, actual, tx)
-  local fields = { state = "settled" }
-  for _, key in ipairs { "cost", "input", "output", "cached", "request_id" } do fields[key] = actual[key] end
-  return finish(self, held, fields, tx)
+  return finish(self, held, { state = "settled", cost = actual.cost, input = actual.input, output = actual.output,
+    cached = actual.cached, written = actual.written, reasoning = actual.reasoning, request_id = actual.request_id }, tx)
 end
 
 --- Nobody knows what it cost: the bound counts as spent.
@@ -233,29 +302,35 @@ function budget:release(held, why, request_id, tx)
   return finish(self, held, { state = "released", error = why, request_id = request_id }, tx)
 end
 
--- ---- looking on ----------------------------------------------------------------------
-
-local function fraction(row)
-  local most = 0.0
-  local function look(limit, used)
-    if limit then most = math.max(most, limit == 0 and (used > 0 and 1 or 0) or used / limit) end
-  end
-  look(row.limit_money, row.spent)
-  look(row.limit_tokens, row.tokens)
-  look(row.limit_calls, row.calls)
-  return most
+--- Somebody knows now what a call cost whose row says "estimated": {cost, input, output,
+-- cached}. Its budgets are set right with it. "conflict" when there is no such call.
+function budget.resolve(store, commit, key, actual, now)
+  local tx = store:tx()
+  core.settle(tx, { key = key, state = actual.cost == 0 and "released" or "settled", late = true, now = now, cost = actual.cost,
+    input = actual.input, output = actual.output, cached = actual.cached, error = actual.note })
+  return commit(tx)
 end
+
+-- ---- looking on ----------------------------------------------------------------------
 
 --- "ok", "warn" (over the first fraction at which the owner wants to know), "spent".
 local function state_of(row, warn)
-  local part = fraction(row)
+  local part = lines.fraction(row, row.spent, row.tokens, row.calls)
   if part >= 1 then return "spent" end
   return part >= ((warn or {})[1] or 0.5) and "warn" or "ok"
 end
 
+local function overrides_of(store)
+  local rows, message, code = store:read("limit.list", {})
+  if not rows then return nil, message, code end
+  local of = {}
+  for _, row in ipairs(rows) do of[row.scope .. " " .. row.window] = row end
+  return of, rows
+end
+
 --- The budgets as they stand: a list of {scope, window, limit_picousd?,
--- spent_picousd, reserved_picousd, tokens, calls, state}, money as integers. Budgets of
--- the settings that nothing was spent from yet are there too.
+-- spent_picousd, reserved_picousd, tokens, calls, state, set_by?}, money as integers.
+-- Budgets of the settings that nothing was spent from yet are there too.
 function budget.list(store, options)
   local z = assert(zone.open(options.zone))
   local now = options.now or clock.now_ms()
@@ -263,19 +338,29 @@ function budget.list(store, options)
   local rows, message, code = store:read("budget.list", { min = z:start("min", now),
     hour = z:start("hour", now), day = z:start("day", now), month = z:start("month", now) })
   if not rows then return nil, message, code end
+  local set, set_list, why = overrides_of(store)
+  if not set then return nil, set_list, why end
   local seen, list = {}, {}
   for _, row in ipairs(rows) do seen[row.scope .. " " .. row.window] = true end
-  for _, window in ipairs { "hour", "day", "month" } do
-    local limit = limits[windows[window]]
-    if limit and not seen["engine " .. window] then
-      table.insert(list, { scope = "engine", window = window, limit_picousd = limit, spent_picousd = 0,
-        reserved_picousd = 0, tokens = 0, calls = 0, state = "ok" })
-    end
+  local function untouched(scope, window, limit)
+    if seen[scope .. " " .. window] then return end
+    seen[scope .. " " .. window] = true
+    table.insert(list, { scope = scope, window = window, limit_picousd = limit, spent_picousd = 0,
+      reserved_picousd = 0, tokens = 0, calls = 0, state = "ok", set_by = set[scope .. " " .. window] and "person" or nil })
   end
+  for _, window in ipairs { "hour", "day", "month" } do
+    local limit = limits[lines.money_of[window]]
+    local by_hand = set["engine " .. window]
+    if limit or by_hand then untouched("engine", window, by_hand and by_hand.money or limit) end
+  end
+  for _, row in ipairs(set_list) do untouched(row.scope, row.window, row.money) end
   for _, row in ipairs(rows) do
-    table.insert(list, { scope = row.scope, window = row.window, limit_picousd = row.limit_money,
+    local by_hand = set[row.scope .. " " .. row.window]
+    local limit = by_hand and by_hand.money or row.limit_money
+    row.limit_money = limit
+    table.insert(list, { scope = row.scope, window = row.window, limit_picousd = limit,
       spent_picousd = row.spent, reserved_picousd = row.held, tokens = row.tokens, calls = row.calls,
-      state = state_of(row, limits.warn) })
+      state = state_of(row, limits.warn), set_by = by_hand and "person" or nil })
   end
   return list
 end

@@ -255,7 +255,7 @@ local function reserve(self, call, entry, body)
   return self.books:reserve {
     money = bound, tokens = tokens, run = who.run, agent = who.agent, seq = who.seq, limits = who.limits,
     attempt = call.sum.attempts + 1, tier = call.asked.tier, provider = entry.provider, model = entry.model,
-    price = { input = entry.price.input, output = entry.price.output, cached = entry.price.cached, as_of = entry.price.as_of },
+    price = entry.price_text,
     deadline = call.deadline,
   }
 end

@@ -107,7 +107,7 @@ describe("the ledger", function()
     local held = assert(books:reserve { money = 7, tokens = 1 })
     assert(books:settle(held, { cost = 7 }))
     for _, again in ipairs { "settle", "estimate", "release" } do
-      local ok, _, code = books[again](books, held, {})
+      local ok, _, code = books[again](books, held, again == "settle" and {} or nil)
       assert.is_nil(ok)
       assert.equal("conflict", code)
     end
@@ -161,7 +161,7 @@ describe("the ledger", function()
     loop.spawn(function() second = assert(books:reserve { money = 500, tokens = 1 }) end)
     assert.is_nil(second)
     assert(books:settle(first, { cost = 500 }))
-    assert.is_truthy(second)
+    while not second do loop.turn(true) end
     -- and refuses when even their end could not
     assert.equal("budget", select(3, books:reserve { money = 501, tokens = 1 }))
   end)

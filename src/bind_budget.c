@@ -3,30 +3,124 @@
 #include "bind_store.h"
 #include "budget.h"
 
-/* A bad claim is the caller's mistake, so it raises. */
-static int add(lua_State *L, int (*op)(struct txn *t, const void *p, size_t n,
-				       struct err *e))
+/* ---- fields of a table --------------------------------------------------------- */
+
+/* The text stays in its table, where it is safe while we borrow it. */
+static const char *text(lua_State *L, int idx, const char *key)
+{
+	const char *s;
+
+	lua_getfield(L, idx, key);
+	if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+		luaL_error(L, "'%s' of a claim must be text", key);
+	s = lua_tostring(L, -1);
+	lua_pop(L, 1);
+	return s;
+}
+
+static int64_t number(lua_State *L, int idx, const char *key, int64_t otherwise)
+{
+	int64_t v = otherwise;
+	int is_whole = 1;
+
+	lua_getfield(L, idx, key);
+	if (!lua_isnil(L, -1))
+		v = lua_tointegerx(L, -1, &is_whole);
+	if (!is_whole)
+		luaL_error(L, "'%s' of a claim must be a whole number", key);
+	lua_pop(L, 1);
+	return v;
+}
+
+static void read_lines(lua_State *L, struct ledger_line *lines, int *count)
+{
+	int i, n;
+
+	lua_getfield(L, 2, "lines");
+	n = lua_istable(L, -1) ? (int)lua_rawlen(L, -1) : 0;
+	if (n > LEDGER_LINES)
+		luaL_error(L, "a claim needs 1 to %d lines", LEDGER_LINES);
+	for (i = 0; i < n; i++) {
+		lua_rawgeti(L, -1, i + 1);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		lines[i] = (struct ledger_line){
+			text(L, -1, "scope"), text(L, -1, "window"),
+			number(L, -1, "start", 0),
+			{ number(L, -1, "limit_money", -1),
+			  number(L, -1, "limit_tokens", -1),
+			  number(L, -1, "limit_calls", -1) }
+		};
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	*count = n;
+}
+
+/* ---- verbs ----------------------------------------------------------------------- */
+
+/* reserve(tx, claim): the fields of struct ledger_claim, `hold` spread out as money,
+ * tokens, calls. A bad claim is the caller's mistake, so it raises. */
+static int l_reserve(lua_State *L)
 {
 	struct txn *t = bind_check_txn(L, 1);
-	struct buf *b;
+	struct ledger_line lines[LEDGER_LINES];
+	struct ledger_claim c;
 	struct err e;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	b = bind_buf(L, CODEC_BYTES);
-	if (bind_encode(L, 2, b, &e) != 0 || op(t, b->data, b->len, &e) != 0)
+	c = (struct ledger_claim){
+		.key = text(L, 2, "key"), .advance = text(L, 2, "advance"),
+		.run = text(L, 2, "run"), .agent = text(L, 2, "agent"),
+		.tier = text(L, 2, "tier"), .provider = text(L, 2, "provider"),
+		.model = text(L, 2, "model"), .price = text(L, 2, "price"),
+		.seq = number(L, 2, "seq", -1),
+		.attempt = number(L, 2, "attempt", 1),
+		.now = number(L, 2, "now", -1),
+		.hold = { number(L, 2, "money", -1), number(L, 2, "tokens", -1),
+			  number(L, 2, "calls", 1) },
+		.lines = lines
+	};
+	read_lines(L, lines, &c.count);
+	if (budget_reserve(t, &c, &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	return 0;
 }
 
-/* reserve(tx, claim), settle(tx, end): the objects of budget.h */
-static int l_reserve(lua_State *L)
+static enum ledger_state state_of(lua_State *L)
 {
-	return add(L, budget_reserve);
+	static const char *const names[] = { "settled", "estimated", "released",
+					     NULL };
+	enum ledger_state s;
+
+	lua_getfield(L, 2, "state");
+	s = (enum ledger_state)luaL_checkoption(L, -1, NULL, names);
+	lua_pop(L, 1);
+	return s;
 }
 
+/* settle(tx, end): the fields of struct ledger_end, `state` as a word. */
 static int l_settle(lua_State *L)
 {
-	return add(L, budget_settle);
+	struct txn *t = bind_check_txn(L, 1);
+	struct ledger_end end;
+	struct err e;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_getfield(L, 2, "late");
+	end = (struct ledger_end){
+		.key = text(L, 2, "key"), .request_id = text(L, 2, "request_id"),
+		.error = text(L, 2, "error"), .state = state_of(L),
+		.late = lua_toboolean(L, -1), .now = number(L, 2, "now", -1),
+		.cost = number(L, 2, "cost", 0), .input = number(L, 2, "input", 0),
+		.output = number(L, 2, "output", 0),
+		.cached = number(L, 2, "cached", 0),
+		.written = number(L, 2, "written", 0),
+		.reasoning = number(L, 2, "reasoning", 0)
+	};
+	lua_pop(L, 1);
+	if (budget_settle(t, &end, &e) != 0)
+		return luaL_error(L, "%s", e.msg);
+	return 0;
 }
 
 /* recover(tx, now_ms) */

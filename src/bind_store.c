@@ -1,6 +1,9 @@
 #include "bind_store.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#include "bind_loop.h"
 
 #define STORE "keel.store"
 #define TXN "keel.txn"
@@ -8,7 +11,25 @@
 struct held_store {
 	struct store *s;
 	int borrowed;
+	struct loop *loop;		/* set by the first submit           */
+	struct loop_wake wake;
+	atomic_bool listens;
+	int out;			/* submitted, and not heard of       */
 };
+
+/* On the storage thread. */
+static void on_news(void *arg)
+{
+	struct held_store *h = arg;
+
+	if (atomic_load(&h->listens))
+		loop_wake_send(&h->wake);
+}
+
+static void on_wake(void *arg)
+{
+	store_poll(((struct held_store *)arg)->s);
+}
 
 /* ---- transactions ---------------------------------------------------------- */
 
@@ -92,8 +113,7 @@ static struct held_store *push_held(lua_State *L)
 {
 	struct held_store *h = lua_newuserdatauv(L, sizeof(*h), 0);
 
-	h->s = NULL;
-	h->borrowed = 0;
+	*h = (struct held_store){ .s = NULL };
 	luaL_setmetatable(L, STORE);
 	return h;
 }
@@ -119,8 +139,13 @@ static int l_open(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	struct store_options opt = { .read_only = lua_toboolean(L, 2) };
-	struct held_store *h = push_held(L);
+	struct held_store *h;
 	struct err e;
+
+	bind_loop(L);		/* made before us, it is closed behind us */
+	h = push_held(L);
+	opt.wake = on_news;
+	opt.wake_arg = h;
 
 	if (store_open(&h->s, path, &opt, &e) != 0)
 		return bind_fail(L, &e);
@@ -154,8 +179,11 @@ static int l_close(lua_State *L)
 {
 	struct held_store *h = luaL_checkudata(L, 1, STORE);
 
-	if (!h->borrowed)
+	if (!h->borrowed && h->s != NULL) {
 		store_close(h->s);
+		if (atomic_exchange(&h->listens, false))
+			loop_wake_stop(&h->wake);
+	}
 	h->s = NULL;
 	return 0;
 }
@@ -165,6 +193,64 @@ static int l_tx(lua_State *L)
 	bind_check_store(L, 1);
 	bind_push_txn(L);
 	return 1;
+}
+
+/* ---- submitting --------------------------------------------------------------- */
+
+struct told {
+	struct held_store *h;
+	lua_State *thread;
+	int fn;
+};
+
+static void on_committed(void *arg, struct txn *t)
+{
+	struct told *w = arg;
+	lua_State *T = w->thread;
+
+	if (--w->h->out == 0)
+		loop_release(w->h->loop);
+	if (lua_checkstack(T, 8)) {
+		lua_rawgeti(T, LUA_REGISTRYINDEX, w->fn);
+		luaL_unref(T, LUA_REGISTRYINDEX, w->fn);
+		if (t->rc == 0)
+			lua_pushboolean(T, 1);
+		bind_loop_call(T, t->rc == 0 ? 1 : bind_fail(T, &t->err));
+	}
+	free(w);
+}
+
+/* submit(store, tx, fn): does not wait; fn(true), or fn(nil, message, code), is called
+ * from the loop when the outcome is known. Not for an engine's store, whose runner
+ * does it. */
+static int l_submit(lua_State *L)
+{
+	struct held_store *h = luaL_checkudata(L, 1, STORE);
+	struct store *s = bind_check_store(L, 1);
+	struct told *w;
+	struct txn *t;
+
+	luaL_checktype(L, 3, LUA_TFUNCTION);
+	luaL_argcheck(L, !h->borrowed, 1, "an engine's store is submitted to"
+		      " through its runner");
+	bind_check_txn(L, 2);
+	if (!atomic_load(&h->listens)) {
+		h->loop = bind_loop(L);
+		loop_wake_start(h->loop, &h->wake, on_wake, h);
+		atomic_store(&h->listens, true);
+	}
+	lua_pushvalue(L, 3);
+	w = malloc(sizeof(*w));
+	if (w == NULL)
+		return luaL_error(L, "no memory to submit");
+	*w = (struct told){ h, bind_loop_thread(L), luaL_ref(L, LUA_REGISTRYINDEX) };
+	t = bind_take_txn(L, 2);
+	t->done = on_committed;
+	t->arg = w;
+	if (h->out++ == 0)
+		loop_hold(h->loop);
+	store_submit(s, t);
+	return 0;
 }
 
 /* commit(store, tx) -> true | nil, message, code. Waits for the disk. */
@@ -214,6 +300,7 @@ int bind_open_store(lua_State *L)
 	};
 	static const luaL_Reg methods[] = {
 		{ "close", l_close }, { "tx", l_tx }, { "commit", l_commit },
+		{ "submit", l_submit },
 		{ "read", l_read }, { "next_id", l_next_id },
 		{ "__gc", l_close }, { "__close", l_close }, { NULL, NULL }
 	};

@@ -2,14 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
+#include "spare.h"
 #include "store_driver.h"
-
-#define CLAIM_BYTES ((size_t)1 << 20)
-#define LINES_MAX 32
 
 void budget_money_text(int64_t picousd, char out[32])
 {
@@ -23,330 +19,229 @@ void budget_money_text(int64_t picousd, char out[32])
 		out[--n] = 0;
 }
 
-/* ---- reading objects -------------------------------------------------------- */
+/* ---- what may be asked --------------------------------------------------------- */
 
-struct object {
-	const void *p;
-	size_t n;
-};
-
-/* The integer `key` of the object, from 0 to max. */
-static int need_int(struct object o, const char *key, int64_t max, int64_t *v,
-		    struct err *e)
+static int check_number(int64_t v, int64_t max, const char *what, struct err *e)
 {
-	struct codec_reader r;
-	struct codec_item it;
-
-	if (codec_member(o.p, o.n, key, &r) != 0)
-		return err_set(e, ERR_INPUT, "a claim needs '%s'", key);
-	if (codec_next(&r, &it) != 0 || it.type != CODEC_INT ||
-	    it.integer < 0 || it.integer > max)
-		return err_set(e, ERR_INPUT, "'%s' of a claim must be a whole "
-			       "number from 0 to %" PRId64, key, max);
-	*v = it.integer;
-	return 0;
-}
-
-/* The same, or -1 when there is none. */
-static int may_int(struct object o, const char *key, int64_t *v, struct err *e)
-{
-	struct codec_reader r;
-
-	*v = -1;
-	if (codec_member(o.p, o.n, key, &r) != 0)
+	if (v >= 0 && v <= max)
 		return 0;
-	return need_int(o, key, INT64_MAX, v, e);
+	return err_set(e, ERR_INPUT, "'%s' of a claim must be a whole number from"
+		       " 0 to %" PRId64, what, max);
 }
 
-static int need_text(struct object o, const char *key, struct codec_item *it,
-		     struct err *e)
+static int check_text(const char *s, const char *what, bool needed, struct err *e)
 {
-	struct codec_reader r;
-
-	if (codec_member(o.p, o.n, key, &r) != 0 || codec_next(&r, it) != 0 ||
-	    it->type != CODEC_STRING || it->len == 0 || it->len > 200)
-		return err_set(e, ERR_INPUT, "'%s' of a claim must be a short "
-			       "text", key);
-	return 0;
+	if (s == NULL && !needed)
+		return 0;
+	if (s != NULL && *s != 0 && strlen(s) <= BUDGET_TEXT_MAX)
+		return 0;
+	return err_set(e, ERR_INPUT, "'%s' of a claim must be a short text", what);
 }
 
-/* ---- one op for all: verbs in order ------------------------------------------ */
-
-struct step {
-	const char *verb;
-	size_t at, n;			/* its object in `objects`            */
-	const char *refusal;		/* what ERR_CONFLICT means; NULL: that */
-};
-
-struct verbs_op {
-	struct op op;
-	struct buf objects;
-	struct step steps[2 * LINES_MAX + 2];
-	int count;
-	char refusals[LINES_MAX][160];
-};
-
-static int verbs_apply(struct db *db, struct op *op, struct err *e)
+static int check_sum(const struct ledger_sum *s, struct err *e)
 {
-	struct verbs_op *v = (struct verbs_op *)op;
-	const struct step *s;
-	int i, rc = 0;
+	int rc = check_number(s->money, BUDGET_MONEY_MAX, "money", e);
 
-	for (i = 0; i < v->count && rc == 0; i++) {
-		s = &v->steps[i];
-		rc = db->driver->verb(db, s->verb, v->objects.data + s->at,
-				      s->n, NULL, e);
-		if (rc == ERR_CONFLICT && s->refusal != NULL)
-			rc = err_set(e, ERR_BUDGET, "%s", s->refusal);
+	if (rc == 0)
+		rc = check_number(s->tokens, BUDGET_COUNT_MAX, "tokens", e);
+	if (rc == 0)
+		rc = check_number(s->calls, BUDGET_COUNT_MAX, "calls", e);
+	return rc;
+}
+
+static int check_claim(const struct ledger_claim *c, struct err *e)
+{
+	const char *texts[] = { c->advance, c->run, c->agent, c->tier, c->provider,
+				c->model, c->price };
+	static const char *const names[] = { "advance", "run", "agent", "tier",
+					     "provider", "model", "price" };
+	int i, rc = check_text(c->key, "key", true, e);
+
+	if (rc == 0)
+		rc = check_sum(&c->hold, e);
+	if (rc == 0)
+		rc = check_number(c->attempt, INT32_MAX, "attempt", e);
+	if (rc == 0)
+		rc = check_number(c->now, INT64_MAX, "now", e);
+	for (i = 0; i < 7 && rc == 0; i++)
+		rc = check_text(texts[i], names[i], false, e);
+	if (rc == 0 && c->advance == NULL &&
+	    (c->count < 1 || c->count > LEDGER_LINES))
+		rc = err_set(e, ERR_INPUT, "a claim needs 1 to %d lines",
+			     LEDGER_LINES);
+	for (i = 0; i < c->count && rc == 0; i++) {
+		rc = check_text(c->lines[i].scope, "scope", true, e);
+		if (rc == 0)
+			rc = check_text(c->lines[i].window, "window", true, e);
+		if (rc == 0)
+			rc = check_number(c->lines[i].start, INT64_MAX, "start", e);
 	}
 	return rc;
 }
 
-static void verbs_drop(struct op *op)
+static int check_end(const struct ledger_end *end, struct err *e)
 {
-	buf_release(&((struct verbs_op *)op)->objects);
-	free(op);
+	const int64_t counts[] = { end->input, end->output, end->cached,
+				   end->written, end->reasoning };
+	int64_t any = end->cost;
+	int i, rc = check_text(end->key, "key", true, e);
+
+	if (rc == 0)
+		rc = check_number(end->cost, BUDGET_MONEY_MAX, "cost", e);
+	if (rc == 0)
+		rc = check_number(end->now, INT64_MAX, "now", e);
+	for (i = 0; i < 5 && rc == 0; i++) {
+		rc = check_number(counts[i], BUDGET_COUNT_MAX, "tokens", e);
+		any |= counts[i];
+	}
+	if (rc == 0)
+		rc = check_text(end->request_id, "request_id", false, e);
+	if (rc == 0)
+		rc = check_text(end->error, "error", false, e);
+	if (rc == 0 && end->state != LEDGER_SETTLED && any != 0)
+		rc = err_set(e, ERR_INPUT, "only a settled claim has a cost");
+	return rc;
 }
 
-static struct verbs_op *verbs_new(struct err *e)
-{
-	struct verbs_op *v = calloc(1, sizeof(*v));
+/* ---- operations ------------------------------------------------------------------ */
 
-	if (v == NULL) {
+/* An operation with a copy of what it was asked, its texts behind it. */
+struct ledger_op {
+	struct op op;
+	size_t size;
+	union {
+		struct ledger_claim claim;
+		struct ledger_end end;
+		int64_t now;
+	} of;
+	struct ledger_line lines[];
+};
+
+static int apply_reserve(struct db *db, struct op *op, struct err *e)
+{
+	return db->driver->reserve(db, &((struct ledger_op *)op)->of.claim, e);
+}
+
+static int apply_settle(struct db *db, struct op *op, struct err *e)
+{
+	return db->driver->settle(db, &((struct ledger_op *)op)->of.end, e);
+}
+
+static int apply_recover(struct db *db, struct op *op, struct err *e)
+{
+	return db->driver->recover(db, ((struct ledger_op *)op)->of.now, e);
+}
+
+static void drop(struct op *op)
+{
+	spare_give(op, ((struct ledger_op *)op)->size);
+}
+
+static struct ledger_op *new_op(size_t more, int (*apply)(struct db *, struct op *,
+							   struct err *),
+				struct err *e)
+{
+	size_t size = sizeof(struct ledger_op) + more;
+	struct ledger_op *op = spare_zero(size);
+
+	if (op == NULL) {
 		err_set(e, ERR_NOMEM, "no memory for the ledger");
 		return NULL;
 	}
-	v->op.apply = verbs_apply;
-	v->op.drop = verbs_drop;
-	buf_init(&v->objects, CLAIM_BYTES);
-	return v;
+	op->size = size;
+	op->op.apply = apply;
+	op->op.drop = drop;
+	return op;
 }
 
-/* The object of the step is what was appended since `at`. */
-static void add_step(struct verbs_op *v, const char *verb, size_t at,
-		     const char *refusal)
+static size_t room(const char *s)
 {
-	v->steps[v->count++] = (struct step){
-		verb, at, v->objects.len - at, refusal
-	};
+	return s != NULL ? strlen(s) + 1 : 0;
 }
 
-static int hand_over(struct txn *t, struct verbs_op *v, int rc, struct err *e)
+/* Copy the text to *at and have *field be the copy. */
+static void copy_text(char **at, const char **field)
 {
-	if (rc == 0 && v->objects.failed)
-		rc = buf_err(&v->objects, e, "a claim");
-	if (rc != 0) {
-		verbs_drop(&v->op);
+	size_t n = room(*field);
+
+	if (n == 0)
+		return;
+	*field = memcpy(*at, *field, n);
+	*at += n;
+}
+
+int budget_reserve(struct txn *t, const struct ledger_claim *c, struct err *e)
+{
+	const char *const texts[] = { c->key, c->advance, c->run, c->agent, c->tier,
+				      c->provider, c->model, c->price };
+	size_t lines = (size_t)c->count * sizeof(*c->lines), more = lines;
+	struct ledger_op *op;
+	struct ledger_claim *k;
+	char *at;
+	int i, rc = check_claim(c, e);
+
+	if (rc != 0)
 		return rc;
+	for (i = 0; i < 8; i++)
+		more += room(texts[i]);
+	for (i = 0; i < c->count; i++)
+		more += room(c->lines[i].scope) + room(c->lines[i].window);
+	op = new_op(more, apply_reserve, e);
+	if (op == NULL)
+		return ERR_NOMEM;
+	k = &op->of.claim;
+	*k = *c;
+	if (lines > 0)
+		memcpy(op->lines, c->lines, lines);
+	k->lines = op->lines;
+	at = (char *)op->lines + lines;
+	copy_text(&at, &k->key);
+	copy_text(&at, &k->advance);
+	copy_text(&at, &k->run);
+	copy_text(&at, &k->agent);
+	copy_text(&at, &k->tier);
+	copy_text(&at, &k->provider);
+	copy_text(&at, &k->model);
+	copy_text(&at, &k->price);
+	for (i = 0; i < c->count; i++) {
+		copy_text(&at, &op->lines[i].scope);
+		copy_text(&at, &op->lines[i].window);
 	}
 	t->may_refuse = true;
-	txn_add(t, &v->op);
+	txn_add(t, &op->op);
 	return 0;
 }
 
-/* ---- reserve ------------------------------------------------------------------ */
-
-struct claim {
-	struct codec_item key;
-	int64_t money, tokens, calls, now;
-};
-
-static int read_claim(struct object o, struct claim *c, struct err *e)
+int budget_settle(struct txn *t, const struct ledger_end *end, struct err *e)
 {
-	int64_t attempt;
-	int rc = need_text(o, "key", &c->key, e);
-
-	if (rc == 0)
-		rc = need_int(o, "money", BUDGET_MONEY_MAX, &c->money, e);
-	if (rc == 0)
-		rc = need_int(o, "tokens", INT32_MAX, &c->tokens, e);
-	if (rc == 0)
-		rc = need_int(o, "calls", INT32_MAX, &c->calls, e);
-	if (rc == 0)
-		rc = need_int(o, "attempt", INT32_MAX, &attempt, e);
-	if (rc == 0)
-		rc = need_int(o, "now", INT64_MAX, &c->now, e);
-	return rc;
-}
-
-static void limit_member(struct buf *b, const char *key, int64_t limit)
-{
-	codec_key(b, key, strlen(key));
-	if (limit < 0)
-		codec_null(b);
-	else
-		codec_int(b, limit);
-}
-
-static void int_member(struct buf *b, const char *key, int64_t v)
-{
-	codec_key(b, key, strlen(key));
-	codec_int(b, v);
-}
-
-static void text_member(struct buf *b, const char *key,
-			const struct codec_item *text)
-{
-	codec_key(b, key, strlen(key));
-	codec_string(b, text->bytes, text->len);
-}
-
-static void refusal_text(char out[160], const struct claim *c,
-			 const struct codec_item *scope,
-			 const struct codec_item *window)
-{
-	char money[32];
-
-	budget_money_text(c->money, money);
-	snprintf(out, 160, "the %.*s budget of %.*s has no room for %s, %" PRId64
-		 " tokens and %" PRId64 " call%s", (int)window->len,
-		 window->bytes, (int)(scope->len < 60 ? scope->len : 60),
-		 scope->bytes, money, c->tokens, c->calls,
-		 c->calls == 1 ? "" : "s");
-}
-
-static int add_line(struct verbs_op *v, int i, struct object line,
-		    const struct claim *c, struct err *e)
-{
-	struct codec_item scope, window;
-	int64_t start, money, tokens, calls;
-	size_t at = v->objects.len;
-	struct buf *b = &v->objects;
-	int rc = need_text(line, "scope", &scope, e);
-
-	if (rc == 0)
-		rc = need_text(line, "window", &window, e);
-	if (rc == 0)
-		rc = need_int(line, "start", INT64_MAX, &start, e);
-	if (rc == 0)
-		rc = may_int(line, "limit_money", &money, e);
-	if (rc == 0)
-		rc = may_int(line, "limit_tokens", &tokens, e);
-	if (rc == 0)
-		rc = may_int(line, "limit_calls", &calls, e);
-	if (rc != 0)
-		return rc;
-	codec_object(b, 11);		/* keys in their order */
-	int_member(b, "calls", c->calls);
-	text_member(b, "key", &c->key);
-	limit_member(b, "limit_calls", calls);
-	limit_member(b, "limit_money", money);
-	limit_member(b, "limit_tokens", tokens);
-	int_member(b, "money", c->money);
-	int_member(b, "now", c->now);
-	text_member(b, "scope", &scope);
-	int_member(b, "start", start);
-	int_member(b, "tokens", c->tokens);
-	text_member(b, "window", &window);
-	refusal_text(v->refusals[i], c, &scope, &window);
-	add_step(v, "budget.hold", at, v->refusals[i]);
-	add_step(v, "ledger.line", at, NULL);
-	return 0;
-}
-
-static int add_lines(struct verbs_op *v, struct object o, const struct claim *c,
-		     struct err *e)
-{
-	const unsigned char *from;
-	struct codec_reader r;
-	struct codec_item it;
-	size_t i;
-	int rc = 0;
-
-	if (codec_member(o.p, o.n, "lines", &r) != 0 ||
-	    codec_next(&r, &it) != 0 || it.type != CODEC_ARRAY ||
-	    it.len == 0 || it.len > LINES_MAX)
-		return err_set(e, ERR_INPUT, "a claim needs 1 to %d lines",
-			       LINES_MAX);
-	for (i = 0; i < it.len && rc == 0; i++) {
-		from = r.p;
-		if (codec_skip(&r) != 0)
-			return err_set(e, ERR_DAMAGED, "a damaged claim");
-		rc = add_line(v, (int)i, (struct object){
-			from, (size_t)(r.p - from) }, c, e);
-	}
-	return rc;
-}
-
-int budget_reserve(struct txn *t, const void *claim, size_t n, struct err *e)
-{
-	struct object o = { claim, n };
-	struct claim c;
-	struct verbs_op *v;
-	int rc = read_claim(o, &c, e);
+	struct ledger_op *op;
+	char *at;
+	int rc = check_end(end, e);
 
 	if (rc != 0)
 		return rc;
-	v = verbs_new(e);
-	if (v == NULL)
+	op = new_op(room(end->key) + room(end->request_id) + room(end->error),
+		    apply_settle, e);
+	if (op == NULL)
 		return ERR_NOMEM;
-	buf_add(&v->objects, claim, n);
-	add_step(v, "ledger.put", 0, NULL);
-	rc = add_lines(v, o, &c, e);
-	return hand_over(t, v, rc, e);
-}
-
-/* ---- settle and recover -------------------------------------------------------- */
-
-static bool is(const struct codec_item *it, const char *word)
-{
-	return it->len == strlen(word) && memcmp(it->bytes, word, it->len) == 0;
-}
-
-static int check_end(struct object o, struct err *e)
-{
-	static const char *const sums[] = { "cost", "input", "output", "cached" };
-	struct codec_item key, state;
-	int64_t v, now, total = 0;
-	size_t i;
-	int rc = need_text(o, "key", &key, e);
-
-	if (rc == 0)
-		rc = need_text(o, "state", &state, e);
-	if (rc == 0)
-		rc = need_int(o, "now", INT64_MAX, &now, e);
-	for (i = 0; i < 4 && rc == 0; i++) {
-		rc = need_int(o, sums[i], BUDGET_MONEY_MAX, &v, e);
-		if (rc == 0)
-			total |= v;
-	}
-	if (rc != 0)
-		return rc;
-	if (is(&state, "settled"))
-		return 0;
-	if (!is(&state, "estimated") && !is(&state, "released"))
-		return err_set(e, ERR_INPUT, "a claim cannot end as '%.*s'",
-			       (int)state.len, state.bytes);
-	if (total != 0)
-		return err_set(e, ERR_INPUT, "only a settled claim has a cost");
+	op->of.end = *end;
+	at = (char *)op->lines;
+	copy_text(&at, &op->of.end.key);
+	copy_text(&at, &op->of.end.request_id);
+	copy_text(&at, &op->of.end.error);
+	t->may_refuse = true;
+	txn_add(t, &op->op);
 	return 0;
-}
-
-int budget_settle(struct txn *t, const void *end, size_t n, struct err *e)
-{
-	struct verbs_op *v;
-	int rc = check_end((struct object){ end, n }, e);
-
-	if (rc != 0)
-		return rc;
-	v = verbs_new(e);
-	if (v == NULL)
-		return ERR_NOMEM;
-	buf_add(&v->objects, end, n);
-	add_step(v, "budget.settle", 0, NULL);
-	add_step(v, "ledger.settle", 0, NULL);
-	return hand_over(t, v, 0, e);
 }
 
 int budget_recover(struct txn *t, int64_t now_ms, struct err *e)
 {
-	struct verbs_op *v = verbs_new(e);
+	struct ledger_op *op = new_op(0, apply_recover, e);
 
-	if (v == NULL)
+	if (op == NULL)
 		return ERR_NOMEM;
-	codec_object(&v->objects, 1);
-	int_member(&v->objects, "now", now_ms);
-	add_step(v, "budget.recover", 0, NULL);
-	add_step(v, "ledger.recover", 0, NULL);
-	return hand_over(t, v, 0, e);
+	op->of.now = now_ms;
+	t->may_refuse = true;
+	txn_add(t, &op->op);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #define KEEL_STORE_DRIVER_H
 
 #include "journal_row.h"
+#include "ledger_row.h"
 #include "store.h"
 
 struct db {
@@ -47,6 +48,13 @@ struct store_driver {
 	int (*skim)(struct db *db, int64_t lsn,
 		    int (*each)(void *arg, const struct journal_row *row),
 		    void *arg, struct err *e);
+
+	/* The ledger (see budget.h for what is promised). reserve: ERR_BUDGET when
+	 * a line has no room. settle: ERR_CONFLICT when it ended already. recover:
+	 * what an earlier owner held counts as spent. */
+	int (*reserve)(struct db *db, const struct ledger_claim *c, struct err *e);
+	int (*settle)(struct db *db, const struct ledger_end *end, struct err *e);
+	int (*recover)(struct db *db, int64_t now_ms, struct err *e);
 
 	/* Highest log number and highest run id in use. */
 	int (*tops)(struct db *db, int64_t *lsn, int64_t *id, struct err *e);

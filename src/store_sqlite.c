@@ -120,7 +120,7 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 
 /* Not our format: another one of ours, or somebody else's database. */
 static int wrong_version(int64_t version, const char *path, struct err *e)
@@ -160,8 +160,10 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 		rc = run_part(db, parts[i]->schema, e);
 	for (i = 0; i < PARTS && rc == 0 && version == 1; i++)
 		rc = run_part(db, parts[i]->upgrade, e);
-	for (i = 0; i < PARTS && rc == 0 && version != 0; i++)
+	for (i = 0; i < PARTS && rc == 0 && (version == 1 || version == 2); i++)
 		rc = run_part(db, parts[i]->upgrade_3, e);
+	for (i = 0; i < PARTS && rc == 0 && version != 0; i++)
+		rc = run_part(db, parts[i]->upgrade_4, e);
 	CRASH_POINT("making_tables");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)
@@ -264,6 +266,7 @@ static void sqlite_close(struct db *base)
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
 	sqlite_memory_release(db);
+	sqlite_budget_release(db);
 	for (i = 0; i < SQLITE_STATEMENTS; i++)
 		sqlite3_finalize(db->kept[i]);
 	sqlite3_finalize(db->epoch_of);
@@ -348,16 +351,22 @@ static int sqlite_begin(struct db *base, struct err *e)
 
 static int sqlite_commit(struct db *base, struct err *e)
 {
-	int rc = say(sqlite_of(base), SAY_COMMIT, "COMMIT", "committing", e);
+	struct sqlite_db *db = sqlite_of(base);
+	int rc = sqlite_budget_write(db, e);
 
 	if (rc == 0)
-		sqlite_log_room(sqlite_of(base));
-	return rc;
+		rc = say(db, SAY_COMMIT, "COMMIT", "committing", e);
+	if (rc != 0)
+		return rc;
+	sqlite_budget_committed(db);
+	sqlite_log_room(db);
+	return 0;
 }
 
 static void sqlite_rollback(struct db *base)
 {
 	sqlite_memory_doubt(sqlite_of(base));
+	sqlite_budget_drop(sqlite_of(base));
 	if (!sqlite3_get_autocommit(sqlite_of(base)->h))
 		sqlite_run(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
 }
@@ -365,6 +374,7 @@ static void sqlite_rollback(struct db *base)
 static int sqlite_mark(struct db *base, struct err *e)
 {
 	sqlite_memory_doubt(sqlite_of(base));
+	sqlite_budget_mark(sqlite_of(base));
 	return say(sqlite_of(base), SAY_MARK, "SAVEPOINT one", "marking", e);
 }
 
@@ -374,6 +384,8 @@ static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 	int rc = keep ? 0 : say(db, SAY_UNDO, "ROLLBACK TO one", "unmarking", e);
 
 	sqlite_memory_doubt(db);
+	if (!keep)
+		sqlite_budget_undo(db);
 	return rc ? rc : say(db, SAY_KEEP, "RELEASE one", "unmarking", e);
 }
 
@@ -673,6 +685,8 @@ const struct store_driver store_sqlite = {
 	.rollback = sqlite_rollback, .mark = sqlite_mark,
 	.unmark = sqlite_unmark, .verb = sqlite_verb,
 	.append = sqlite_append, .walk = sqlite_walk,
+	.reserve = sqlite_reserve, .settle = sqlite_end_claim,
+	.recover = sqlite_recover_ledger,
 	.skim = sqlite_skim, .tops = sqlite_tops,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
 	.tidy = sqlite_tidy,

@@ -33,11 +33,11 @@ struct sqlite_verb {
 
 /* A part of the schema: statements that make its tables (run once, inside the
  * transaction that makes the store), its verbs, ended by a NULL name, and what
- * brings the tables of format 1 to format 2, and those of 2 to 3, or NULL. */
+ * brings the tables of format 1 to format 2, those of 2 to 3, of 3 to 4, or NULL. */
 struct sqlite_part {
 	const char *schema;
 	const struct sqlite_verb *verbs;
-	const char *upgrade, *upgrade_3;
+	const char *upgrade, *upgrade_3, *upgrade_4;
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
@@ -49,7 +49,8 @@ enum sqlite_statement {
 	JOURNAL_APPEND, JOURNAL_ROW, JOURNAL_DELETE, SEGMENT_AT, SEGMENT_IN,
 	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_COUNT, PAYLOAD_PACK,
 	JOURNAL_SCAN, JOURNAL_SKIM, SAY_BEGIN, SAY_COMMIT, SAY_MARK, SAY_KEEP,
-	SAY_UNDO, SQLITE_STATEMENTS
+	SAY_UNDO, BUDGET_OF_LINE, BUDGET_OF_ID, BUDGET_PUT, BUDGET_SET,
+	LEDGER_OPEN, LEDGER_PUT, LEDGER_END, LEDGER_HOLD, SQLITE_STATEMENTS
 };
 
 struct sqlite_db {
@@ -63,6 +64,7 @@ struct sqlite_db {
 	int64_t wal_pages;
 	int64_t log_bytes;		/* of the log's file, as far as known  */
 	struct sqlite_memory *memory;	/* statements of memory */
+	struct sqlite_budgets *budgets;	/* sums that a group changes */
 };
 
 /* The connection of a db that this driver opened. */
@@ -76,6 +78,22 @@ void sqlite_memory_release(struct sqlite_db *db);
 /* Called when what was written last may be undone: names that were found are to be
  * looked for anew. */
 void sqlite_memory_doubt(struct sqlite_db *db);
+
+/* ---- reservations (store_sqlite_budget.c) -------------------------------- */
+
+/* store_driver's. */
+int sqlite_reserve(struct db *base, const struct ledger_claim *c, struct err *e);
+int sqlite_end_claim(struct db *base, const struct ledger_end *end, struct err *e);
+int sqlite_recover_ledger(struct db *base, int64_t now_ms, struct err *e);
+/* A transaction begins that may be undone alone; it is; what changed is written,
+ * before a commit; that was made; or all of it is not to be believed. */
+void sqlite_budget_mark(struct sqlite_db *db);
+void sqlite_budget_undo(struct sqlite_db *db);
+int sqlite_budget_write(struct sqlite_db *db, struct err *e);
+void sqlite_budget_committed(struct sqlite_db *db);
+void sqlite_budget_drop(struct sqlite_db *db);
+/* Called when a connection closes. */
+void sqlite_budget_release(struct sqlite_db *db);
 
 /* Turn SQLite's complaint into ours: full, locked, damaged, io, nomem. */
 int sqlite_err(struct sqlite_db *db, struct err *e, const char *what);

@@ -7,11 +7,22 @@
  * budgets       one row for each scope ("engine", "agent:x", "run:y"), window
  *               ("run", "min", "hour", "day", "month") and start of it: sums of
  *               the ledger rows that name it, kept in the same transaction
- * ledger_lines  which budgets a ledger row counts in
+ *               (ledger.lines names the budgets that a row counts in)
+ * agent_states  agents that are switched off, by a person or by their budget
+ * budget_limits limits that a person set over those of the files
+ *
+ * Reserving and settling are in store_sqlite_budget.c.
  *
  * Money is integer pico-USD. A window is a row of its own, so nothing is ever
  * reset; what was reserved in a window is settled in that window. */
 #include "store_sqlite.h"
+
+#define STANDING \
+	"CREATE TABLE agent_states(agent TEXT PRIMARY KEY, state TEXT NOT NULL," \
+	" reason TEXT, who TEXT, at INTEGER NOT NULL) WITHOUT ROWID;" \
+	"CREATE TABLE budget_limits(scope TEXT NOT NULL, span TEXT NOT NULL," \
+	" money INTEGER, tokens INTEGER, calls INTEGER, who TEXT, at INTEGER NOT" \
+	" NULL, PRIMARY KEY(scope, span)) WITHOUT ROWID;"
 
 static const char schema[] =
 "CREATE TABLE ledger(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, epoch"
@@ -19,7 +30,8 @@ static const char schema[] =
 " tier TEXT, provider TEXT, model TEXT, state TEXT NOT NULL, money INTEGER NOT"
 " NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL, cost INTEGER, input"
 " INTEGER, output INTEGER, cached INTEGER, price TEXT, request_id TEXT, error"
-" TEXT, made INTEGER NOT NULL, ended INTEGER);"
+" TEXT, made INTEGER NOT NULL, ended INTEGER, lines TEXT NOT NULL DEFAULT '[]',"
+" written INTEGER, reasoning INTEGER);"
 "CREATE INDEX ledger_open ON ledger(epoch) WHERE state = 'reserved';"
 "CREATE INDEX ledger_run ON ledger(run, seq) WHERE run IS NOT NULL;"
 "CREATE INDEX ledger_made ON ledger(made);"
@@ -31,10 +43,17 @@ static const char schema[] =
 " held_tokens INTEGER NOT NULL, held_calls INTEGER NOT NULL, updated INTEGER"
 " NOT NULL, UNIQUE(scope, span, start));"
 
-"CREATE TABLE ledger_lines(ledger INTEGER NOT NULL, budget INTEGER NOT NULL,"
-" PRIMARY KEY(ledger, budget)) WITHOUT ROWID;";
+STANDING;
 
-#define EPOCH "(SELECT value FROM meta WHERE key = 'epoch')"
+/* Of format 4. */
+static const char upgrade_4[] =
+"ALTER TABLE ledger ADD COLUMN lines TEXT NOT NULL DEFAULT '[]';"
+"ALTER TABLE ledger ADD COLUMN written INTEGER;"
+"ALTER TABLE ledger ADD COLUMN reasoning INTEGER;"
+"UPDATE ledger SET lines = (SELECT json_group_array(ll.budget) FROM ledger_lines"
+" ll WHERE ll.ledger = ledger.id);"
+"DROP TABLE ledger_lines;"
+STANDING;
 
 #define BUDGET_COLUMNS \
 	"scope, span AS \"window\", start, limit_money, limit_tokens," \
@@ -43,72 +62,11 @@ static const char schema[] =
 
 #define LEDGER_COLUMNS \
 	"key, run, agent, seq, attempt, tier, provider, model, state, money," \
-	" tokens, cost, input, output, cached, price AS \"price#json\"," \
+	" tokens, cost, input, output, cached, written, reasoning, price AS" \
+	" \"price#json\"," \
 	" request_id, error, made, ended"
 
-#define FITS(sums, limit, more) \
-	"(:" limit "_opt IS NULL OR " sums ":" more " <= :" limit "_opt)"
-
 static const struct sqlite_verb verbs[] = {
-	{ "ledger.put", "INSERT INTO ledger(key, epoch, run, agent, seq,"
-	  " attempt, tier, provider, model, state, money, tokens, calls, price,"
-	  " made) VALUES(:key, " EPOCH ", :run_opt, :agent_opt, :seq_opt,"
-	  " :attempt, :tier_opt, :provider_opt, :model_opt, 'reserved', :money,"
-	  " :tokens, :calls, :price_json_opt, :now)", false },
-
-	/* Hold money, tokens and calls in one budget, when they fit beside
-	 * what is spent and held there. */
-	{ "budget.hold", "INSERT INTO budgets(scope, span, start, limit_money,"
-	  " limit_tokens, limit_calls, held, held_tokens, held_calls, updated)"
-	  " SELECT :scope, :window, :start, :limit_money_opt,"
-	  " :limit_tokens_opt, :limit_calls_opt, :money, :tokens, :calls, :now"
-	  " WHERE " FITS("", "limit_money", "money")
-	  " AND " FITS("", "limit_tokens", "tokens")
-	  " AND " FITS("", "limit_calls", "calls")
-	  " ON CONFLICT(scope, span, start) DO UPDATE SET limit_money ="
-	  " excluded.limit_money, limit_tokens = excluded.limit_tokens,"
-	  " limit_calls = excluded.limit_calls, held = held + excluded.held,"
-	  " held_tokens = held_tokens + excluded.held_tokens, held_calls ="
-	  " held_calls + excluded.held_calls, updated = excluded.updated"
-	  " WHERE " FITS("spent + held + ", "limit_money", "money")
-	  " AND " FITS("tokens + held_tokens + ", "limit_tokens", "tokens")
-	  " AND " FITS("calls + held_calls + ", "limit_calls", "calls"),
-	  true },
-	{ "ledger.line", "INSERT INTO ledger_lines(ledger, budget) SELECT l.id,"
-	  " b.id FROM ledger l, budgets b WHERE l.key = :key AND b.scope ="
-	  " :scope AND b.span = :window AND b.start = :start", true },
-
-	/* Turn what was held into what was spent; before ledger.settle. */
-	{ "budget.settle", "UPDATE budgets SET held = held - g.money,"
-	  " held_tokens = held_tokens - g.tokens, held_calls = held_calls -"
-	  " g.calls, spent = spent + CASE :state WHEN 'estimated' THEN g.money"
-	  " ELSE :cost END, tokens = budgets.tokens + CASE :state WHEN"
-	  " 'estimated' THEN g.tokens ELSE :input + :output END, calls ="
-	  " budgets.calls + CASE :state WHEN 'released' THEN 0 ELSE g.calls END,"
-	  " updated = :now FROM (SELECT ll.budget, l.money, l.tokens, l.calls"
-	  " FROM ledger l JOIN ledger_lines ll ON ll.ledger = l.id WHERE l.key ="
-	  " :key AND l.state = 'reserved') AS g WHERE budgets.id = g.budget",
-	  false },
-	{ "ledger.settle", "UPDATE ledger SET state = :state, cost = CASE"
-	  " :state WHEN 'estimated' THEN money ELSE :cost END, input = :input,"
-	  " output = :output, cached = :cached, request_id = :request_id_opt,"
-	  " error = :error_opt, ended = :now WHERE key = :key AND state ="
-	  " 'reserved'", true },
-
-	/* What an owner before us held has an unknown outcome: it counts as
-	 * spent. In this order. */
-	{ "budget.recover", "UPDATE budgets SET held = held - g.money,"
-	  " held_tokens = held_tokens - g.tokens, held_calls = held_calls -"
-	  " g.calls, spent = spent + g.money, tokens = budgets.tokens +"
-	  " g.tokens, calls = budgets.calls + g.calls, updated = :now FROM"
-	  " (SELECT ll.budget, sum(l.money) AS money, sum(l.tokens) AS tokens,"
-	  " sum(l.calls) AS calls FROM ledger l JOIN ledger_lines ll ON"
-	  " ll.ledger = l.id WHERE l.state = 'reserved' AND l.epoch < " EPOCH
-	  " GROUP BY ll.budget) AS g WHERE budgets.id = g.budget", false },
-	{ "ledger.recover", "UPDATE ledger SET state = 'estimated', cost ="
-	  " money, error = 'the engine stopped before the outcome was known',"
-	  " ended = :now WHERE state = 'reserved' AND epoch < " EPOCH, false },
-
 	{ "budget.get", "SELECT " BUDGET_COLUMNS " FROM budgets WHERE scope ="
 	  " :scope AND span = :window AND start = :start", false },
 	/* The current windows, and runs that still hold something or were busy
@@ -120,14 +78,33 @@ static const struct sqlite_verb verbs[] = {
 	  " scope, span, start LIMIT 10000", false },
 	/* Budgets whose sums are not those of the ledger: none, ever. */
 	{ "budget.check", "SELECT b.scope, b.span AS \"window\", b.start,"
-	  " b.spent, g.spent AS ledger_spent, b.held, g.held AS ledger_held"
-	  " FROM budgets b JOIN (SELECT ll.budget, sum(coalesce(l.cost, 0)) AS"
-	  " spent, sum(iif(l.state = 'reserved', l.money, 0)) AS held,"
-	  " sum(CASE l.state WHEN 'settled' THEN l.input + l.output WHEN"
-	  " 'estimated' THEN l.tokens ELSE 0 END) AS tokens FROM ledger_lines ll"
-	  " JOIN ledger l ON l.id = ll.ledger GROUP BY ll.budget) g ON g.budget"
-	  " = b.id WHERE b.spent != g.spent OR b.held != g.held OR b.tokens !="
-	  " g.tokens", false },
+	  " b.spent, g.spent AS ledger_spent, b.held, g.held AS ledger_held,"
+	  " b.calls, g.calls AS ledger_calls FROM budgets b JOIN (SELECT j.value"
+	  " AS budget, sum(coalesce(l.cost, 0)) AS spent, sum(iif(l.state ="
+	  " 'reserved', l.money, 0)) AS held, sum(iif(l.state IN ('settled',"
+	  " 'estimated'), l.calls, 0)) AS calls, sum(CASE l.state WHEN 'settled'"
+	  " THEN l.input + l.output WHEN 'estimated' THEN l.tokens ELSE 0 END) AS"
+	  " tokens FROM ledger l, json_each(l.lines) j GROUP BY j.value) g ON"
+	  " g.budget = b.id WHERE b.spent != g.spent OR b.held != g.held OR"
+	  " b.tokens != g.tokens OR b.calls != g.calls", false },
+
+	{ "limit.put", "INSERT INTO budget_limits(scope, span, money, tokens, calls,"
+	  " who, at) VALUES(:scope, :window, :money_opt, :tokens_opt, :calls_opt,"
+	  " :who_opt, :now) ON CONFLICT(scope, span) DO UPDATE SET money ="
+	  " excluded.money, tokens = excluded.tokens, calls = excluded.calls, who ="
+	  " excluded.who, at = excluded.at", false },
+	{ "limit.drop", "DELETE FROM budget_limits WHERE scope = :scope AND span ="
+	  " :window", false },
+	{ "limit.list", "SELECT scope, span AS \"window\", money, tokens, calls, who,"
+	  " at FROM budget_limits ORDER BY scope, span", false },
+
+	{ "agent.state", "INSERT INTO agent_states(agent, state, reason, who, at)"
+	  " VALUES(:agent, :state, :reason_opt, :who_opt, :now) ON CONFLICT(agent) DO"
+	  " UPDATE SET state = excluded.state, reason = excluded.reason, who ="
+	  " excluded.who, at = excluded.at", false },
+	{ "agent.on", "DELETE FROM agent_states WHERE agent = :agent", false },
+	{ "agent.states", "SELECT agent, state, reason, who, at FROM agent_states"
+	  " ORDER BY agent", false },
 
 	{ "ledger.get", "SELECT " LEDGER_COLUMNS " FROM ledger WHERE key ="
 	  " :key", false },
@@ -146,4 +123,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL };
+const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL, upgrade_4 };

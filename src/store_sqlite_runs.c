@@ -237,4 +237,4 @@ static const char upgrade[] =
 "CREATE INDEX approvals_run ON approvals(run, seq);"
 PAUSES;
 
-const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL };
+const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL, NULL };

@@ -1,4 +1,5 @@
 --- What a call costs, in integer pico-USD: its bound before, its cost after.
+local json = require "json"
 local money = require "money"
 
 local price = {}
@@ -29,6 +30,13 @@ function price.read(raw)
   out.cached, out.written = out.cached or out.input, out.written or out.input
   out.reasoning = out.reasoning or out.output
   return out
+end
+
+--- The price as a row of the ledger keeps it: JSON, pico-USD per token.
+function price.text(p)
+  local out = { as_of = p.as_of }
+  for _, name in ipairs(names) do out[name] = p[name] end
+  return assert(json.encode(out))
 end
 
 --- The most that a request can cost: a token holds at least one byte, so the body's

@@ -52,6 +52,7 @@ local function candidate(config, raw)
   local why
   entry.price, why = price.read(raw.price)
   if not entry.price then entry.problem = why end
+  entry.price_text = entry.price and price.text(entry.price)
   entry.key, why = read_key(config, raw)
   if not entry.key then entry.problem = why and why.message or "its key cannot be read" end
   -- the newer name of the limit, which its inventor wants and the others may not know
