@@ -53,7 +53,7 @@ end
 
 --- options: store; limits (the engine's budget of the settings); zone (a name);
 -- now() in milliseconds; commit(tx) -> true | nil, message, code, which may yield, and
--- submit(tx, fn), which does not wait (the store's own unless told); on_alert(alert) with
+-- submit(tx, fn, lazy), which does not wait (the store's own unless told); on_alert(alert) with
 -- {scope, window, start, fraction, limit_picousd, spent_picousd}; on_stop(agent, reason).
 -- Reservations of an engine that died count as spent from here on.
 function budget.open(options)
@@ -64,7 +64,7 @@ function budget.open(options)
     store = store, limits = options.limits or {}, zone = z, stopped = {},
     now = options.now or clock.now_ms,
     commit = options.commit or committer(store),
-    submit = options.submit or function(tx, fn) store:submit(tx, fn) end,
+    submit = options.submit or function(tx, fn, lazy) store:submit(tx, fn, lazy) end,
     on_alert = options.on_alert or function() end, on_stop = options.on_stop or function() end,
   }, budget)
   self.lines = lines.new(store, z, self.limits)
@@ -277,7 +277,7 @@ local function finish(self, held, fields, tx)
   end
   if held.quick then
     apply(self, held, fields)
-    self.submit(tx, self.hear)
+    self.submit(tx, self.hear, true)
     return true
   end
   local ok, message, code = self.commit(tx)

@@ -22,20 +22,15 @@ local known = { method = true, url = true, headers = true, body = true, limits =
 for _, name in ipairs(limit_names) do known[name] = true end
 
 --- "A: 1\r\nB: 2" -> { a = "1", b = "2" }; a name that repeats is joined by ", ".
-function http.parse_header(text)
-  local map = {}
-  for line in text:gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^%s:]+)%s*:%s*(.-)%s*$")
-    if name then
-      name = name:lower()
-      map[name] = map[name] and map[name] .. ", " .. value or value
-    end
-  end
-  return map
-end
+http.parse_header = fetch.headers
+
+-- Lines of tables that were met before; who sends many requests keeps the table.
+local known_lines = setmetatable({}, { __mode = "k" })
 
 local function header_lines(headers)
-  local lines = {}
+  local lines = headers and known_lines[headers]
+  if lines then return lines end
+  lines = {}
   for name, value in pairs(headers or {}) do
     if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
       error("not a header name: " .. tostring(name), 3)
@@ -47,6 +42,7 @@ local function header_lines(headers)
     lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value
   end
   table.sort(lines)
+  if headers then known_lines[headers] = lines end
   return lines
 end
 
@@ -61,9 +57,11 @@ local function prepare(request)
     headers = header_lines(request.headers),
   }
   if not wire.method:find("^%u+$") then error("a method is a word in capitals, like GET", 3) end
-  for _, name in ipairs(limit_names) do
-    local limit = (request.limits or {})[name] or request[name]
-    wire[name] = limit and math.ceil(limit)
+  local limits = request.limits or request
+  for i = 1, #limit_names do
+    local name = limit_names[i]
+    local limit = limits[name] or request[name]
+    if limit then wire[name] = math.ceil(limit) end
   end
   return wire
 end

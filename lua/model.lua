@@ -14,10 +14,11 @@
 -- all of them. An answer is { text or value, stop, model, usage = {input, output,
 -- cached}, cost_picousd, estimated, ms, attempts }; cost and estimated cover every
 -- attempt of the call. The codes of a failure are those of the command `keel model`;
--- a fourth value tells { status, attempts, cost_picousd, estimated, text, retry_after_ms }.
+-- a fourth value tells { status, attempts, cost_picousd, estimated, text, retry_after_ms,
+-- trace }. `trace` lists what was tried, and what was not and why: { model, provider,
+-- outcome, status, ms, cost_picousd, estimated, why, request_id, waited_ms }.
 local budget = require "budget"
 local clock = require "core.clock"
-local http = require "http"
 local json = require "json"
 local loop = require "loop"
 local money = require "money"
@@ -26,14 +27,12 @@ local answers = require "model.answer"
 local price = require "model.price"
 local request = require "model.request"
 local retry = require "model.retry"
+local send = require "model.send"
 local tiers = require "model.tiers"
-local ndjson = require "ndjson"
-local sse = require "sse"
+local tools = require "model.tools"
 
 local model = {}
 model.__index = model
-
-local body_limit = 16 << 20
 
 -- ---- opening ---------------------------------------------------------------------
 
@@ -55,8 +54,9 @@ end
 
 --- options: settings ({tiers, budget, zone} of config.lua); store (a store that dies
 -- with the process when absent: the budget then holds for this process only); commit(tx)
--- (see budget.lua); books (a budget that is open already); now(), chance() (0 to 1),
--- sleep(ms), retry {attempts, base_ms, most_ms, patience_ms}.
+-- and submit(tx, fn) (see budget.lua); books (a budget that is open already); now(),
+-- chance() (0 to 1), sleep(ms), retry {attempts, base_ms, most_ms, patience_ms};
+-- on_alert(alert), on_stop(agent, row) (see budget.lua).
 function model.open(options)
   local config = options.settings or {}
   local limits, message = limits_of(config.budget)
@@ -71,152 +71,18 @@ function model.open(options)
   self.books = options.books
   if not self.books then
     self.books, message, code = budget.open { store = self.store, limits = limits, zone = config.zone, now = self.now,
-      commit = options.commit }
+      commit = options.commit, submit = options.submit, on_alert = options.on_alert, on_stop = options.on_stop }
   end
   if not self.books then return nil, message, code end
   return self
 end
 
+--- Give back what is held for calls to come; those that are out end as they do.
+function model:close()
+  self.books:close()
+end
+
 -- ---- one attempt -------------------------------------------------------------------
-
---- Nothing of a key may get into a message: servers like to quote what they were sent.
-local function clean(entry, text)
-  text = tostring(text):gsub("[%c]+", " ")
-  if #entry.key >= 4 then
-    local from = 1
-    while true do
-      local at, stop = text:find(entry.key, from, true)
-      if not at then break end
-      text = text:sub(1, at - 1) .. "***" .. text:sub(stop + 1)
-      from = at + 3
-    end
-  end
-  text = text:gsub("sk%-[%w_%-*.]+", "***")
-  if #text > 300 then text = text:sub(1, (utf8.offset(text, 0, 297) or 297) - 1) .. "..." end
-  return text
-end
-
-local by_outcome = { bad_url = "invalid_request", connect = "connection_lost", tls = "connection_lost",
-  timeout = "timeout", lost = "connection_lost", cut = "connection_lost", too_large = "too_large",
-  protocol = "bad_response", ["local"] = "connection_lost" }
-
---- A failure: its code and words, and what it means for the money: `charge` is "none"
--- (the bound is released) or "unknown" (it counts as spent).
-local function transport_failure(entry, message, outcome, detail, streamed)
-  local code = by_outcome[outcome] or "connection_lost"
-  if streamed and detail.begun and (outcome == "cut" or outcome == "timeout") then code = "stream_cut" end
-  return { code = code, message = clean(entry, message), sent = detail.sent, began = detail.begun, begun = detail.begun,
-    tls = outcome == "tls", charge = detail.sent and "unknown" or "none" }
-end
-
---- Statuses after which a provider may have done, and may charge, the work.
-local function charge_of(status)
-  if status == 504 or status >= 200 and status < 300 then return "unknown" end
-  return "none"
-end
-
-local function is_json(headers)
-  local kind = headers["content-type"]
-  return kind == nil or kind:lower():find("json", 1, true) ~= nil
-end
-
-local function status_failure(entry, asked, reply)
-  local decoded = json.decode(reply.body)
-  local code, message = entry.dialect.failure(reply.status, decoded)
-  if reply.status >= 300 and reply.status < 400 then code, message = "bad_response", "it answers with a redirect" end
-  return { code = code, message = clean(entry, message), status = reply.status, headers = reply.headers, sent = true,
-    begun = true, charge = charge_of(reply.status),
-    adapted = entry.dialect.adapt(entry.traits, reply.status, reply.body, asked) }
-end
-
-local function whole_answer(entry, asked, reply)
-  local failure = { status = reply.status, headers = reply.headers, sent = true, begun = true, charge = "unknown" }
-  local decoded = is_json(reply.headers) and json.decode(reply.body)
-  if type(decoded) ~= "table" then
-    failure.code, failure.message = "bad_response", reply.body == "" and "the reply is empty"
-      or is_json(reply.headers) and "the reply is not whole JSON" or "the reply is not JSON but "
-      .. clean(entry, reply.headers["content-type"])
-    return nil, failure
-  end
-  local answer, message, code, usage = entry.dialect.reply(decoded)
-  if answer then return answer end
-  failure.code, failure.message, failure.usage = code, clean(entry, message), usage
-  return nil, failure
-end
-
---- Feeds the pieces of a streamed reply; `stream.failure` is set when it goes wrong.
-local function new_stream(entry, asked)
-  local stream = { joined = entry.dialect.stream(), said = false }
-  local wanted = entry.dialect.stream_kind
-  local parser = (wanted == "ndjson" and ndjson or sse).new(function(event)
-    if stream.failure then return end
-    local text, message, code = stream.joined.event(event)
-    if not text then
-      stream.failure = { code = code, message = clean(entry, message) }
-    elseif text ~= "" then
-      stream.said = true
-      asked.on_text(text)
-    end
-  end)
-  function stream.take(piece, status, headers)
-    local kind = headers["content-type"] or ""
-    if status ~= 200 or not kind:lower():find(wanted, 1, true) then
-      stream.other = (stream.other or "") .. piece
-      return
-    end
-    local ok, message, code = parser:feed(piece)
-    if not ok then stream.failure = stream.failure or { code = code, message = message } end
-  end
-  function stream.finish()
-    if parser.finish and not stream.failure then parser:finish() end
-  end
-  return stream
-end
-
-local function stream_answer(entry, asked, stream, reply)
-  if stream.other then
-    reply.body = stream.other
-    return whole_answer(entry, asked, reply)
-  end
-  stream.finish()
-  local answer, message, code, usage, text = stream.joined.answer()
-  local failure = stream.failure
-  if not failure and answer then return answer end
-  failure = failure or { code = code, message = message }
-  failure.usage, failure.text, failure.said_text = usage, text, stream.said
-  failure.status, failure.headers, failure.sent, failure.begun, failure.charge = 200, reply.headers, true, true, "unknown"
-  return nil, failure
-end
-
---- Send one request and read its reply: an answer, or nil and a failure.
-local function send(entry, asked, wire, left_ms)
-  if entry.dialect.at_hand then return entry.dialect.reply(asked, entry) end
-  local stream = asked.on_text and new_stream(entry, asked)
-  if stream then wire.on_data = stream.take end
-  wire.limits = { connect_ms = math.min(10000, left_ms), first_byte_ms = left_ms, total_ms = left_ms,
-    stall_ms = math.min(60000, left_ms), body_bytes = body_limit }
-  local reply, message, outcome, detail = http.request(wire)
-  if not reply then
-    local failure = transport_failure(entry, message, outcome, detail, stream)
-    if stream and stream.said then
-      failure.said_text = true
-      failure.text = select(5, stream.joined.answer())
-    end
-    return nil, failure
-  end
-  if reply.status < 200 or reply.status >= 300 then
-    if stream and stream.other then reply.body = stream.other end
-    return nil, status_failure(entry, asked, reply)
-  end
-  local answer, failure
-  if stream then
-    answer, failure = stream_answer(entry, asked, stream, reply)
-  else
-    answer, failure = whole_answer(entry, asked, reply)
-  end
-  (answer or failure).request_id = reply.headers["x-request-id"] or reply.headers["request-id"]
-  return answer, failure
-end
 
 --- End the reservation as the outcome says. Returns the cost that counts, whether it is
 -- an estimate, and the usage that was told.
@@ -224,9 +90,9 @@ local function settle(self, held, entry, outcome, tx)
   local usage = price.usage(outcome.usage)
   local ok, message, code
   if usage then
-    local cost = price.cost(entry.price, usage)
-    ok, message, code = self.books:settle(held, { cost = cost, input = usage.input, output = usage.output,
-      cached = usage.cached, request_id = outcome.request_id }, tx)
+    local cost = price.cost(held.price or entry.price, usage)
+    usage.cost, usage.request_id = cost, outcome.request_id
+    ok, message, code = self.books:settle(held, usage, tx)
     if ok then return cost, false, usage end
   elseif outcome.charge == "none" then
     ok, message, code = self.books:release(held, outcome.code, outcome.request_id, tx)
@@ -238,77 +104,144 @@ local function settle(self, held, entry, outcome, tx)
   return nil, message, code
 end
 
--- ---- a call: candidates, attempts, repairs ---------------------------------------------
-
 --- What a call of several attempts adds up to.
-local function add(sum, cost, estimated, usage)
+local function add(call, step, cost, estimated, usage)
+  local sum = call.sum
   sum.cost = sum.cost + cost
   sum.estimated = sum.estimated or estimated
-  if usage then
-    for _, key in ipairs { "input", "output", "cached" } do sum.usage[key] = sum.usage[key] + usage[key] end
-  end
+  step.cost_picousd, step.estimated = cost, estimated or nil
+  if not usage then return end
+  local total = sum.usage
+  total.input, total.output, total.cached = total.input + usage.input, total.output + usage.output, total.cached + usage.cached
 end
 
-local function reserve(self, call, entry, body)
-  local bound, tokens = price.bound(entry.price, #body, call.asked.max_tokens)
-  local who = call.who
-  return self.books:reserve {
+local function claim_of(call, entry, body)
+  local asked, who = call.asked, call.who
+  local rates = asked.service and entry.price.services and entry.price.services[asked.service] or entry.price
+  local bound, tokens = price.bound(rates, #body, asked.max_tokens)
+  return {
     money = bound, tokens = tokens, run = who.run, agent = who.agent, seq = who.seq, limits = who.limits,
-    attempt = call.sum.attempts + 1, tier = call.asked.tier, provider = entry.provider, model = entry.model,
-    price = entry.price_text,
-    deadline = call.deadline,
-  }
+    attempt = call.sum.attempts + 1, tier = asked.tier, provider = entry.provider, model = entry.model,
+    price = entry.price_text, deadline = 0,
+  }, rates
+end
+
+--- Hold what the attempt can cost, inside of a turn. Who has to wait for room in a budget
+-- gives the turn to others meanwhile.
+local function reserve(self, call, entry, body)
+  local claim, rates = claim_of(call, entry, body)
+  local held, message, code, detail = self.books:reserve(claim)
+  if not held and code == "budget" and detail and detail.throttle then
+    entry.endpoint:leave()
+    claim.deadline = call.deadline
+    local began = self.now()
+    held, message, code, detail = self.books:reserve(claim)
+    call.waited_ms = (call.waited_ms or 0) + self.now() - began
+    entry.endpoint:enter(call.who.agent)
+  end
+  if held then held.price = rates end
+  return held, message, code, detail
+end
+
+--- A failure of our own: nothing was sent.
+local function own_failure(code, message, more)
+  local failure = more or {}
+  failure.code, failure.message, failure.charge = code, message, "none"
+  return failure
 end
 
 --- One attempt from reservation to outcome; the reservation is still open when an answer
 -- comes, because its end may belong to a transaction of the caller's.
-local function attempt(self, call, entry, asked)
+local function attempt(self, call, entry, asked, step)
   local url, headers, body = entry.dialect.request(asked, entry, entry.traits)
   local bytes, why = json.encode(body)
-  if not bytes then return nil, { code = "invalid_request", message = why } end
+  if not bytes then return nil, own_failure("invalid_request", why) end
+  -- equal but for its body from call to call: the lines of a table are made once
+  local kept = asked.on_text and "stream_headers" or "whole_headers"
+  entry[kept] = entry[kept] or headers
   local held, message, code, detail = reserve(self, call, entry, bytes)
   if not held then
-    if code ~= "budget" then return nil, { code = "store", message = message, store_code = code } end
-    return nil, { code = "budget", message = message, detail = detail }
+    if code ~= "budget" then return nil, own_failure("store", message, { store_code = code }) end
+    return nil, own_failure("budget", message, { detail = detail })
   end
   call.sum.attempts = call.sum.attempts + 1
+  local token = call.who.token
   local left_ms = math.min(call.deadline - self.now(), entry.timeout_ms or math.huge)
-  if left_ms <= 0 then
-    self.books:release(held, "timeout")
-    return nil, { code = "timeout", message = "no time is left for another attempt" }
+  if left_ms <= 0 or token and token.cancelled then
+    code = left_ms <= 0 and "timeout" or "cancelled"
+    self.books:release(held, code)
+    return nil, own_failure(code, code == "timeout" and "no time is left for another attempt" or "nobody waits for this")
   end
-  local answer, failure = send(entry, asked, { url = url, method = "POST", headers = headers, body = bytes }, left_ms)
+  local answer, failure = send.once(entry, asked, url, entry[kept], bytes, {
+    connect_ms = math.min(entry.connect_ms, left_ms), first_byte_ms = math.min(entry.first_byte_ms or left_ms, left_ms),
+    stall_ms = math.min(entry.stall_ms, left_ms), total_ms = left_ms }, token)
   if answer then
     answer.held = held
     return answer
   end
   local cost, estimated, usage = settle(self, held, entry, failure)
-  if not cost then return nil, { code = "store", message = estimated, store_code = usage } end
-  add(call.sum, cost, estimated, usage)
+  if not cost then return nil, own_failure("store", estimated, { store_code = usage }) end
+  add(call, step, cost, estimated, usage)
   return nil, failure
+end
+
+local function note(call, entry, what)
+  what.provider, what.model = entry.provider, entry.model
+  call.trace[#call.trace + 1] = what
+  return what
+end
+
+--- One attempt in its turn, told in the trace.
+local function in_turn(self, call, entry, asked)
+  local began = self.now()
+  local step = note(call, entry, { attempt = call.sum.attempts + 1 })
+  entry.endpoint:enter(call.who.agent)
+  local ran, answer, failure = xpcall(attempt, debug.traceback, self, call, entry, asked, step)
+  entry.endpoint:leave()
+  if not ran then error(answer, 0) end
+  local now = self.now()
+  step.ms, step.waited_ms = now - began, call.waited_ms
+  call.waited_ms = nil
+  entry.endpoint:note(failure and failure.code, now)
+  if answer then
+    step.outcome, step.request_id = "answered", answer.request_id
+    answer.step = step
+    return answer
+  end
+  step.outcome, step.status, step.request_id, step.why = failure.code, failure.status, failure.request_id, failure.message
+  return nil, failure
+end
+
+--- Wait before another try, when there is to be one.
+local function may_wait(self, call, entry, failure, tries)
+  if tries >= self.policy.attempts or not retry.again(failure) then return false end
+  local now = self.now()
+  local wait_ms, told = retry.wait_ms(self.policy, failure.headers, tries, now, self.chance())
+  failure.retry_after_ms = told and wait_ms or nil
+  if wait_ms > self.policy.patience_ms or now + wait_ms >= call.deadline then return false end
+  if told then entry.endpoint:pause_until(now + wait_ms) end
+  local token = call.who.token
+  if token and token.cancelled then return false end
+  self.sleep(wait_ms)
+  return true
 end
 
 --- Attempts with one candidate until one is answered, or sending again is no use.
 local function insist(self, call, entry, asked)
   local tries, adaptations = 0, 0
   while true do
-    entry.turns:enter()
-    local ran, answer, failure = xpcall(attempt, debug.traceback, self, call, entry, asked)
-    entry.turns:leave()
-    if not ran then error(answer, 0) end
+    local answer, failure = in_turn(self, call, entry, asked)
     if answer then return answer end
     if failure.adapted and adaptations < 3 then
       adaptations = adaptations + 1
     else
       tries = tries + 1
-      if tries >= self.policy.attempts or not retry.again(failure) then return nil, failure end
-      local wait_ms, told = retry.wait_ms(self.policy, failure.headers, tries, self.now(), self.chance())
-      failure.retry_after_ms = told and wait_ms or nil
-      if wait_ms > self.policy.patience_ms or self.now() + wait_ms >= call.deadline then return nil, failure end
-      self.sleep(wait_ms)
+      if not may_wait(self, call, entry, failure, tries) then return nil, failure end
     end
   end
 end
+
+-- ---- a call: candidates, repairs ---------------------------------------------------------
 
 --- Why an answer is not one that the caller can use: nil, or a failure.
 local function unusable(answer, asked)
@@ -320,50 +253,95 @@ local function unusable(answer, asked)
   end
 end
 
---- Ask one candidate, and let it mend a structured answer that does not fit. Returns the
--- answer with its reservation still open (value set), or nil, failure.
+--- Whether an answer is what was asked for: true, or false, what is wrong, and how to ask
+-- again. A structured answer gets its value.
+local function fits(answer, asked)
+  if answer.calls and answer.calls[1] then
+    local ok, problem = tools.check(asked, answer)
+    if not ok then return false, problem, tools.repair end
+    return true
+  end
+  if not asked.validator then return true end
+  local fitting, problem = answers.check(asked.validator, answer.text)
+  if not fitting then return false, "the answer does not fit the schema: " .. problem, function(_, _, _)
+    return answers.repair(asked, answer.text, problem)
+  end end
+  answer.value = fitting.value
+  return true
+end
+
+--- Ask one candidate, and let it mend an answer that does not fit. Returns the answer
+-- with its reservation still open (value set), or nil, failure.
 local function consult(self, call, entry)
   local asked = call.asked
   for repairs_left = asked.repairs or 2, 0, -1 do
     local answer, failure = insist(self, call, entry, asked)
     if not answer then return nil, failure end
     failure = unusable(answer, asked)
-    local fitting, problem
+    local ok, problem, mend
     if not failure then
-      if not asked.validator then return answer end
-      fitting, problem = answers.check(asked.validator, answer.text)
-      if fitting then
-        answer.value = fitting.value
-        return answer
-      end
-      failure = { code = "bad_response", message = clean(entry, "the answer does not fit the schema: " .. problem), text = answer.text }
+      ok, problem, mend = fits(answer, asked)
+      if ok then return answer end
+      failure = { code = "bad_response", message = send.clean(entry, problem), text = answer.text }
     end
+    answer.step.outcome, answer.step.why = failure.code, failure.message
     local cost, estimated, usage = settle(self, answer.held, entry, answer)
-    if not cost then return nil, { code = "store", message = estimated, store_code = usage } end
-    add(call.sum, cost, estimated, usage)
+    if not cost then return nil, own_failure("store", estimated, { store_code = usage }) end
+    add(call, answer.step, cost, estimated, usage)
     if not problem or repairs_left == 0 then return nil, failure end
-    asked = answers.repair(asked, answer.text, problem)
+    asked = mend(asked, answer, problem)
   end
 end
 
 --- Whether the request can fit a context at all: a token rarely holds over five bytes.
 local function too_long(entry, asked)
   if not entry.context then return false end
-  local bytes = 0
-  for _, message in ipairs(asked.messages) do bytes = bytes + #message.content end
+  local bytes = asked.system and #asked.system or 0
+  for _, message in ipairs(asked.messages) do
+    if type(message.content) == "string" then bytes = bytes + #message.content end
+  end
   return bytes // 5 + asked.max_tokens > entry.context
+end
+
+--- Why this candidate is not asked at all: nil, or a failure. What a request needs decides:
+-- a schema, tools, the length of a context; and how the server fared lately.
+local function passed_over(self, call, entry)
+  local asked, now = call.asked, self.now()
+  if entry.problem then
+    return { code = "invalid_request", message = ("%s cannot be called: %s"):format(entry.model, entry.problem) }
+  end
+  if asked.tools and entry.tools == false then
+    return { code = "invalid_request", message = ("%s takes no tools"):format(entry.model) }
+  end
+  if asked.service and not (entry.price.services and entry.price.services[asked.service]) and not entry.price.free then
+    return { code = "invalid_request", message = ("%s has no price for the service '%s'"):format(entry.model, asked.service) }
+  end
+  if too_long(entry, asked) then
+    return { code = "context_length", message = ("the request does not fit the context of %s"):format(entry.model) }
+  end
+  local rest_ms = entry.endpoint:closed_for(now)
+  if rest_ms then
+    return { code = "overloaded", retry_after_ms = rest_ms, message =
+      ("%s failed %d times in a row and is left alone for %d ms"):format(entry.model, entry.endpoint.failures, rest_ms) }
+  end
+  local pause_ms = entry.endpoint:pause_ms(now)
+  if now + pause_ms >= call.deadline then
+    return { code = "rate_limited", retry_after_ms = pause_ms, message = ("%s asked to be left alone"):format(entry.model) }
+  end
 end
 
 local function try_candidates(self, call, list)
   local failure
   for _, entry in ipairs(list) do
     call.asked.max_tokens = math.min(call.max_tokens, entry.max_output or math.huge)
-    local answer
-    if entry.problem then
-      failure = failure or { code = "invalid_request", message = ("%s cannot be called: %s"):format(entry.model, entry.problem) }
-    elseif too_long(entry, call.asked) then
-      failure = { code = "context_length", message = ("the request does not fit the context of %s"):format(entry.model) }
+    local why = passed_over(self, call, entry)
+    if why then
+      note(call, entry, { outcome = "passed over", why = why.message })
+      if not failure or entry.problem == nil then failure = why end
     else
+      local pause_ms = entry.endpoint:pause_ms(self.now())
+      if pause_ms > 0 then self.sleep(pause_ms) end
+      local answer
       answer, failure = consult(self, call, entry)
       if answer then return answer, entry end
       failure.model = entry.model
@@ -377,33 +355,44 @@ local function failed(call, failure)
   return nil, failure.message, failure.code == "store" and failure.store_code or failure.code, {
     status = failure.status, model = failure.model, text = failure.text, retry_after_ms = failure.retry_after_ms,
     attempts = call.sum.attempts, cost_picousd = call.sum.cost, estimated = call.sum.estimated, budget = failure.detail,
+    trace = call.trace,
   }
 end
 
---- Ask a model. `who` may tell for whom: run, agent, seq, limits (the agent's budget), and
+local function nothing_asked(message, trace)
+  return nil, message, "invalid_request", { attempts = 0, cost_picousd = 0, estimated = false, trace = trace or {} }
+end
+
+--- Ask a model. `who` may tell for whom: run, agent, seq, limits (the agent's budget);
 -- tx, a transaction that gets the settlement of the answer, so that both become true
--- together. Returns an answer, or nil, message, code, detail.
+-- together; token, a table in which `cancel` is put: calling it gives the call up.
+-- Returns an answer, or nil, message, code, detail.
 function model:ask(raw, who)
   local asked, message = request.read(raw)
-  if not asked then return nil, message, "invalid_request", { attempts = 0, cost_picousd = 0, estimated = false } end
+  if not asked then return nothing_asked(message) end
   local list = self.tiers[asked.tier]
-  if not list or not list[1] then
-    return nil, ("tier '%s' has no model in config.lua"):format(asked.tier), "invalid_request",
-      { attempts = 0, cost_picousd = 0, estimated = false }
-  end
+  if not list or not list[1] then return nothing_asked(("tier '%s' has no model in config.lua"):format(asked.tier)) end
   local began = self.now()
-  local call = { asked = asked, who = who or {}, deadline = began + asked.timeout,
+  local call = { asked = asked, who = who or {}, deadline = began + asked.timeout, trace = {},
     max_tokens = asked.max_tokens or request.default_max_tokens,
     sum = { cost = 0, estimated = false, attempts = 0, usage = { input = 0, output = 0, cached = 0 } } }
+  local token = call.who.token
+  if token then
+    function token.cancel()
+      token.cancelled = true
+      if token.give_up then token.give_up("nobody waits for this") end
+    end
+  end
   local answer, entry = try_candidates(self, call, list)
   if not answer then return failed(call, entry) end
   local cost, estimated, usage = settle(self, answer.held, entry, answer, call.who.tx)
   if not cost then return nil, estimated, usage end
-  add(call.sum, cost, estimated, usage)
+  add(call, answer.step, cost, estimated, usage)
   return {
-    text = answer.value == nil and answer.text or nil, value = answer.value, stop = answer.stop,
-    model = answer.model or entry.model, usage = call.sum.usage, cost_picousd = call.sum.cost,
-    estimated = call.sum.estimated, ms = self.now() - began, attempts = call.sum.attempts,
+    text = answer.value == nil and answer.text or nil, value = answer.value, calls = answer.calls, stop = answer.stop,
+    model = answer.model or entry.model, request_id = answer.request_id, usage = call.sum.usage,
+    cost_picousd = call.sum.cost, estimated = call.sum.estimated, ms = self.now() - began, attempts = call.sum.attempts,
+    trace = call.trace,
   }
 end
 

@@ -1,8 +1,14 @@
 #include "bind_bench.h"
 
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fetch_bench.h"
 #include "sandbox.h"
 #include "sandbox_bench.h"
 #include "store_bench.h"
+#include "stub.h"
 #include "vec.h"
 #include "vec_bench.h"
 
@@ -165,6 +171,90 @@ static int l_bare_scan(lua_State *L)
 	return 1;
 }
 
+static void say_port(int port)
+{
+	printf("%d\n", port);
+	fflush(stdout);
+}
+
+/* stub(): serve as stub.h says until killed; prints the port first. */
+static int l_stub(lua_State *L)
+{
+	struct err e;
+
+	stub_serve(say_port, &e);
+	return bind_fail(L, &e);
+}
+
+/* pin(cpu): this thread, and those that it starts, run there alone. -> true when the
+ * system does it */
+static int l_pin(lua_State *L)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)luaL_checkinteger(L, 1), &set);
+	lua_pushboolean(L, sched_setaffinity(0, sizeof(set), &set) == 0);
+	return 1;
+}
+
+/* cpus() -> the numbers of those we may run on */
+static int l_cpus(lua_State *L)
+{
+	cpu_set_t set;
+	int i, n = 0;
+
+	lua_newtable(L);
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET((size_t)i, &set)) {
+			lua_pushinteger(L, i);
+			lua_rawseti(L, -2, ++n);
+		}
+	return 1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* fetch(url, headers, body, concurrency, calls) -> p50_us, p99_us, wall_us of a bare
+ * client, what the server held back taken off | nil, message, code */
+static int l_fetch(lua_State *L)
+{
+	struct fetch_bench b = { .url = luaL_checkstring(L, 1) };
+	const char *headers[20];
+	int64_t *us, wall;
+	struct err e;
+	size_t i;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	b.body = luaL_checklstring(L, 3, &b.len);
+	b.concurrency = (int)luaL_checkinteger(L, 4);
+	b.calls = (int)luaL_checkinteger(L, 5);
+	luaL_argcheck(L, b.concurrency > 0 && b.concurrency <= 4096, 4, "1 to 4096");
+	luaL_argcheck(L, b.calls >= b.concurrency, 5, "fewer than at once");
+	b.header_count = lua_rawlen(L, 2);
+	luaL_argcheck(L, b.header_count <= 20, 2, "too many headers");
+	for (i = 0; i < b.header_count; i++) {
+		lua_rawgeti(L, 2, (lua_Integer)i + 1);
+		headers[i] = luaL_checkstring(L, -1);
+	}
+	b.headers = headers;
+	us = lua_newuserdatauv(L, (size_t)b.calls * sizeof(*us), 0);
+	if (fetch_bench(&b, us, &wall, &e) != 0)
+		return bind_fail(L, &e);
+	qsort(us, (size_t)b.calls, sizeof(*us), by_number);
+	lua_pushinteger(L, us[b.calls / 2]);
+	lua_pushinteger(L, us[b.calls - 1 - b.calls / 100]);
+	lua_pushinteger(L, wall);
+	return 3;
+}
+
 int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -172,7 +262,8 @@ int bind_open_bench(lua_State *L)
 		{ "scan", l_scan }, { "rss", l_rss },
 		{ "vector", l_vector }, { "nearest", l_nearest },
 		{ "bare_scan", l_bare_scan },
-		{ "raw_side", l_raw_side },
+		{ "raw_side", l_raw_side }, { "stub", l_stub },
+		{ "pin", l_pin }, { "cpus", l_cpus }, { "fetch", l_fetch },
 		{ "sandbox_image", l_sandbox_image },
 		{ "sandbox_work", l_sandbox_work },
 		{ "sandbox_start", l_sandbox_start },

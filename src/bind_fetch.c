@@ -266,10 +266,73 @@ static int l_cancel(lua_State *L)
 	return 0;
 }
 
+/* ---- header lines -------------------------------------------------------------- */
+
+static size_t line_end(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] != '\r' && p[i] != '\n')
+		i++;
+	return i;
+}
+
+/* "Name: value" into the table at the top; a name that repeats is joined by ", ". */
+static void add_header(lua_State *L, const char *p, size_t n)
+{
+	const char *colon = memchr(p, ':', n);
+	size_t len = colon != NULL ? (size_t)(colon - p) : 0, i, from, to = n;
+	char name[128];
+
+	while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
+	if (len == 0 || len > sizeof(name))
+		return;
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)p[i] <= ' ')
+			return;
+		name[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i];
+	}
+	for (from = (size_t)(colon - p) + 1; from < n && (unsigned char)p[from] <= ' '; )
+		from++;
+	while (to > from && (unsigned char)p[to - 1] <= ' ')
+		to--;
+	lua_pushlstring(L, name, len);
+	lua_pushvalue(L, -1);
+	if (lua_rawget(L, -3) == LUA_TNIL) {
+		lua_pop(L, 1);
+		lua_pushlstring(L, p + from, to - from);
+	} else {
+		lua_pushliteral(L, ", ");
+		lua_pushlstring(L, p + from, to - from);
+		lua_concat(L, 3);
+	}
+	lua_rawset(L, -3);
+}
+
+/* headers(text) -> { ["content-type"] = "...", ... } */
+static int l_headers(lua_State *L)
+{
+	size_t n, len;
+	const char *p = luaL_checklstring(L, 1, &n);
+
+	lua_createtable(L, 0, 8);
+	while (n > 0) {
+		len = line_end(p, n);
+		if (len > 0)
+			add_header(L, p, len);
+		else
+			len = 1;
+		p += len;
+		n -= len;
+	}
+	return 1;
+}
+
 int bind_open_fetch(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "start", l_start }, { NULL, NULL }
+		{ "start", l_start }, { "headers", l_headers }, { NULL, NULL }
 	};
 	static const luaL_Reg methods[] = {
 		{ "cancel", l_cancel }, { NULL, NULL }

@@ -1,62 +1,13 @@
 #include "fetch.h"
 
-#define CURL_DISABLE_TYPECHECK
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "clock.h"
+#include "libcurl.h"
 
-/* ---- libcurl, when first needed ------------------------------------------ */
-
-#define FUNCTIONS(X) \
-	X(global_init) X(slist_append) X(slist_free_all) X(easy_init) \
-	X(easy_cleanup) X(easy_reset) X(easy_setopt) X(easy_getinfo) \
-	X(easy_strerror) X(multi_init) X(multi_cleanup) X(multi_setopt) \
-	X(multi_add_handle) X(multi_remove_handle) X(multi_info_read) \
-	X(multi_socket_action) X(multi_assign)
-
-/* The types come from the header, so a call is checked as if it were linked. */
-static struct {
-#define MEMBER(name) __typeof__(curl_##name) *name;
-	FUNCTIONS(MEMBER)
-#undef MEMBER
-	bool ready;
-} curl;
-
-static int load_symbols(void *lib, struct err *e)
-{
-#define LOAD(name) do { \
-		void *p = dlsym(lib, "curl_" #name); \
-		if (p == NULL) \
-			return err_set(e, ERR_NOTFOUND, \
-				       "libcurl lacks curl_" #name); \
-		memcpy(&curl.name, &p, sizeof(p)); \
-	} while (0);
-	FUNCTIONS(LOAD)
-#undef LOAD
-	return 0;
-}
-
-static int load_curl(struct err *e)
-{
-	void *lib;
-
-	if (curl.ready)
-		return 0;
-	lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-	if (lib == NULL)
-		return err_set(e, ERR_NOTFOUND, "libcurl cannot be loaded (%s); "
-			       "it is in the package libcurl4", dlerror());
-	if (load_symbols(lib, e) != 0)
-		return e != NULL ? e->code : ERR_NOTFOUND;
-	if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return err_set(e, ERR_NOMEM, "libcurl does not start");
-	curl.ready = true;
-	return 0;
-}
+#define curl (*libcurl)		/* loaded before the first client */
 
 /* ---- what there is -------------------------------------------------------- */
 
@@ -453,7 +404,7 @@ struct fetch *fetch_open(struct loop *l, struct err *e)
 {
 	struct fetch *f;
 
-	if (load_curl(e) != 0)
+	if (libcurl_load(e) != 0)
 		return NULL;
 	f = calloc(1, sizeof(*f));
 	if (f != NULL)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "bind_archive.h"
 #include "bind_bench.h"
 #include "bind_core.h"
@@ -191,16 +192,55 @@ static int fill(lua_State *L)
 	return 0;
 }
 
+/* ---- its memory: small pieces from pages, where malloc would take longer ---------- */
+
+static void *allocate(void *ud, void *p, size_t from, size_t to)
+{
+	struct arena *a = ud;
+
+	if (p == NULL)
+		return to > 0 ? arena_take(a, to) : NULL;
+	if (to > 0)
+		return arena_resize(a, p, from, to);
+	arena_give(a, p, from);
+	return NULL;
+}
+
+static int no_handler(lua_State *L)
+{
+	const char *message = lua_tostring(L, -1);
+
+	fprintf(stderr, "keel: %s\n", message != NULL ? message : "an error");
+	return 0;
+}
+
 lua_State *host_open(void)
 {
-	lua_State *L = luaL_newstate();
+	struct arena *a = arena_settle(ARENA_ROOMY, SIZE_MAX);
+	lua_State *L;
 
-	if (L == NULL)
+	if (a == NULL)
 		return NULL;
+	arena_begin(a, ARENA_ROOMY, a, sizeof(*a));
+	L = lua_newstate(allocate, a);
+	if (L == NULL) {
+		arena_release(a);
+		return NULL;
+	}
+	lua_atpanic(L, no_handler);
 	lua_pushcfunction(L, fill);
 	if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-		lua_close(L);
+		host_close(L);
 		return NULL;
 	}
 	return L;
+}
+
+void host_close(lua_State *L)
+{
+	void *a;
+
+	lua_getallocf(L, &a);
+	lua_close(L);
+	arena_release(a);
 }

@@ -6,7 +6,8 @@
 
 /* A new state in which require finds core.* (the C halves), then lua/ of the
  * folder KEEL_LUA when that is set, then the embedded Lua half, then the system's
- * modules. NULL when memory is short. The caller closes it. */
+ * modules. NULL when memory is short. */
 lua_State *host_open(void);
+void host_close(lua_State *L);
 
 #endif

@@ -55,6 +55,6 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	status = run_cli(L, argc, argv);
-	lua_close(L);
+	host_close(L);
 	return status;
 }

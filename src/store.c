@@ -16,6 +16,8 @@
 #define GROUP_MAX 1024		/* transactions in one commit                  */
 #define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
 #define WINDOW_FULL 256		/* ... and one that waits for no more          */
+#define LAZY_MS 5		/* what nobody waits for may wait so long ...  */
+#define LAZY_FULL 512		/* ... unless there is so much of it           */
 #define BACKLOG_IDLE 1024	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */
 #define BACKLOG_MOST (4 * BACKLOG_BUSY)	/* then it moves them itself: only a log
@@ -34,6 +36,7 @@ struct store {
 	int queued;		/* how many; those behind a full group may be
 				 * missing from it                           */
 	bool holding;		/* the writer waits for a fuller group       */
+	int urgent;		/* of them, those that somebody waits for    */
 	struct txn *told, **told_end;		/* outcomes to deliver */
 	struct txn *due, **due_end;		/* those being delivered, of
 						 * the polling thread alone  */
@@ -253,9 +256,12 @@ static struct txn *take_group(struct store *s)
 	struct txn *group = s->queue, *t = group;
 	int n;
 
+	s->urgent -= !t->lazy;
 	for (n = 1; t->next != NULL && n < GROUP_MAX && t->tidy == TIDY_NOT &&
-	     t->next->tidy == TIDY_NOT; n++)
+	     t->next->tidy == TIDY_NOT; n++) {
 		t = t->next;
+		s->urgent -= !t->lazy;
+	}
 	s->queue = t->next;
 	if (s->queue == NULL)
 		s->queue_end = &s->queue;
@@ -316,6 +322,17 @@ static void hold_for_more(struct store *s)
 	s->holding = false;
 }
 
+/* What nobody waits for gathers. */
+static void let_gather(struct store *s)
+{
+	struct timespec until;
+
+	clock_deadline(LAZY_MS, &until);
+	while (s->urgent == 0 && s->queued < LAZY_FULL && !s->stop)
+		if (pthread_cond_timedwait(&s->work, &s->lock, &until) != 0)
+			break;
+}
+
 static void start_mover(struct store *s);
 
 static void *writer_main(void *arg)
@@ -330,6 +347,8 @@ static void *writer_main(void *arg)
 			wait_for_work(s);
 			continue;
 		}
+		if (s->urgent == 0)
+			let_gather(s);
 		if (too_few(s))
 			hold_for_more(s);
 		group = take_group(s);
@@ -535,7 +554,9 @@ void store_submit(struct store *s, struct txn *t)
 			s->opt.wake(s->opt.wake_arg);
 		return;
 	}
-	wake = s->queue == NULL;
+	wake = s->queue == NULL || (!t->lazy && s->urgent == 0) ||
+	       s->queued + 1 == LAZY_FULL;
+	s->urgent += !t->lazy;
 	*s->queue_end = t;
 	s->queue_end = &t->next;
 	s->queued++;

@@ -77,6 +77,8 @@ struct txn {
 	struct txn *next;
 	bool may_refuse;	/* an op may fail for its own reasons, so this
 				 * one needs a savepoint inside the group    */
+	bool lazy;		/* nobody waits for it: it may lie for LAZY_MS, so
+				 * that more of its kind make one commit     */
 	bool linked;		/* others build on it: whatever it is refused
 				 * for, nothing submitted behind it is tried */
 	enum { TIDY_NOT, TIDY_LOG, TIDY_WHOLE } tidy;	/* no transaction: the

@@ -140,7 +140,7 @@ function advance:take(claim, set)
   local tx = self.books.store:tx()
   core.reserve(tx, claim)
   claim.advance = nil
-  self.books.submit(tx, self.books.hear)
+  self.books.submit(tx, self.books.hear, true)
   return true
 end
 

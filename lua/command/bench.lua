@@ -12,6 +12,7 @@ local benches = {
   restart = { module = "bench.restart", runs = 2000, steps = 1 },
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
   memory = { module = "bench.memory", runs = 1, steps = 1 },
+  model = { module = "bench.model", runs = 1, steps = 1 },
 }
 
 local function one(text)
@@ -41,7 +42,7 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat|memory" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat|memory|model" } },
   flags = {
     { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000, sandbox 10000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
@@ -50,6 +51,7 @@ return {
     { "n", "N", "memory: so many memories (100000)", kind = "count" },
     { "dim", "D", "memory: vectors of so many numbers (256)", kind = "count" },
     { "corpus", "DIR", "heartbeat: the scripts of this folder (spec/sandbox)" },
+    { "concurrency", "C", "model: so many calls at once (64)", kind = "count" },
     { "dir", "DIR", "measure the disk of this folder (.)" },
   },
   notes = "steps: R runs of S steps of about 100 bytes, each durable before the next begins."
@@ -72,6 +74,8 @@ return {
     .. " resident states hold; `make bench-sandbox` says the same with stock Lua as the plain state."
     .. " memory: N memories with vectors of D numbers are written, searched and let go; scan_ms is the bare"
     .. " scan of as many vectors in the same run, recall_at_10 is against floats."
+    .. " model: C calls at once against a server in another process, beside a bare libcurl client; added_p50_us is"
+    .. " what a call takes beyond that client's when the server holds the reply for 25 to 75 ms."
     .. " heartbeat: every script of a folder as an agent, one by one and R at once, beside a timer of 10 ms:"
     .. " how late it was, and how much the loop's thread computed between two beats; the S worst are named.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
@@ -85,7 +89,7 @@ return {
     local figures, err = with_scratch(args.dir or ".", function(folder)
       return require(bench.module).measure { runs = args.runs or bench.runs, steps = args.steps or bench.steps,
         events = args.events, keys = args.keys, folder = folder, n = args.n, dim = args.dim,
-        corpus = args.corpus or "spec/sandbox" }
+        concurrency = args.concurrency or 64, corpus = args.corpus or "spec/sandbox" }
     end)
     if not figures then return nil, err end
     if context.json then context.print_json(figures) else print_plain(context, figures) end

@@ -25,7 +25,7 @@ function retry.again(failure)
   if told == "false" then return false end
   if failure.code == "quota" then return false end
   if failure.status and failure.status >= 300 then return again_status[failure.status] or false end
-  return failure.code == "connection_lost" and not failure.begun and not failure.tls
+  return failure.code == "connection_lost" and not failure.began and not failure.tls
     or failure.code == "timeout" and failure.sent == false
 end
 

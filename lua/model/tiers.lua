@@ -1,33 +1,11 @@
 --- The tiers of the settings, ready to be called: keys read, prices as integers, one
--- place in the queue for each candidate.
-local loop = require "loop"
+-- endpoint (turns, breaker) for each candidate.
+local endpoint = require "model.endpoint"
 local price = require "model.price"
 local secret = require "secret"
 local settings = require "settings"
 
 local tiers = {}
-
--- ---- taking turns ---------------------------------------------------------------
-
-local turns = {}
-turns.__index = turns
-
---- Wait until fewer than `most` calls of this candidate are out; in order of arrival.
-function turns:enter()
-  if self.out < self.most then
-    self.out = self.out + 1
-    return
-  end
-  loop.await(function(wake) table.insert(self.queue, wake) end)
-end
-
-function turns:leave()
-  local next_one = table.remove(self.queue, 1)
-  if next_one then return next_one() end
-  self.out = self.out - 1
-end
-
--- ---- candidates -------------------------------------------------------------------
 
 local function read_key(config, raw)
   if type(raw.key) == "string" then return raw.key end
@@ -35,15 +13,24 @@ local function read_key(config, raw)
   return raw.key and secret.reveal(raw.key) or ""
 end
 
+--- The dialect of a provider: model/NAME.lua; nil when there is none.
+function tiers.dialect(provider)
+  local found, dialect = pcall(require, "model." .. tostring(provider))
+  if found and type(dialect) == "table" and dialect.request and (dialect.reply or dialect.at_hand) then return dialect end
+  return nil
+end
+
 --- A candidate of a tier; `problem` says why it cannot be called.
-local function candidate(config, raw)
+function tiers.candidate(config, raw)
   local entry = {
-    provider = raw.provider, model = raw.model, base_url = raw.base_url,
-    context = raw.context, max_output = raw.max_output, timeout_ms = raw.timeout_ms, traits = {},
-    turns = setmetatable({ out = 0, most = raw.max_parallel or 8, queue = {} }, turns),
+    provider = raw.provider, model = raw.model, base_url = raw.base_url, file = raw.file, home = config.home,
+    context = raw.context, max_output = raw.max_output, timeout_ms = raw.timeout_ms, ca_file = raw.ca_file,
+    connect_ms = raw.connect_ms or 10000, first_byte_ms = raw.first_byte_ms, stall_ms = raw.stall_ms or 60000,
+    tools = raw.tools, schema = raw.schema, traits = {}, endpoint = endpoint.new(raw.max_parallel or 8), key = "",
   }
-  local found, dialect = pcall(require, "model." .. tostring(raw.provider))
-  if not found or type(dialect) ~= "table" or not dialect.reply then
+  if entry.schema == false then entry.traits.plain_schema = true end
+  local dialect = tiers.dialect(raw.provider)
+  if not dialect then
     entry.problem = ("provider '%s' is not known"):format(tostring(raw.provider))
     return entry
   end
@@ -51,10 +38,13 @@ local function candidate(config, raw)
   entry.base_url = entry.base_url or dialect.default_url
   local why
   entry.price, why = price.read(raw.price)
-  if not entry.price then entry.problem = why end
-  entry.price_text = entry.price and price.text(entry.price)
+  if not entry.price then
+    entry.problem = why
+    return entry
+  end
+  entry.price_text = price.text(entry.price)
   entry.key, why = read_key(config, raw)
-  if not entry.key then entry.problem = why and why.message or "its key cannot be read" end
+  if not entry.key then entry.key, entry.problem = "", why and why.message or "its key cannot be read" end
   -- the newer name of the limit, which its inventor wants and the others may not know
   entry.traits.completion_tokens = raw.provider == "openai" and entry.base_url == dialect.default_url
   return entry
@@ -66,7 +56,7 @@ function tiers.read(config)
   for name, list in pairs(config.tiers or {}) do
     out[name] = {}
     if list.provider then list = { list } end
-    for i, raw in ipairs(list) do out[name][i] = candidate(config, raw) end
+    for i, raw in ipairs(list) do out[name][i] = tiers.candidate(config, raw) end
   end
   return out
 end

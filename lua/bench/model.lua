@@ -1,0 +1,139 @@
+--- keel bench model: calls of a model beside a bare libcurl client, against the same server
+--- in a process of its own, with the ledger on the disk of the folder.
+--
+-- Both clients and the storage thread share one core; the server has another, where there is
+-- one. Three things are measured, each for the bare client first and then for ours: as many
+-- calls as go through, N at once (the rate, and how even it is); calls that the server holds
+-- for 25 to 75 ms, which is less than any model takes, N at once: what a call takes beyond
+-- that; and N streams at once: what they hold in memory.
+local bench = require "core.bench"
+local clock = require "core.clock"
+local errors = require "errors"
+local file = require "file"
+local lab = require "bench.lab"
+local loop = require "loop"
+local model = require "model"
+local store = require "store"
+
+local measure = {}
+
+--- In the child: the server.
+function measure.child(cpu)
+  lab.hello()
+  if cpu ~= "" then bench.pin(math.tointeger(tonumber(cpu))) end
+  bench.stub()
+end
+
+local prompt = ("Summarise what follows in one sentence, and name who has to act, by when. "):rep(12)
+
+local function open_model(s, url)
+  return assert(model.open { store = s, settings = { budget = { day = "$100000.00", month = "$1000000.00" },
+    tiers = { small = { { provider = "openai", model = "stub", base_url = url, max_parallel = 1024,
+      price = { input = 0.20, output = 0.80, cached = 0.05 } } } } } })
+end
+
+local function percentile(list, share)
+  return list[math.max(1, math.ceil(#list * share))]
+end
+
+--- `calls` of them, `concurrency` at once: their times in us without what the server held
+-- (sorted), the wall time, and the CPU that the process used.
+local function ours(m, concurrency, calls, who)
+  local times, started, failed = {}, 0, nil
+  local cpu, began = clock.cpu_us(), clock.mono_us()
+  for _ = 1, concurrency do
+    loop.spawn(function()
+      while started < calls and not failed do
+        started = started + 1
+        local at = clock.mono_us()
+        local answer, message = m:ask({ tier = "small", prompt = prompt, max_tokens = 100 }, who and who(started))
+        if not answer then failed = message return end
+        times[#times + 1] = clock.mono_us() - at - tonumber(answer.request_id:match("%d+"))
+      end
+    end)
+  end
+  while #times < calls and not failed do loop.turn(true) end
+  if failed then error("a call of the bench failed: " .. failed, 0) end
+  local wall = clock.mono_us() - began
+  table.sort(times)
+  return times, wall, clock.cpu_us() - cpu
+end
+
+--- What the process has resident, at most, while `n` streams are open.
+local function streams(m, n)
+  local most, over, pieces = 0, 0, 0
+  local look = loop.timer(20, function() most = math.max(most, bench.rss()) end, 20)
+  for _ = 1, n do
+    loop.spawn(function()
+      assert(m:ask { tier = "small", prompt = prompt, max_tokens = 100, on_text = function() pieces = pieces + 1 end })
+      over = over + 1
+    end)
+  end
+  while over < n do loop.turn(true) end
+  look:stop()
+  return most, pieces
+end
+
+local headers = { "Content-Type: application/json", "Accept: application/json" }
+local core_calls = 20000
+
+local function run(options, port)
+  local n, out = options.concurrency, { concurrency = options.concurrency }
+  local json = require "json"
+  local body = json.encode { model = "stub", messages = { { role = "user", content = prompt } }, max_tokens = 100 }
+  local quick, held = ("http://127.0.0.1:%s/0-0"):format(port), ("http://127.0.0.1:%s/25000-75000"):format(port)
+  local slow = ("http://127.0.0.1:%s/400000-800000"):format(port)
+  local s <close> = assert(store.open(file.join(options.folder, "keel.db")))
+  local calls, held_calls = math.max(core_calls, 20 * n), math.max(1000, 40 * n)
+  local m = open_model(s, quick)
+  out.rss_before_bytes = bench.rss()
+  ours(m, n, math.max(2000, n)) -- connections, statements and the advance are there
+  local wall
+  assert(bench.fetch(quick .. "/chat/completions", headers, body, n, math.max(2000, n)))
+  out.libcurl_p50_us, out.libcurl_p99_us, wall = bench.fetch(quick .. "/chat/completions", headers, body, n, calls)
+  out.libcurl_calls_per_s = calls / wall * 1e6
+  local times, our_wall, cpu = ours(m, n, calls)
+  out.calls, out.calls_per_s, out.cpu_us_per_call = calls, calls / our_wall * 1e6, cpu / calls
+  out.calls_per_core_s = 1e6 / out.cpu_us_per_call
+  out.p50_us, out.p99_us = percentile(times, 0.5), percentile(times, 0.99)
+  out.p99_over_p50 = out.p99_us / out.p50_us
+  m:close()
+
+  local h = open_model(s, held)
+  ours(h, n, math.max(400, 4 * n))
+  assert(bench.fetch(held .. "/chat/completions", headers, body, n, 2 * n))
+  out.held_libcurl_p50_us, out.held_libcurl_p99_us = bench.fetch(held .. "/chat/completions", headers, body, n, held_calls)
+  times = ours(h, n, held_calls)
+  out.held_p50_us, out.held_p99_us = percentile(times, 0.5), percentile(times, 0.99)
+  out.added_p50_us, out.added_p99_us = out.held_p50_us - out.held_libcurl_p50_us, out.held_p99_us - out.held_libcurl_p99_us
+  -- a run's call waits for the disk before it leaves and before its step ends
+  times = ours(h, n, math.max(400, 10 * n), function(i) return { run = ("bench_%d"):format(i % n), agent = "bench", seq = i } end)
+  out.run_added_p50_us = percentile(times, 0.5) - out.held_libcurl_p50_us
+  h:close()
+
+  local w = open_model(s, slow)
+  out.streams_rss_bytes, out.stream_events = streams(w, n)
+  out.streams = n
+  w:close()
+  out.books = #assert(s:read("budget.check", {}))
+  return out
+end
+
+--- options: concurrency, folder.
+function measure.measure(options)
+  local cpus = bench.cpus()
+  assert(file.mkdir(file.join(options.folder, "var")))
+  local fsync, err = lab.fsync(options.folder)
+  if not fsync then return nil, err end
+  local child = lab.child("model", cpus[2] or "")
+  local port = child.lines()
+  if cpus[2] then bench.pin(cpus[1]) end
+  local ran, out = xpcall(run, debug.traceback, options, port)
+  os.execute("kill " .. child.pid)
+  child.close()
+  if not ran then return nil, errors.new("K1009", { name = "the bench", detail = tostring(out) }) end
+  out.fsync_p50_us = fsync
+  return out
+end
+
+return measure

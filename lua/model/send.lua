@@ -1,0 +1,192 @@
+--- One request to a provider and its reply: an answer, or a failure that says what it means
+--- for the money.
+--
+-- A failure is { code, message, charge = "none" | "unknown", sent, began (bytes of a reply
+-- came), status, headers, text (the part of a stream that came), said_text, usage,
+-- request_id, adapted }. "none": the other side charges nothing; "unknown": it may.
+local http = require "http"
+local json = require "json"
+local ndjson = require "ndjson"
+local sse = require "sse"
+
+local send = {}
+
+-- A reply's bytes: a token is rarely over eight of them, and escapes may blow them up.
+local least_body, most_body, body_per_token = 512 << 10, 6 << 20, 64
+
+local function body_limit(asked)
+  return math.min(most_body, least_body + asked.max_tokens * body_per_token)
+end
+
+--- Nothing of a key may get into a message: servers like to quote what they were sent.
+function send.clean(entry, text)
+  text = tostring(text):gsub("[%c]+", " ")
+  if #entry.key >= 4 then
+    local from = 1
+    while true do
+      local at, stop = text:find(entry.key, from, true)
+      if not at then break end
+      text = text:sub(1, at - 1) .. "***" .. text:sub(stop + 1)
+      from = at + 3
+    end
+  end
+  text = text:gsub("sk%-[%w_%-*.]+", "***")
+  if not utf8.len(text) then text = text:gsub("[\x80-\xff]+", "?") end
+  if #text > 300 then text = text:sub(1, (utf8.offset(text, 0, 297) or 297) - 1) .. "..." end
+  return text
+end
+
+local clean = send.clean
+
+local by_outcome = { bad_url = "invalid_request", connect = "connection_lost", tls = "connection_lost",
+  timeout = "timeout", lost = "connection_lost", cut = "connection_lost", too_large = "too_large",
+  protocol = "bad_response", ["local"] = "connection_lost", cancelled = "cancelled" }
+
+local function transport_failure(entry, message, outcome, detail, stream)
+  local code = by_outcome[outcome] or "connection_lost"
+  if stream and detail.begun and (outcome == "cut" or outcome == "timeout") then code = "stream_cut" end
+  return { code = code, message = clean(entry, message), sent = detail.sent, began = detail.begun,
+    tls = outcome == "tls", charge = detail.sent and "unknown" or "none" }
+end
+
+--- Statuses after which a provider may have done, and may charge, the work.
+local function charge_of(status)
+  if status == 504 or status >= 200 and status < 300 then return "unknown" end
+  return "none"
+end
+
+local function is_json(headers)
+  local kind = headers["content-type"]
+  return kind == nil or kind:lower():find("json", 1, true) ~= nil
+end
+
+local function status_failure(entry, asked, reply)
+  local decoded = json.decode(reply.body)
+  local code, message = entry.dialect.failure(reply.status, decoded)
+  if reply.status >= 300 and reply.status < 400 then code, message = "bad_response", "it answers with a redirect" end
+  return { code = code, message = clean(entry, message), status = reply.status, headers = reply.headers, sent = true,
+    began = true, charge = charge_of(reply.status),
+    adapted = entry.dialect.adapt(entry.traits, reply.status, reply.body, asked) }
+end
+
+local function whole_answer(entry, reply)
+  local failure = { status = reply.status, headers = reply.headers, sent = true, began = true, charge = "unknown" }
+  local decoded = is_json(reply.headers) and json.decode(reply.body)
+  if type(decoded) ~= "table" then
+    failure.code, failure.message = "bad_response", reply.body == "" and "the reply is empty"
+      or is_json(reply.headers) and "the reply is not whole JSON" or "the reply is not JSON but "
+      .. clean(entry, reply.headers["content-type"])
+    return nil, failure
+  end
+  local answer, message, code, usage = entry.dialect.reply(decoded)
+  if answer then return answer end
+  failure.code, failure.message, failure.usage = code, clean(entry, message), usage
+  return nil, failure
+end
+
+-- ---- streams ---------------------------------------------------------------------
+
+--- Feeds the pieces of a streamed reply; `stream.failure` is set when it goes wrong, and
+--- the request is then given up.
+local function new_stream(entry, asked, give_up)
+  local stream = { joined = entry.dialect.stream(), said = false }
+  local wanted = entry.dialect.stream_kind
+  local parser = (wanted == "ndjson" and ndjson or sse).new(function(event)
+    if stream.failure then return end
+    local text, message, code = stream.joined.event(event)
+    if not text then
+      stream.failure = { code = code, message = clean(entry, message) }
+    elseif text ~= "" then
+      stream.said = true
+      asked.on_text(text)
+    end
+  end)
+  function stream.take(piece, status, headers)
+    if stream.failure then return end
+    local kind = headers["content-type"] or ""
+    if status ~= 200 or not kind:lower():find(wanted, 1, true) then
+      stream.other = (stream.other or "") .. piece
+      return
+    end
+    local ok, message, code = parser:feed(piece)
+    if not ok then stream.failure = stream.failure or { code = code, message = message } end
+    if stream.failure then give_up() end
+  end
+  function stream.finish()
+    if parser.finish and not stream.failure then parser:finish() end
+  end
+  return stream
+end
+
+local function stream_answer(entry, stream, reply)
+  if stream.other then
+    reply.body = stream.other
+    return whole_answer(entry, reply)
+  end
+  stream.finish()
+  local answer, message, code, usage, text = stream.joined.answer()
+  local failure = stream.failure
+  if not failure and answer then return answer end
+  failure = failure or { code = code, message = message }
+  failure.usage, failure.text, failure.said_text = usage, text, stream.said
+  failure.status, failure.headers, failure.sent, failure.began, failure.charge = 200, reply.headers, true, true, "unknown"
+  return nil, failure
+end
+
+--- What a stream had said when it was cut, in its failure.
+local function keep_part(stream, failure)
+  failure.said_text = stream.said
+  if stream.said then failure.text = select(5, stream.joined.answer()) end
+  return failure
+end
+
+-- ---- sending -----------------------------------------------------------------------
+
+--- Start the request; `asked.token`, when the caller gave one, can end it early.
+local function request(wire, token, handle_of)
+  return require("loop").await(function(wake)
+    local call, message, code = http.start(wire, wake)
+    if not call then return wake(nil, message, code == "input" and "bad_url" or "local", { sent = false }) end
+    local function give_up(why)
+      call:cancel()
+      wake(nil, why, "cancelled", { sent = true, begun = true })
+    end
+    handle_of.give_up = give_up
+    if token then token.give_up = give_up end
+  end)
+end
+
+--- Send what the dialect made of `asked` and read the reply. `times` are {connect_ms,
+--- first_byte_ms, stall_ms, total_ms}. Returns an answer, or nil and a failure.
+function send.once(entry, asked, url, headers, body, times, token)
+  if entry.dialect.at_hand then return entry.dialect.reply(asked, entry) end
+  local handle = {}
+  local stream = asked.on_text and new_stream(entry, asked, function() handle.give_up("the stream went wrong") end)
+  times.body_bytes = body_limit(asked)
+  local wire = { url = url, method = "POST", headers = headers, body = body, on_data = stream and stream.take,
+    ca_file = entry.ca_file, limits = times }
+  local reply, message, outcome, detail = request(wire, token, handle)
+  if token then token.give_up = nil end
+  if not reply then
+    if stream and stream.failure then
+      local failure = stream.failure
+      failure.status, failure.sent, failure.began, failure.charge = 200, true, true, "unknown"
+      return nil, keep_part(stream, failure)
+    end
+    local failure = transport_failure(entry, message, outcome, detail, stream)
+    return nil, stream and keep_part(stream, failure) or failure
+  end
+  if reply.status < 200 or reply.status >= 300 then
+    if stream and stream.other then reply.body = stream.other end
+    local failure = status_failure(entry, asked, reply)
+    failure.request_id = reply.headers["x-request-id"] or reply.headers["request-id"]
+    return nil, failure
+  end
+  local answer, failure
+  if stream then answer, failure = stream_answer(entry, stream, reply) else answer, failure = whole_answer(entry, reply) end
+  local id = reply.headers["x-request-id"] or reply.headers["request-id"];
+  (answer or failure).request_id = id and id:sub(1, 200)
+  return answer, failure
+end
+
+return send
