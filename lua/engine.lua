@@ -32,7 +32,7 @@ local settings = require "settings"
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
 for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.quarantine",
-  require "engine.recovery", require "engine.retention", require "engine.purge" } do
+  require "engine.recovery", require "engine.retention", require "engine.purge", require "engine.standing" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -259,6 +259,8 @@ function engine:start(name, input, options)
   options = options or {}
   local agent, err = self:agent_named(name)
   if not agent then return nil, err end
+  err = not options.admitted and self:refuse_stopped(name) or nil
+  if err then return nil, err end
   local ok
   ok, err = check_input(agent, input)
   if not ok then return nil, err end

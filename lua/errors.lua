@@ -166,11 +166,14 @@ function errors.unreadable(name, message, more)
   return errors.new("K1009", fields)
 end
 
---- What --json prints: { error = { number, code, message, file, line, next } }.
+--- What --json prints: { error = { number, code, message, file, line, next } }, and what the
+-- field `more` of the error has besides.
 function errors.json(err)
-  return { error = { number = err.number, code = err.code,
+  local out = { number = err.number, code = err.code,
     message = err.message, file = err.file, line = err.line, column = err.column,
-    expected = err.expected, suggestion = err.suggestion, next = err.next } }
+    expected = err.expected, suggestion = err.suggestion, next = err.next }
+  for key, value in pairs(err.fields and err.fields.more or {}) do out[key] = out[key] == nil and value or out[key] end
+  return { error = out }
 end
 
 --- The exit code of an error; one for anything that is not of the catalogue is

@@ -50,13 +50,7 @@ local function json_schema(value, path)
 end
 shape.says(json_schema, "a JSON Schema")
 
-local function calls(value, path)
-  if type(value) == "number" then
-    return { count = shape.integer(1)(value, path) }
-  end
-  return shape.rate(value, path)
-end
-shape.says(calls, 'a number for a run, or a rate like "100/day"')
+local calls = shape.amount
 
 local function fractions(value, path)
   local list = shape.list(shape.number(0, 1))(value, path)
@@ -148,6 +142,7 @@ local budget = shape.record("a budget", {
   day = { shape.money, as = "day_picousd" },
   month = { shape.money, as = "month_picousd" },
   calls = calls, tokens = calls, warn = fractions,
+  parallel = shape.integer(1, 1024), loops = shape.integer(1, 1000),
 })
 
 local pattern_list = shape.one_or_list(shape.text())

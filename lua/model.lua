@@ -25,6 +25,7 @@ local money = require "money"
 
 local answers = require "model.answer"
 local price = require "model.price"
+local recorded = require "model.recorded"
 local request = require "model.request"
 local retry = require "model.retry"
 local send = require "model.send"
@@ -388,8 +389,9 @@ function model:ask(raw, who)
   local cost, estimated, usage = settle(self, answer.held, entry, answer, call.who.tx)
   if not cost then return nil, estimated, usage end
   add(call, answer.step, cost, estimated, usage)
+  if entry.record then recorded.keep(entry, asked, answer) end
   return {
-    text = answer.value == nil and answer.text or nil, value = answer.value, calls = answer.calls, stop = answer.stop,
+    recorded = entry.provider == "recorded" or nil, text = answer.value == nil and answer.text or nil, value = answer.value, calls = answer.calls, stop = answer.stop,
     model = answer.model or entry.model, request_id = answer.request_id, usage = call.sum.usage,
     cost_picousd = call.sum.cost, estimated = call.sum.estimated, ms = self.now() - began, attempts = call.sum.attempts,
     trace = call.trace,

@@ -20,7 +20,7 @@ local zones = require "zones"
 
 local settings = {}
 
-settings.providers = { "openai", "anthropic", "ollama", "echo" }
+settings.providers = { "openai", "anthropic", "ollama", "echo", "recorded" }
 settings.embedders = { "builtin", "openai", "ollama" }
 
 --- Instructions that config.lua may take; a thousand times what one needs.
@@ -44,14 +44,20 @@ local url = shape.text("^https?://[%w%.%-_%[%]:]+[^%s]*$",
 
 local host = shape.text("^[%w%.%-_%*%[%]:]+$", "a host name")
 
-local price_fields = shape.record("a price (USD per million tokens)", {
-  input = { shape.price, as = "input_picousd", required = true },
-  output = { shape.price, as = "output_picousd", required = true },
-  cached = { shape.price, as = "cached_picousd" },
-  written = { shape.price, as = "written_picousd" },
-  reasoning = { shape.price, as = "reasoning_picousd" },
-  as_of = shape.text("^%d%d%d%d%-%d%d%-%d%d$", 'a date like "2026-11-01"'),
-})
+local function rates(name, more, required)
+  local fields = {}
+  for _, rate in ipairs { "input", "output", "cached", "written", "written_1h", "reasoning" } do
+    fields[rate] = { shape.price, as = rate .. "_picousd", required = required and (rate == "input" or rate == "output") or nil }
+  end
+  for field, check in pairs(more or {}) do fields[field] = check end
+  return shape.record(name, fields)
+end
+
+local long_rates = rates("the rates of long prompts", { over = { shape.integer(1), required = true } })
+local price_fields = rates("a price (USD per million tokens)", {
+  as_of = shape.text("^%d%d%d%d%-%d%d%-%d%d$", 'a date like "2026-11-01"'), source = shape.text(),
+  long = long_rates, services = shape.map(rates("the rates of a service")),
+}, true)
 
 --- "free" is a price of nothing, so that no ledger needs a special case.
 local function price(value, path)
@@ -74,7 +80,9 @@ local model = shape.record("a tier's entry", {
   base_url = url, key = hidden, key_file = shape.text(), price = price,
   context = shape.integer(1), max_output = shape.integer(1),
   max_parallel = { shape.integer(1, 1024), default = 8 },
-  timeout = { shape.duration, as = "timeout_ms" },
+  timeout = { shape.duration, as = "timeout_ms" }, connect = { shape.duration, as = "connect_ms" },
+  first_byte = { shape.duration, as = "first_byte_ms" }, stall = { shape.duration, as = "stall_ms" },
+  tools = shape.flag, schema = shape.flag, ca_file = shape.text(), file = shape.text(), record = shape.text(),
 })
 
 local embed = shape.record("embed", {
@@ -95,6 +103,7 @@ local budget = shape.record("the engine's budget", {
   hour = { shape.money, as = "hour_picousd" },
   day = { shape.money, as = "day_picousd" },
   month = { shape.money, as = "month_picousd" },
+  calls = shape.amount, tokens = shape.amount, parallel = shape.integer(1, 4096),
   warn = { fractions, default = { 0.5, 0.8 } },
 })
 
@@ -412,6 +421,11 @@ function settings.key_of(config, entry)
   if not entry.key_file then return "" end
   local path = entry.key_file
   if path:sub(1, 1) ~= "/" then path = (config.home or ".") .. "/" .. path end
+  local _, _, mode = require("file").stat(path)
+  if math.type(mode) == "integer" and mode & 63 ~= 0 then
+    return nil, errors.new("K2006", { name = entry.model or entry.provider,
+      detail = ("%s may be read by others (its mode is %03o): chmod 600 it"):format(entry.key_file, mode) })
+  end
   local file, message = io.open(path, "r")
   local line = file and file:read("l")
   if file then file:close() end

@@ -198,6 +198,13 @@ shape.rate = parsed(function(text)
   return { count = count, per_ms = per }
 end, 'a rate like "20/min"')
 
+--- So many for a run, or a rate: { count, per_ms (nil: per run) }.
+function shape.amount(value, path)
+  if type(value) == "number" then return { count = shape.integer(1)(value, path) } end
+  return shape.rate(value, path)
+end
+shape.says(shape.amount, 'a number for a run, or a rate like "100/day"')
+
 -- Tables ----------------------------------------------------------------------
 
 local function want_table(value, path, expected)

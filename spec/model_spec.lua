@@ -465,13 +465,14 @@ describe("a model call", function()
     server:default { text = "x", delay_ms = 3 }
     local m = open { small = { entry { max_parallel = 2 } } }
     local most, out, done = 0, 0, 0
-    local send = require("http").request
-    package.loaded.http.request = function(wire)
+    local start = require("http").start
+    package.loaded.http.start = function(wire, over)
       out = out + 1
       most = math.max(most, out)
-      local a, b, c, d = send(wire)
-      out = out - 1
-      return a, b, c, d
+      return start(wire, function(...)
+        out = out - 1
+        over(...)
+      end)
     end
     for _ = 1, 6 do
       loop.spawn(function()
@@ -480,7 +481,7 @@ describe("a model call", function()
       end)
     end
     loop.run()
-    package.loaded.http.request = send
+    package.loaded.http.start = start
     assert.equal(6, done)
     assert.equal(2, most)
   end)

@@ -94,12 +94,14 @@ static int l_stat(lua_State *L)
 {
 	int64_t bytes, changed;
 	struct err e;
+	int mode;
 
-	if (file_stat(luaL_checkstring(L, 1), &bytes, &changed, &e) != 0)
+	if (file_stat(luaL_checkstring(L, 1), &bytes, &changed, &mode, &e) != 0)
 		return bind_fail(L, &e);
 	lua_pushinteger(L, bytes);
 	lua_pushinteger(L, changed);
-	return 2;
+	lua_pushinteger(L, mode);
+	return 3;
 }
 
 /* link(path) -> where the symbolic link leads, as it says; nil when it is none */

@@ -23,7 +23,7 @@ enum file_kind file_kind(const char *path)
 	       S_ISDIR(st.st_mode) ? FILE_FOLDER : FILE_OTHER;
 }
 
-int file_stat(const char *path, int64_t *bytes, int64_t *changed_ms,
+int file_stat(const char *path, int64_t *bytes, int64_t *changed_ms, int *mode,
 	      struct err *e)
 {
 	struct stat st;
@@ -33,6 +33,7 @@ int file_stat(const char *path, int64_t *bytes, int64_t *changed_ms,
 	*bytes = st.st_size;
 	*changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 +
 		      st.st_mtim.tv_nsec / 1000000;
+	*mode = (int)(st.st_mode & 0777);
 	return 0;
 }
 

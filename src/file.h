@@ -11,8 +11,8 @@ enum file_kind { FILE_NONE, FILE_PLAIN, FILE_FOLDER, FILE_OTHER };
 
 enum file_kind file_kind(const char *path);
 
-/* Size and time of change (ms since 1970), or ERR_NOTFOUND. */
-int file_stat(const char *path, int64_t *bytes, int64_t *changed_ms,
+/* Size, time of change (ms since 1970) and permissions (0600), or ERR_NOTFOUND. */
+int file_stat(const char *path, int64_t *bytes, int64_t *changed_ms, int *mode,
 	      struct err *e);
 
 /* Names in a folder, sorted by bytes, without "." and "..", each followed by a NUL,

@@ -110,6 +110,12 @@ static const struct sqlite_verb verbs[] = {
 	  " :key", false },
 	{ "ledger.of_run", "SELECT " LEDGER_COLUMNS " FROM ledger WHERE run ="
 	  " :run ORDER BY id", false },
+	/* The last paid calls of a run, and whether they were answered. */
+	{ "ledger.last_calls", "SELECT seq, sum(state = 'settled' AND error IS NULL)"
+	  " AS answered FROM ledger WHERE run = :run AND seq IS NOT NULL GROUP BY"
+	  " seq ORDER BY seq DESC LIMIT :limit", false },
+	{ "ledger.estimated", "SELECT " LEDGER_COLUMNS " FROM ledger WHERE state ="
+	  " 'estimated' ORDER BY id DESC LIMIT :limit", false },
 	{ "ledger.attempts", "SELECT count(*) AS n FROM ledger WHERE run = :run"
 	  " AND seq = :seq", false },
 	{ "ledger.list", "SELECT " LEDGER_COLUMNS " FROM ledger WHERE made >="

@@ -19,10 +19,11 @@ local function row_of(e, name)
   local agent = e.library.agents[name]
   local manifest = agent.manifest
   local last = e:list { agent = name, limit = 1 }[1]
+  local state, stopped = e:agent_state(name)
   local published, err = e.reload and e.reload:publication(agent.file), e.library:problem_of(agent.file)
   return { agent = name, version = manifest.version, about = manifest.about,
     published = published and require("rfc3339").format(published.at) or nil,
-    problem = err and errors.json(err).error or nil, state = "on", on = triggers_of(manifest), file = agent.file, hash = agent.hash,
+    problem = err and errors.json(err).error or nil, state = state, why = stopped and stopped.reason or nil, on = triggers_of(manifest), file = agent.file, hash = agent.hash,
     uses = json.array(table.move(manifest.uses or {}, 1, #(manifest.uses or {}), 1, {})),
     last = last and { run = last.run, state = last.state, created = last.created } or nil }
 end
@@ -91,10 +92,36 @@ local function one(context, e, name)
   return 0
 end
 
+local function switch(context, verb, name, note)
+  if not name then return nil, errors.new("K1003", { command = "agents", name = "NAME" }) end
+  local e, err = context.engine()
+  if not e then return nil, err end
+  local state
+  state, err = e[verb .. "_agent"](e, name, { note = note })
+  if not state then return nil, err end
+  local ok
+  ok, err = e:drain()
+  if not ok then return nil, err end
+  if context.json then
+    context.print_json { agent = name, state = state }
+  else
+    context.out(("%s is %s\n"):format(require("terminal").escape(name), state))
+    if state == "off" then context.out(require("view").next(context, "agents enable " .. name)) end
+  end
+  return 0
+end
+
 return {
-  about = "the agents of this home: versions, what they go on, how they fared",
-  arguments = { { "agent", "NAME", optional = true } },
+  about = "the agents of this home: versions, what they go on, how they fared; switch one off or on",
+  arguments = { { "agent", "NAME|enable|disable", optional = true }, { "name", "NAME", optional = true } },
+  flags = { { "note", "TEXT", "why, for the record" } },
+  notes = "An agent that is off, or that its budget deactivated, begins no runs and makes no paid calls; its events"
+    .. " wait. Only `enable` lets a deactivated one go on.",
+  examples = { "keel agents", "keel agents disable newsletter", "keel agents enable newsletter" },
+  remote = true,
   run = function(args, context)
+    if args.agent == "enable" or args.agent == "disable" then return switch(context, args.agent, args.name, args.note) end
+    if args.name then return nil, errors.new("K1004", { command = "agents", name = args.name, detail = "one agent at a time" }) end
     local e, err = context.look()
     if not e then return nil, err end
     if args.agent then return one(context, e, args.agent) end

@@ -13,11 +13,16 @@ local function schema_of(path)
   return value
 end
 
+--- The models of this home and what closes them; those of the engine when it serves.
 local function open(context)
+  local errors = require "errors"
+  if context.served then
+    local e = context.engine()
+    return e:model_client(), e.settings, function() end
+  end
   local file, settings = require "file", require "settings"
   local config, err = settings.load(file.join(context.home, "config.lua"), context.getenv)
   if not config then return nil, err end
-  local errors = require "errors"
   local made, message, code = file.mkdir(file.join(context.home, "var"))
   if not made then return nil, errors.from(message, code) end
   local path = file.join(context.home, "var", "keel.db")
@@ -27,7 +32,10 @@ local function open(context)
   local m
   m, message, code = require("model").open { settings = config, store = store }
   if not m then return nil, errors.from(message, code) end
-  return m, config, store
+  return m, config, function()
+    m:close()
+    store:close()
+  end
 end
 
 local function prompt_of(args)
@@ -47,7 +55,7 @@ local function print_answer(context, answer, streamed)
   if context.json then
     context.print_json { text = answer.text, value = answer.value, model = answer.model, usage = answer.usage,
       cost_picousd = money.to_json(answer.cost_picousd), estimated = answer.estimated, ms = answer.ms,
-      attempts = answer.attempts }
+      attempts = answer.attempts, recorded = answer.recorded }
     return
   end
   if streamed then
@@ -62,44 +70,102 @@ local function print_answer(context, answer, streamed)
     answer.attempts, answer.attempts == 1 and "" or "s"))
 end
 
+--- The failure of a call: what it cost all the same, and the part that came.
+local function failed(context, message, code, detail)
+  local errors, money = require "errors", require "money"
+  detail = detail or {}
+  if detail.text and detail.text ~= "" and not context.json then
+    context.err("what came: " .. harmless(context, detail.text) .. "\n")
+  end
+  return nil, errors.from(message, code, { provider = detail.model or "the provider", more = {
+    attempts = detail.attempts, cost_picousd = detail.cost_picousd and money.to_json(detail.cost_picousd),
+    estimated = detail.estimated, status = detail.status, text = detail.text ~= "" and detail.text or nil } })
+end
+
+-- ---- doctor ------------------------------------------------------------------------
+
+local marks = { [true] = { "ok", "good" }, [false] = { "bad", "bad" } }
+
+local function print_checks(context, list)
+  local rows = {}
+  for _, entry in ipairs(list) do
+    for i, check in ipairs(entry.checks) do
+      local mark = marks[check.ok] or { "look", "warn" }
+      rows[#rows + 1] = { i == 1 and entry.where or "", i == 1 and ("%s %s"):format(entry.provider, entry.model) or "", check.what,
+        mark[1], check.detail, style = mark[2] }
+    end
+  end
+  context.out(context.terminal:table({ { "tier", style = "name" }, { "model", shrink = true, least = 10 }, { "what" },
+    { "is", style = function(_, row) return row.style end }, { "because", shrink = true, least = 16 } }, rows))
+end
+
+local function doctor(args, context)
+  local file, settings = require "file", require "settings"
+  local config, err = settings.load(file.join(context.home, "config.lua"), context.getenv)
+  if not config then return nil, err end
+  local list = require("model.doctor").check(config, { now = context.now(), offline = args.offline })
+  local well = true
+  for _, entry in ipairs(list) do well = well and entry.ok end
+  if context.json then
+    context.print_json(list)
+  elseif #list == 0 then
+    context.out "no tier has a model: add `tiers` to config.lua\n"
+  else
+    print_checks(context, list)
+  end
+  return well and 0 or 1
+end
+
+-- ---- asking ------------------------------------------------------------------------
+
+local function ask(args, context)
+  local schema, err
+  if args.schema then
+    schema, err = schema_of(args.schema)
+    if err then return nil, err end
+  end
+  local prompt = prompt_of(args)
+  local m, config, close = open(context)
+  if not m then return nil, config end
+  local tier, ok = args.tier or "small", nil
+  ok, err = require("settings").tier(config, tier)
+  if not ok then
+    close()
+    return nil, err
+  end
+  local streamed = args.stream and not context.json
+  local answer, message, code, detail = m:ask { tier = tier, prompt = prompt, schema = schema,
+    max_tokens = args["max-tokens"] or args.max_tokens, timeout = args.timeout, on_text = args.stream and function(text)
+      if not streamed then return end
+      context.out(harmless(context, text))
+      if not context.served then io.stdout:flush() end
+    end or nil }
+  close()
+  if not answer then return failed(context, message, code, detail) end
+  print_answer(context, answer, streamed)
+  return 0
+end
+
 return {
-  about = "ask a model of your tiers once, inside the budget",
-  arguments = { { "prompt", "PROMPT" } },
+  about = "ask a model of your tiers once, inside the budget; or check them all",
+  arguments = { { "prompt", "PROMPT|doctor" } },
   flags = {
     { "tier", "T", "the tier of config.lua to ask (small)" },
     { "stream", nil, "show the answer as it comes" },
     { "schema", "FILE", "a JSON Schema that the answer must fit" },
     { "max-tokens", "N", "the longest answer", kind = "count" },
+    { "timeout", "TIME", "give up after this, all attempts together (2m)" },
+    { "offline", nil, "doctor: ask no server" },
   },
-  examples = { 'keel model --tier small "Say hello"', 'keel model --schema task.json --json "Call Ana on Monday"' },
+  examples = { 'keel model --tier small "Say hello"', 'keel model --schema task.json --json "Call Ana on Monday"',
+    "keel model doctor" },
   notes = "The most that the call can cost is held in the budget before it leaves. PROMPT - reads"
-    .. " the standard input.",
+    .. " the standard input. doctor looks at every model of config.lua: whether it has a price and of what date,"
+    .. " whether its key is there and taken, whether its server answers and knows the model; it reserves and spends"
+    .. " nothing, and ends with 1 when something is wrong.",
   remote = true,
   run = function(args, context)
-    local errors = require "errors"
-    local schema, m, config, store, ok, err
-    if args.schema then
-      schema, err = schema_of(args.schema)
-      if err then return nil, err end
-    end
-    m, config, store = open(context)
-    if not m then return nil, config end
-    local tier = args.tier or "small"
-    ok, err = require("settings").tier(config, tier)
-    if not ok then
-      store:close()
-      return nil, err
-    end
-    local streamed = args.stream and not context.json
-    local answer, message, code = m:ask { tier = tier, prompt = prompt_of(args), schema = schema,
-      max_tokens = args.max_tokens, on_text = args.stream and function(text)
-        if not streamed then return end
-        context.out(harmless(context, text))
-        io.stdout:flush()
-      end or nil }
-    store:close()
-    if not answer then return nil, errors.from(message, code, { provider = "the provider" }) end
-    print_answer(context, answer, streamed)
-    return 0
+    if args.prompt == "doctor" then return doctor(args, context) end
+    return ask(args, context)
   end,
 }

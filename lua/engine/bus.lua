@@ -233,6 +233,7 @@ end
 --- result is the time at which it may.
 local function held_by(self, head, now)
   if self:paused(head.agent) then return "paused" end
+  if not head.seq and self:agent_state(head.agent) ~= "on" then return "stopped" end
   if head.seq and self.active[head.run] then return nil end -- it has its place already
   local lane, places = lane_of(self, head.agent)
   if (self.at_work[lane] or 0) >= places then return "place" end
@@ -300,7 +301,7 @@ local function start(self, head)
   end
   local event = self:rows("delivery.event", { id = head.id })[1]
   local ok, run, err = xpcall(self.start, debug.traceback, self, head.agent, event.payload, { key = head.key,
-    event = event.id, also = function(tx, begun)
+    event = event.id, admitted = true, also = function(tx, begun)
       tx:add("delivery.start", { id = head.id, run = begun.id, now = self.clock() })
     end })
   if self.failed then error(self.failed, 0) end

@@ -269,7 +269,7 @@ local function begin(self, entry, row)
     fields.run, fields.now = run.id, self.clock()
     tx:add("slot.start", fields)
   end
-  local run, err = self:start(entry.agent, input, { key = "schedule/" .. input.key, also = started })
+  local run, err = self:start(entry.agent, input, { key = "schedule/" .. input.key, also = started, admitted = true })
   if not run then return refused(self, entry, row, err) end
   if not run.old then return end
   local tx = self.store:tx()
@@ -316,7 +316,7 @@ local function start_waiting(self, entry, waiting)
     return
   end
   while waiting[1] and not self.failed do
-    if self.paused and self:paused(entry.agent) then return held(self, entry, waiting) end
+    if self.paused and (self:paused(entry.agent) or self:agent_state(entry.agent) ~= "on") then return held(self, entry, waiting) end
     local live = entry.def.overlap == "allow" and {} or self:rows("slot.live", { schedule = entry.id })
     if live[1] then return blocked[entry.def.overlap](self, entry, waiting, live) end
     begin(self, entry, table.remove(waiting, 1))

@@ -315,16 +315,17 @@ define(5, {
     .. " may cost {need}",
     "A call is sent only when its upper bound fits every budget that it counts"
     .. " against; nothing was sent and nothing was spent.", "keel budget" },
-  { "K5002", "deactivated", "agent '{agent}' was deactivated: its {scope}"
-    .. " budget is spent",
-    "At the hard stop an agent makes no more paid calls until a person enables"
-    .. " it again. Its new events are queued.", "keel agents enable {agent}" },
+  { "K5002", "deactivated", "agent '{agent}' is {state}: {detail}",
+    "At the hard stop of a budget, and when a guard trips, an agent makes no more"
+    .. " paid calls and begins no new runs until a person enables it again. Its new"
+    .. " events are queued.", "keel agents enable {agent}" },
   { "K5003", "call_limit", "'{agent}' made {limit} calls, which is its limit",
     "budget.calls bounds how often an agent may call a model.", "keel budget" },
   { "K5004", "token_limit", "'{agent}' used {limit} tokens, which is its limit",
     "budget.tokens bounds how many tokens an agent may use.", "keel budget" },
-  { "K5005", "loop_guard", "the same failing call was made {count} times",
-    "Repeating a call that fails the same way only costs money.",
+  { "K5005", "loop_guard", "the run has lost its way: {detail}",
+    "Repeating a call that fails, or asking the same thing again and again, only"
+    .. " costs money. budget.loops of the manifest says how often it may (5).",
     "keel show {run}" },
   { "K5006", "no_price", "model '{name}' has no price",
     "Without a price nothing can be reserved. A local server has"

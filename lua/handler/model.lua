@@ -1,38 +1,103 @@
 --- ctx.model, and skills that a model performs. The money is held before the call leaves
 --- and settled in the transaction that keeps the answer.
+--
+-- A guard beside the budget: a run whose paid calls fail `loops` times in a row (5, or
+-- budget.loops of the manifest), or that asks the very same thing five times as often, has
+-- lost its way: its agent is deactivated. What it asks for then is refused, and after as
+-- many refusals again the run is ended.
+local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
-local loop = require "loop"
-local model = require "model"
 
---- The models of an engine, opened at the first call. Opening takes a while (old
---- reservations are looked at), so who comes meanwhile waits for the same ones.
-local function models_of(engine)
-  while engine.opening_models do
-    loop.await(function(wake) table.insert(engine.opening_models, wake) end)
+local default_loops, same_per_loop = 5, 5
+
+-- ---- the guard -----------------------------------------------------------------------
+
+--- What is known of a run's calls so far: how many failed in a row, and what was asked how
+--- often. A run that was put away is remembered by its rows in the ledger.
+local function guard_of(cmd)
+  local run = cmd.run
+  if run.guard then return run.guard end
+  local streak = 0
+  for _, row in ipairs(cmd.engine:rows("ledger.last_calls", { run = run.run, limit = 100 })) do
+    if row.answered > 0 or row.seq == cmd.seq then break end
+    streak = streak + 1
   end
-  if engine.models then return engine.models end
-  local waiting = {}
-  engine.opening_models = waiting
-  local ok, made, message = pcall(model.open, { settings = engine.settings, store = engine.store, now = engine.clock,
-    commit = function(tx) return engine:commit(tx) end })
-  engine.opening_models = nil
-  engine.models = ok and made or nil
-  for _, wake in ipairs(waiting) do wake() end
-  return engine.models or error(ok and message or made, 0)
+  run.guard = { streak = streak, same = {}, refused = 0, loops = (run.setup.budget or {}).loops or default_loops }
+  return run.guard
+end
+
+local function trip(cmd, guard, why)
+  local err = errors.new("K5005", { detail = why, run = cmd.run.run })
+  cmd.engine:stop_agent(cmd.run.agent, "deactivated", err.message, "guard")
+  guard.tripped = err.message
+end
+
+--- A refusal: it may be handled, but not for ever.
+local function refuse(cmd, guard, message)
+  guard.refused = guard.refused + 1
+  if guard.refused > 2 * guard.loops then
+    cmd.run.cancel_wanted = { code = "budget", message = message, by = "guard" }
+  end
+  return nil, { code = "budget", message = message, raise = guard.refused > guard.loops or nil }
+end
+
+--- Count this call before it is made: nil, or what the handler returns.
+local function before(cmd, guard, request)
+  if guard.tripped then return true, refuse(cmd, guard, guard.tripped) end
+  local hash = digest.sha256(json.pack(request))
+  guard.same[hash] = (guard.same[hash] or 0) + 1
+  if guard.same[hash] > same_per_loop * guard.loops then
+    trip(cmd, guard, ("it asked the same thing %d times"):format(guard.same[hash]))
+    return true, refuse(cmd, guard, guard.tripped)
+  end
+end
+
+local function after(cmd, guard, code, message)
+  if not code then
+    guard.streak = 0
+    return
+  end
+  guard.streak = guard.streak + 1
+  if guard.streak >= guard.loops then
+    trip(cmd, guard, ("%d calls failed in a row, the last one: %s"):format(guard.streak, message))
+  end
+end
+
+-- ---- asking ----------------------------------------------------------------------------
+
+--- What was tried, in the run's log, where there was anything to choose or to repeat.
+local function explain(cmd, trace)
+  if trace and #trace > 1 then cmd:note("model.route", trace) end
 end
 
 local function ask(cmd, request)
-  local run = cmd.run
-  if cmd.engine.options.answer then return cmd.engine.options.answer(cmd) end
-  local answer, message, code, detail = models_of(cmd.engine):ask(request,
-    { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx })
+  local run, e = cmd.run, cmd.engine
+  if e.options.answer then return e.options.answer(cmd) end
+  local guard = guard_of(cmd)
+  local stop, value, err = before(cmd, guard, request)
+  if stop then return value, err end
+  cmd.token = {}
+  if e.options.on_text and not request.schema and type(request) == "table" then
+    request = setmetatable({ on_text = function(text) e.options.on_text(run, cmd.seq, text) end }, { __index = request })
+  end
+  local answer, message, code, detail = e:model_client():ask(request,
+    { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx, token = cmd.token })
   cmd.effect = "idempotent"
+  explain(cmd, answer and answer.trace or detail and detail.trace)
   if not answer then
     cmd.cost = detail and detail.cost_picousd or 0
-    return nil, { code = code, message = message }
+    local why = detail and detail.budget
+    if code == "budget" then
+      if why and not why.throttle and not why.stopped then e:stop_agent(run.agent, "deactivated", message, "budget") end
+      return refuse(cmd, guard, message)
+    end
+    after(cmd, guard, code, message)
+    return nil, { code = code, message = message, text = detail and detail.text }
   end
+  after(cmd, guard, nil)
   cmd.cost, cmd.settles = answer.cost_picousd, true
+  if request.tools then return { text = answer.text, calls = answer.calls, stop = answer.stop } end
   if answer.value ~= nil then return answer.value end
   return answer.text
 end

@@ -23,13 +23,14 @@ end
 --- A candidate of a tier; `problem` says why it cannot be called.
 function tiers.candidate(config, raw)
   local entry = {
-    provider = raw.provider, model = raw.model, base_url = raw.base_url, file = raw.file, home = config.home,
+    provider = raw.provider, model = raw.model, base_url = raw.base_url, file = raw.file, record = raw.record, home = config.home,
     context = raw.context, max_output = raw.max_output, timeout_ms = raw.timeout_ms, ca_file = raw.ca_file,
     connect_ms = raw.connect_ms or 10000, first_byte_ms = raw.first_byte_ms, stall_ms = raw.stall_ms or 60000,
     tools = raw.tools, schema = raw.schema, traits = {}, endpoint = endpoint.new(raw.max_parallel or 8), key = "",
   }
   if entry.schema == false then entry.traits.plain_schema = true end
-  local dialect = tiers.dialect(raw.provider)
+  if raw.model == "recorded" then entry.provider = "recorded" end
+  local dialect = tiers.dialect(entry.provider)
   if not dialect then
     entry.problem = ("provider '%s' is not known"):format(tostring(raw.provider))
     return entry
@@ -37,7 +38,7 @@ function tiers.candidate(config, raw)
   entry.dialect = dialect
   entry.base_url = entry.base_url or dialect.default_url
   local why
-  entry.price, why = price.read(raw.price)
+  entry.price, why = price.read(entry.provider == "recorded" and "free" or raw.price)
   if not entry.price then
     entry.problem = why
     return entry

@@ -11,11 +11,19 @@ local values = require "schema.values"
 local files = {}
 
 local money_of = { run = "one run may spend this much", hour = "the same in an hour", day = "the same in a day of your zone",
-  month = "the same in a month of your zone", warn = "you are told when these parts of a budget are spent" }
+  month = "the same in a month of your zone",
+  calls = "calls of models", tokens = "tokens, sent and answered", parallel = "calls that are out at once", warn = "you are told when these parts of a budget are spent" }
 
 local price = { input = "tokens sent", output = "tokens answered", cached = "tokens sent that the provider had kept (else as input)",
-  written = "tokens written into the provider's cache", reasoning = "tokens of reasoning, where they have a price of their own",
-  as_of = "when the prices were looked up" }
+  written = "tokens written into the provider's cache", written_1h = "the same, kept there for an hour (else as written)",
+  reasoning = "tokens of reasoning, where they have a price of their own", as_of = "when the prices were looked up",
+  source = "where", long = "other rates for a whole request whose prompt is long", ["long.over"] = "from more tokens than this on",
+  services = "other rates by the service tier that a request asks for, such as batch or flex", ["services.NAME"] = "one of them" }
+for _, place in ipairs { "long.", "services.NAME." } do
+  for _, rate in ipairs { "input", "output", "cached", "written", "written_1h", "reasoning" } do
+    price[place .. rate] = "the same there (else as above)"
+  end
+end
 
 local kept = { runs = "finished runs are dropped after this", failed = "the same for runs that failed", keep_last = "but so many of an agent are kept" }
 
@@ -33,6 +41,12 @@ local config = {
   ["tiers.NAME[].price"] = "what it costs; without one no budget could hold", ["tiers.NAME[].context"] = "tokens that fit in",
   ["tiers.NAME[].max_output"] = "tokens that an answer may have", ["tiers.NAME[].max_parallel"] = "calls at a time",
   ["tiers.NAME[].timeout"] = "an attempt is given up after this",
+  ["tiers.NAME[].connect"] = "or when there is no connection by then (10s)",
+  ["tiers.NAME[].first_byte"] = "or when no reply has begun by then", ["tiers.NAME[].stall"] = "or when nothing came for so long (1m)",
+  ["tiers.NAME[].tools"] = "false: it takes no tools, and is passed over when a request has some",
+  ["tiers.NAME[].schema"] = "false: it knows no schemas, and is told of them in words",
+  ["tiers.NAME[].ca_file"] = "certificates to trust instead of the system's", ["tiers.NAME[].file"] = "recorded: the cassette that it answers from",
+  ["tiers.NAME[].record"] = "a cassette to which its answers are added, for a recorded tier to give again",
   embed = "what makes vectors of texts", ["embed.provider"] = "builtin needs no network", ["embed.model"] = "the model's name there",
   ["embed.base_url"] = "where it is", ["embed.key"] = "the key", ["embed.key_file"] = "the file that holds the key, instead",
   ["embed.dim"] = "numbers in a vector", ["embed.price"] = "what it costs",
@@ -72,7 +86,7 @@ local agent = {
   concurrency = "runs of it at a time", input = "what its input must be", output = "what its result must be",
   config = "settings that it takes, from agents.NAME of config.lua", caps = "bounds of what runs between two steps",
   ["caps.instructions"] = "instructions of Lua", ["caps.memory"] = "memory", ["caps.wall"] = "time",
-  budget = "money, calls and tokens that it may spend", ["budget.calls"] = "calls of models", ["budget.tokens"] = "tokens, sent and answered",
+  budget = "money, calls and tokens that it may spend", ["budget.loops"] = "paid calls may fail so often in a row (5); five times as often may the same thing be asked",
   uses = "skills and adapters that it may call, as ctx.skill.NAME", memory = "what of the memory it may touch: patterns like client/*",
   ["memory.read"] = "may be read", ["memory.write"] = "may be written", on_node = "the machine that runs it, where there are several",
   timeout = "a run is given up after this", run = "function(ctx, input) that does the work and returns the result",

@@ -38,6 +38,7 @@ end
 
 local function context_of(home, request, conn, face)
   local context = require("context").new(request.argv)
+  context.served = true
   function context.out(text) speak(conn, "out", text) end
   function context.err(text) speak(conn, "err", text) end
   function context.print_json(value) speak(conn, "out", assert(json.encode(value)) .. "\n") end

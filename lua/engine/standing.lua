@@ -1,0 +1,147 @@
+--- Whether an agent may work: on, off (a person switched it off), deactivated (its budget
+--- or a guard did). Methods of the engine (lua/engine.lua).
+--
+-- An agent that is not on gets no new runs (its events and slots wait) and makes no paid
+-- call; runs of it that are open may finish by unpaid means. Only a person lets a
+-- deactivated agent go on. What happened is an event that other agents may listen to:
+-- budget.alert, budget.stop.
+local errors = require "errors"
+local loop = require "loop"
+local money = require "money"
+local rfc3339 = require "rfc3339"
+
+local standing = {}
+
+--- The agents that are not on: name -> { state, reason, who, at }. One table for as long
+--- as the engine lives: the ledger has it, too.
+function standing:stopped()
+  if not self.stopped_agents then
+    self.stopped_agents = {}
+    for _, row in ipairs(self:rows("agent.states", {})) do self.stopped_agents[row.agent] = row end
+  end
+  return self.stopped_agents
+end
+
+--- "on", "off" or "deactivated"; and why.
+function standing:agent_state(name)
+  local row = self:stopped()[name]
+  return row and row.state or "on", row
+end
+
+--- Refuse what an agent that is not on would begin: nil, or K5002.
+function standing:refuse_stopped(name)
+  local state, row = self:agent_state(name)
+  if state == "on" then return nil end
+  return errors.new("K5002", { agent = name, state = state, detail = row.reason or ("by " .. (row.who or "the owner")) })
+end
+
+local function audit(self, tx, what, agent, who, detail)
+  tx:add("audit.put", { now = self.clock(), who = who, what = what, subject = "agent:" .. agent, detail_codec = detail })
+end
+
+--- Tell those who listen, once for ever for a key. The agent that it is about is not asked.
+function standing:tell_budget(kind, payload, key)
+  if self.closing or self.failed or not self.options.home then return end
+  self:task(function() self:emit(kind, payload, { key = key }) end, 0)
+end
+
+--- Part of a limit was used up (budget.lua).
+function standing:budget_alert(alert)
+  local start = alert.start == 0 and "" or rfc3339.format(alert.start)
+  self:tell_budget("budget.alert", { scope = alert.scope, window = alert.window, fraction = alert.fraction, since = start,
+    limit_picousd = alert.limit_picousd and money.to_json(alert.limit_picousd) or nil,
+    spent_picousd = money.to_json(alert.spent_picousd) },
+    ("%s/%s/%s/%g"):format(alert.scope, alert.window, start, alert.fraction))
+end
+
+--- The ledger, or a guard, stopped an agent: it is written already.
+function standing:agent_stopped(agent, row)
+  local tx = self.store:tx()
+  audit(self, tx, "agent." .. row.state, agent, row.who or "budget", { reason = row.reason })
+  self:task(function() self:commit(tx) end, 0)
+  self:tell_budget("budget.stop", { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at))
+end
+
+--- Stop an agent: "deactivated" by its budget, "off" by a person. Returns true, or nil, err.
+function standing:stop_agent(agent, state, reason, who)
+  local was = self:agent_state(agent)
+  if was == state or was == "deactivated" and state ~= "off" then return true end
+  local row = { agent = agent, state = state, reason = reason, who = who, at = self.clock() }
+  local tx = self.store:tx()
+  tx:add("agent.state", { agent = agent, state = state, reason = reason, who = who, now = row.at })
+  self:stopped()[agent] = row
+  local ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  if self.models then self.models.books.queue:admit() end
+  self:agent_stopped(agent, row)
+  return true
+end
+
+local function known(self, agent)
+  if self.library.agents[agent] or self:stopped()[agent] or self.library.broken["agent/" .. agent] then return true end
+  return nil, select(2, self:agent_named(agent))
+end
+
+--- Switch an agent off. Returns its state, or nil, err.
+function standing:disable_agent(agent, options)
+  local ok, err = known(self, agent)
+  if not ok then return nil, err end
+  ok, err = self:stop_agent(agent, "off", options.note, options.by or self.settings.owner or "owner")
+  return ok and "off", err
+end
+
+--- Let an agent go on: what waited for it begins. Returns "on", or nil, err.
+function standing:enable_agent(agent, options)
+  local ok, err = known(self, agent)
+  if not ok then return nil, err end
+  local tx, who = self.store:tx(), options.by or self.settings.owner or "owner"
+  tx:add("agent.on", { agent = agent })
+  audit(self, tx, "agent.on", agent, who, { note = options.note })
+  local message, code
+  ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  self:stopped()[agent] = nil
+  self:pump()
+  self:set_timer()
+  return "on"
+end
+
+--- The models of an engine, opened at the first call. Opening takes a while (old
+--- reservations are looked at), so who comes meanwhile waits for the same ones.
+function standing:model_client()
+  while self.opening_models do
+    loop.await(function(wake) table.insert(self.opening_models, wake) end)
+  end
+  if self.models then return self.models end
+  local waiting = {}
+  self.opening_models = waiting
+  local ok, made, message = pcall(require("model").open, { settings = self.settings, store = self.store, now = self.clock,
+    commit = function(tx) return self:commit(tx) end, submit = function(tx, fn) self.runner:submit(tx, fn) end,
+    on_alert = function(alert) self:budget_alert(alert) end,
+    on_stop = function(agent, row) self:agent_stopped(agent, row) end })
+  self.opening_models = nil
+  self.models = ok and made or nil
+  if self.models then self.models.books.stopped = self:stopped() end
+  for _, wake in ipairs(waiting) do wake() end
+  return self.models or error(ok and message or made, 0)
+end
+
+--- Set a limit over those of the files (budget.set_limit); it holds from the next call on.
+-- Returns true, or nil, err.
+function standing:set_budget(scope, window, limit, options)
+  local who = (options or {}).by or self.settings.owner or "owner"
+  local ok, message, code = require("budget").set_limit(self.store, function(tx)
+    tx:add("audit.put", { now = self.clock(), who = who, what = "budget.set", subject = scope, detail_codec = { window = window,
+      money = limit and limit.money, tokens = limit and limit.tokens, calls = limit and limit.calls } })
+    return self:commit(tx)
+  end, scope, window, limit, who, self.clock())
+  if not ok then return nil, errors.from(message, code) end
+  if self.models then
+    local stopped = self:stopped()
+    self.models.books:reload()
+    self.models.books.stopped = stopped
+  end
+  return true
+end
+
+return standing
