@@ -47,7 +47,7 @@ local function load_standing(self)
   rows, message, code = self.store:read("agent.states", {})
   if not rows then return nil, message, code end
   self.stopped = {}
-  for _, row in ipairs(rows) do self.stopped[row.agent] = row end
+  for _, row in ipairs(rows) do self.stopped[row.name] = row.state ~= "on" and row or nil end
   return true
 end
 
@@ -95,7 +95,7 @@ function budget:stop(agent, state, reason, who, tx)
   local row = { agent = agent, state = state, reason = reason, who = who, at = self.now() }
   local own = tx == nil
   tx = tx or self.store:tx()
-  tx:add("agent.state", { agent = agent, state = state, reason = reason, who = who, now = row.at })
+  tx:add("agent.state", { name = agent, state = state, reason = reason, now = row.at })
   self.stopped[agent] = row
   if own then
     local ok, message, code = self.commit(tx)
@@ -109,7 +109,7 @@ end
 --- Let an agent go on.
 function budget:enable(agent)
   local tx = self.store:tx()
-  tx:add("agent.on", { agent = agent })
+  tx:add("agent.state", { name = agent, state = "on", now = self.now() })
   local ok, message, code = self.commit(tx)
   if ok then self.stopped[agent] = nil end
   return ok, message, code

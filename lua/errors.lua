@@ -172,7 +172,7 @@ function errors.json(err)
   local out = { number = err.number, code = err.code,
     message = err.message, file = err.file, line = err.line, column = err.column,
     expected = err.expected, suggestion = err.suggestion, next = err.next }
-  for key, value in pairs(err.fields and err.fields.more or {}) do out[key] = out[key] == nil and value or out[key] end
+  for key, value in pairs(err.fields and err.fields.more or {}) do if out[key] == nil then out[key] = value end end
   return { error = out }
 end
 

@@ -15,7 +15,7 @@ static const char forget_work[] =
 	"DELETE FROM runs; DELETE FROM timers; DELETE FROM waits; DELETE FROM approvals;"
 	"DELETE FROM events; DELETE FROM deliveries; DELETE FROM queues; DELETE FROM heard;"
 	"DELETE FROM seals; DELETE FROM schedules; DELETE FROM slots; DELETE FROM pauses;"
-	"DELETE FROM ledger; DELETE FROM budgets; DELETE FROM agent_states;"
+	"DELETE FROM ledger; DELETE FROM budgets; DELETE FROM agents;"
 	"DELETE FROM checkpoint_steps; DELETE FROM checkpoints; DELETE FROM code_sets;"
 	"DELETE FROM code; DELETE FROM audit;";
 

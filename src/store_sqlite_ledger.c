@@ -8,7 +8,6 @@
  *               ("run", "min", "hour", "day", "month") and start of it: sums of
  *               the ledger rows that name it, kept in the same transaction
  *               (ledger.lines names the budgets that a row counts in)
- * agent_states  agents that are switched off, by a person or by their budget
  * budget_limits limits that a person set over those of the files
  *
  * Reserving and settling are in store_sqlite_budget.c.
@@ -17,9 +16,7 @@
  * reset; what was reserved in a window is settled in that window. */
 #include "store_sqlite.h"
 
-#define STANDING \
-	"CREATE TABLE agent_states(agent TEXT PRIMARY KEY, state TEXT NOT NULL," \
-	" reason TEXT, who TEXT, at INTEGER NOT NULL) WITHOUT ROWID;" \
+#define BUDGET_LIMITS \
 	"CREATE TABLE budget_limits(scope TEXT NOT NULL, span TEXT NOT NULL," \
 	" money INTEGER, tokens INTEGER, calls INTEGER, who TEXT, at INTEGER NOT" \
 	" NULL, PRIMARY KEY(scope, span)) WITHOUT ROWID;"
@@ -43,7 +40,7 @@ static const char schema[] =
 " held_tokens INTEGER NOT NULL, held_calls INTEGER NOT NULL, updated INTEGER"
 " NOT NULL, UNIQUE(scope, span, start));"
 
-STANDING;
+BUDGET_LIMITS;
 
 /* Of format 4. */
 static const char upgrade_4[] =
@@ -53,7 +50,7 @@ static const char upgrade_4[] =
 "UPDATE ledger SET lines = (SELECT json_group_array(ll.budget) FROM ledger_lines"
 " ll WHERE ll.ledger = ledger.id);"
 "DROP TABLE ledger_lines;"
-STANDING;
+BUDGET_LIMITS;
 
 #define BUDGET_COLUMNS \
 	"scope, span AS \"window\", start, limit_money, limit_tokens," \
@@ -97,14 +94,6 @@ static const struct sqlite_verb verbs[] = {
 	  " :window", false },
 	{ "limit.list", "SELECT scope, span AS \"window\", money, tokens, calls, who,"
 	  " at FROM budget_limits ORDER BY scope, span", false },
-
-	{ "agent.state", "INSERT INTO agent_states(agent, state, reason, who, at)"
-	  " VALUES(:agent, :state, :reason_opt, :who_opt, :now) ON CONFLICT(agent) DO"
-	  " UPDATE SET state = excluded.state, reason = excluded.reason, who ="
-	  " excluded.who, at = excluded.at", false },
-	{ "agent.on", "DELETE FROM agent_states WHERE agent = :agent", false },
-	{ "agent.states", "SELECT agent, state, reason, who, at FROM agent_states"
-	  " ORDER BY agent", false },
 
 	{ "ledger.get", "SELECT " LEDGER_COLUMNS " FROM ledger WHERE key ="
 	  " :key", false },

@@ -31,9 +31,11 @@ end
 
 --- Agents that make no paid calls, said under the table.
 local function print_stopped(context, e)
-  for _, row in ipairs(e:rows("agent.states", {})) do
-    context.out(("agent %s is %s: %s\n"):format(row.agent, row.state, require("terminal").escape(row.reason or "by " .. (row.who or "the owner"))))
-    context.out(require("view").next(context, "agents enable " .. row.agent))
+  local stopped = e:stopped()
+  for _, name in ipairs(require("json").sorted_keys(stopped)) do
+    local row = stopped[name]
+    context.out(("agent %s is %s%s\n"):format(name, row.state, row.reason and ": " .. require("terminal").escape(row.reason) or ""))
+    context.out(require("view").next(context, "agents enable " .. name))
   end
 end
 

@@ -12,12 +12,14 @@ local rfc3339 = require "rfc3339"
 
 local standing = {}
 
---- The agents that are not on: name -> { state, reason, who, at }. One table for as long
+--- The agents that are not on: name -> { state, reason }. One table for as long
 --- as the engine lives: the ledger has it, too.
 function standing:stopped()
   if not self.stopped_agents then
     self.stopped_agents = {}
-    for _, row in ipairs(self:rows("agent.states", {})) do self.stopped_agents[row.agent] = row end
+    for _, row in ipairs(self:rows("agent.states", {})) do
+      self.stopped_agents[row.name] = row.state ~= "on" and row or nil
+    end
   end
   return self.stopped_agents
 end
@@ -32,7 +34,7 @@ end
 function standing:refuse_stopped(name)
   local state, row = self:agent_state(name)
   if state == "on" then return nil end
-  return errors.new("K5002", { agent = name, state = state, detail = row.reason or ("by " .. (row.who or "the owner")) })
+  return errors.new("K5002", { agent = name, state = state, detail = row.reason or "a person switched it off" })
 end
 
 local function audit(self, tx, what, agent, who, detail)
@@ -59,7 +61,7 @@ function standing:agent_stopped(agent, row)
   local tx = self.store:tx()
   audit(self, tx, "agent." .. row.state, agent, row.who or "budget", { reason = row.reason })
   self:task(function() self:commit(tx) end, 0)
-  self:tell_budget("budget.stop", { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at))
+  self:tell_budget("budget.stop", { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at or self.clock()))
 end
 
 --- Stop an agent: "deactivated" by its budget, "off" by a person. Returns true, or nil, err.
@@ -68,7 +70,7 @@ function standing:stop_agent(agent, state, reason, who)
   if was == state or was == "deactivated" and state ~= "off" then return true end
   local row = { agent = agent, state = state, reason = reason, who = who, at = self.clock() }
   local tx = self.store:tx()
-  tx:add("agent.state", { agent = agent, state = state, reason = reason, who = who, now = row.at })
+  tx:add("agent.state", { name = agent, state = state, reason = reason, now = row.at })
   self:stopped()[agent] = row
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
@@ -95,7 +97,7 @@ function standing:enable_agent(agent, options)
   local ok, err = known(self, agent)
   if not ok then return nil, err end
   local tx, who = self.store:tx(), options.by or self.settings.owner or "owner"
-  tx:add("agent.on", { agent = agent })
+  tx:add("agent.state", { name = agent, state = "on", now = self.clock() })
   audit(self, tx, "agent.on", agent, who, { note = options.note })
   local message, code
   ok, message, code = self:commit(tx)
