@@ -127,6 +127,7 @@ end
 
 function engine:close()
   if not self.runner then return end
+  if self.models and not self.failed then self.models:close() end
   self.closing = true
   if self.timer then self.timer:stop() end
   if self.tidying then self.tidying:stop() end
@@ -415,6 +416,7 @@ function engine:memory()
     local memory = require "memory"
     local options = memory.options(self.settings)
     options.clock, options.ns, options.path = self.clock, self.namespace, self.options.store or file.join(self.home, "var", "keel.db")
+    options.books = function() return self:model_client().books end
     self.memories = assert(memory.open(self.store, options))
   end
   return self.memories

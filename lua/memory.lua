@@ -191,7 +191,9 @@ end
 -- vector 0.3, recency 0.05, importance 0.1, context 0.25); `kinds`, for each kind
 -- `{ k1 =, b =, vector =, recency =, half_life = "30d", ... }`; `embed`, another
 -- embedder than the built-in word vectors: `{ model = NAME, vector = function(text)
--- return list of numbers end }`.
+-- return list of numbers end }`; `books`, a function that gives the ledger in which an
+-- embedder that costs money holds it (one of this store's own, with `limits` and `zone`,
+-- unless told).
 function memory.open(where, options)
   options = options or {}
   local db = where
@@ -202,6 +204,16 @@ function memory.open(where, options)
   end
   local half, message, code = core.open(db)
   if not half then return nil, message, code end
+  local embed = options.embed
+  if embed and embed.attach and not options.read_only then
+    local books = options.books
+    embed.attach(books or function()
+      local made, why = require("budget").open { store = db, limits = options.limits, zone = options.zone }
+      if not made then error(why, 0) end
+      embed.attach(function() return made end)
+      return made
+    end)
+  end
   return setmetatable({
     store = db, half = half, owns = db ~= where, path = type(where) == "string" and where or options.path or "", clock = options.clock or clock.now_ms,
     defaults = { ns = options.ns, embed = options.embed, kinds = options.kinds or {} }, weights = options.weights,
@@ -223,11 +235,12 @@ function memory.options(settings)
     local key, err = require("settings").key_of(settings, embed)
     if not key then error(err, 0) end
     embed = embedding.endpoint { provider = embed.provider, model = embed.model, base_url = embed.base_url, dim = embed.dim,
-      key = key }
+      key = key, price = embed.price }
   else
     embed = nil
   end
-  return { kinds = kinds, embed = embed, rules = settings.memory and settings.memory.retention or {} }
+  return { kinds = kinds, embed = embed, rules = settings.memory and settings.memory.retention or {},
+    limits = settings.budget, zone = settings.zone }
 end
 
 --- Raise what is wrong with an item, as m:remember would; `what` begins the message.

@@ -51,6 +51,35 @@ describe("vectors of an endpoint", function()
     assert.is_true(hit.similarity > 0.9)
   end)
 
+  it("are paid for out of the ledger, each batch", function()
+    local m = fresh { price = { input = 0.02, output = 0 } }
+    m:remember { text = "hello" }
+    m:remember { text = "hello again" }
+    assert.equal(2, assert(m:reembed()))
+    local row = m.store:read("ledger.list", { since = 0, limit = 10 })[1]
+    assert.same({ "settled", "embed", 2 * 20000, 2 }, { row.state, row.tier, row.cost, row.input })
+    fake:play { fault = "reset" }
+    m:remember { text = "once more" }
+    assert.equal("connection_lost", select(3, m:reembed()))
+    row = m.store:read("ledger.list", { since = 0, limit = 10 })[1]
+    assert.same({ "estimated", row.money }, { row.state, row.cost })
+    fake:play { status = 500 }
+    assert.equal("server_error", select(3, m:reembed()))
+    assert.equal("released", m.store:read("ledger.list", { since = 0, limit = 10 })[1].state)
+    assert.same({}, m.store:read("budget.check", {}))
+  end)
+
+  it("are not fetched past the budget, nor without a price from another machine", function()
+    local m = assert(memory.open(":memory:", { ns = "acme", embed = endpoint { price = { input = 0.02, output = 0 } },
+      limits = { day_picousd = 100 } }))
+    m:remember { text = "hello" }
+    assert.equal("budget", select(3, m:reembed()))
+    assert.equal(0, fake:books().requests)
+    m = fresh { base_url = "http://embed.example.org/v1" }
+    m:remember { text = "hello" }
+    assert.equal("invalid_request", select(3, m:reembed()))
+  end)
+
   it("of Ollama, too", function()
     local m = fresh { provider = "ollama", base_url = fake.url }
     m:remember { text = "hello" }

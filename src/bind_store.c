@@ -220,9 +220,9 @@ static void on_committed(void *arg, struct txn *t)
 	free(w);
 }
 
-/* submit(store, tx, fn [, lazy]): does not wait; fn(true), or fn(nil, message, code), is called
- * from the loop when the outcome is known; lazy: a few ms later will do. Not for an engine's store, whose runner
- * does it. */
+/* submit(store, tx, fn [, lazy]): does not wait; fn(true), or fn(nil, message, code),
+ * is called from the loop when the outcome is known; lazy: a few ms later will do. Not
+ * for an engine's store, whose runner does it. */
 static int l_submit(lua_State *L)
 {
 	struct held_store *h = luaL_checkudata(L, 1, STORE);
@@ -243,7 +243,9 @@ static int l_submit(lua_State *L)
 	w = malloc(sizeof(*w));
 	if (w == NULL)
 		return luaL_error(L, "no memory to submit");
-	*w = (struct told){ h, bind_loop_thread(L), luaL_ref(L, LUA_REGISTRYINDEX) };
+	w->h = h;
+	w->thread = bind_loop_thread(L);
+	w->fn = luaL_ref(L, LUA_REGISTRYINDEX);
 	t = bind_take_txn(L, 2);
 	t->done = on_committed;
 	t->arg = w;

@@ -39,7 +39,4 @@ int budget_settle(struct txn *t, const struct ledger_end *end, struct err *e);
 /* Add the recovery to t: once, after the store was opened. */
 int budget_recover(struct txn *t, int64_t now_ms, struct err *e);
 
-/* "$0.0123" for a message: at least two decimals, nothing rounded. */
-void budget_money_text(int64_t picousd, char out[32]);
-
 #endif

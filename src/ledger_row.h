@@ -45,4 +45,7 @@ struct ledger_end {
 	int64_t cached, written, reasoning;
 };
 
+/* "$0.0123" for a message: at least two decimals, nothing rounded. */
+void ledger_money_text(int64_t picousd, char out[32]);
+
 #endif

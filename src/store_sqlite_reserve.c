@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "budget.h"
-
 /* ---- reserve ---------------------------------------------------------------------- */
 
 static bool fits(int64_t limit, int64_t spent, int64_t held, int64_t more)
@@ -20,7 +18,7 @@ static int refuse(const struct ledger_claim *c, const struct ledger_line *line,
 {
 	char money[32];
 
-	budget_money_text(c->hold.money, money);
+	ledger_money_text(c->hold.money, money);
 	return err_set(e, ERR_BUDGET, "the %s budget of %.60s has no room for %s,"
 		       " %" PRId64 " tokens and %" PRId64 " call%s", line->window,
 		       line->scope, money, c->hold.tokens, c->hold.calls,

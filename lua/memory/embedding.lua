@@ -29,6 +29,7 @@ local dialects = {
   openai = {
     base_url = "https://api.openai.com/v1", path = "/embeddings",
     body = function(o, texts) return { model = o.model, input = json.array(texts), dimensions = o.dim, encoding_format = "float" } end,
+    tokens = function(answer) return type(answer.usage) == "table" and answer.usage.prompt_tokens end,
     vectors = function(answer)
       if type(answer.data) ~= "table" then return nil end
       local list = {}
@@ -39,6 +40,7 @@ local dialects = {
   ollama = {
     base_url = "http://127.0.0.1:11434", path = "/api/embed",
     body = function(o, texts) return { model = o.model, input = json.array(texts), dimensions = o.dim } end,
+    tokens = function(answer) return answer.prompt_eval_count end,
     vectors = function(answer) return answer.embeddings end,
   },
 }
@@ -63,10 +65,46 @@ local function checked(list, n, dim)
   return list
 end
 
+--- Whether a server is this machine: what has no price there is free.
+local function is_here(o)
+  local host = (o.base_url or dialects[o.provider].base_url):match "^%w+://%[?([^/:%]]+)"
+  return host == "localhost" or host ~= nil and host:find "^127%." ~= nil
+end
+
+--- Call `send` (which gives a value and the tokens that were billed, or nil, message, code,
+-- maybe_charged) with the most it can cost held in the ledger.
+local function paid(o, bytes, send)
+  local price = o.price
+  if price.free then
+    local value, message, code = send()
+    if value then return value end
+    return nil, message, code
+  end
+  local books = o.books and o.books()
+  if not books then return nil, "the price of embeddings has no ledger to be held in", "budget" end
+  local held, message, code = books:reserve { money = bytes * price.bound_input, tokens = bytes, tier = "embed",
+    provider = o.provider, model = o.model, price = o.price_text, deadline = books.now() + (o.timeout_ms or 30000) }
+  if not held then return nil, message, code end
+  local value, tokens, why, maybe_charged = send()
+  local ok
+  if value and math.type(tokens) == "integer" and tokens >= 0 and tokens < 1 << 40 then
+    ok, message, code = books:settle(held, { cost = tokens * price.input, input = tokens, output = 0 })
+  elseif value or maybe_charged then
+    ok, message, code = books:estimate(held, why or "no usage was told")
+  else
+    ok, message, code = books:release(held, why)
+  end
+  if not ok then return nil, message, code end
+  if value then return value end
+  return nil, tokens, why
+end
+
 --- An embedder over HTTP. Options: provider ("openai", "ollama"), model, base_url, key,
--- dim (asked for, and held to), timeout_ms (30000). What was asked lately is not asked
--- again. Failures give nil, message, code: "auth", "rate_limited", "server_error",
--- "timeout", "connection_lost", "bad_response".
+-- dim (asked for, and held to), timeout_ms (30000), price (as config.lua has it; a server
+-- of this machine that has none is free, another one is not asked). What was asked lately is
+-- not asked again. `attach(fn)` tells where to hold what it costs: fn() gives the books
+-- (budget.lua). Failures give nil, message, code: "auth", "rate_limited", "server_error",
+-- "timeout", "connection_lost", "bad_response", "budget", "invalid_request".
 function embedding.endpoint(o)
   local dialect = dialects[o.provider]
   if not dialect then error("embedding.endpoint: no provider '" .. tostring(o.provider) .. "'", 2) end
@@ -74,23 +112,34 @@ function embedding.endpoint(o)
   local url = (o.base_url or dialect.base_url):gsub("/+$", "") .. dialect.path
   local model = o.dim and ("%s@%d"):format(o.model, o.dim) or o.model
   local kept, order = {}, {}
-  local function ask(texts)
+  local prices = require "model.price"
+  local price, no_price = prices.read(o.price or (o.provider == "ollama" or is_here(o)) and "free" or nil)
+  o.price, o.price_text = price, price and prices.text(price)
+  local function ask_server(texts)
     local http = require "http"
     local headers = { ["content-type"] = "application/json" }
     if o.key and o.key ~= "" then headers.authorization = "Bearer " .. o.key end
-    local reply, message, code = http.request { url = url, method = "POST", headers = headers,
-      body = assert(json.encode(dialect.body(o, texts))), limits = { total_ms = o.timeout_ms or 30000, body_bytes = 64 << 20 } }
-    if not reply then return nil, "the embeddings of " .. model .. ": " .. tostring(message), failures[code] or code end
-    if reply.status ~= 200 then
-      local codes = { [401] = "auth", [403] = "auth", [429] = "rate_limited" }
-      return nil, ("the embeddings of %s: the server said %d"):format(model, reply.status),
-        codes[reply.status] or reply.status >= 500 and "server_error" or "invalid_request"
-    end
-    local answer = json.decode(reply.body)
-    local list, why
-    if type(answer) == "table" then list, why = checked(dialect.vectors(answer), #texts, o.dim) end
-    if not list then return nil, ("the embeddings of %s: %s"):format(model, why or "no JSON came"), "bad_response" end
-    return list
+    local body = assert(json.encode(dialect.body(o, texts)))
+    local function failed(text, code, charged) return nil, ("the embeddings of %s: %s"):format(model, text), code, charged end
+    return paid(o, #body, function()
+      local reply, message, code, detail = http.request { url = url, method = "POST", headers = headers, body = body,
+        limits = { total_ms = o.timeout_ms or 30000, body_bytes = 64 << 20 } }
+      if not reply then return failed(tostring(message), failures[code] or code, detail and detail.sent) end
+      if reply.status ~= 200 then
+        local codes = { [401] = "auth", [403] = "auth", [429] = "rate_limited" }
+        return failed(("the server said %d"):format(reply.status), codes[reply.status] or reply.status >= 500 and "server_error"
+          or "invalid_request", reply.status == 504)
+      end
+      local answer = json.decode(reply.body)
+      local list, why
+      if type(answer) == "table" then list, why = checked(dialect.vectors(answer), #texts, o.dim) end
+      if not list then return failed(why or "no JSON came", "bad_response", true) end
+      return list, dialect.tokens(answer)
+    end)
+  end
+  local function ask(texts)
+    if not price then return nil, ("the embeddings of %s: %s"):format(model, no_price), "invalid_request" end
+    return ask_server(texts)
   end
   local function batch(texts)
     local out, missing, places = {}, {}, {}
@@ -112,7 +161,7 @@ function embedding.endpoint(o)
     end
     return out
   end
-  return { model = model, remote = true, batch = batch }
+  return { model = model, remote = true, batch = batch, attach = function(fn) o.books = fn end }
 end
 
 --- The word vectors that are in the binary.
