@@ -67,6 +67,8 @@ function budget.open(options)
     submit = options.submit or function(tx, fn, lazy) store:submit(tx, fn, lazy) end,
     on_alert = options.on_alert or function() end, on_stop = options.on_stop or function() end,
   }, budget)
+  -- a call is named by who opened the books, which no other is, and its number
+  self.prefix, self.calls = digest.make_id("call", self.now(), clock.random()) .. ".", 0
   self.lines = lines.new(store, z, self.limits)
   self.queue, self.advance = queue.new(self), advance.new(self)
   function self.hear(ok, why)
@@ -175,13 +177,9 @@ end
 function budget:retire(line) return self.advance:retire(line) end
 
 --- A claim that makes no sense is the caller's mistake, and holds nothing.
-local function check(claim)
-  for _, what in ipairs { "money", "tokens", "calls" } do
-    local n = claim[what]
-    if math.type(n) ~= "integer" or n < 0 or n > 10 ^ 18 then
-      error(("'%s' of a claim must be a whole number from 0 to 10^18, and is %s"):format(what, tostring(n)), 3)
-    end
-  end
+local function check(n, what)
+  if math.type(n) == "integer" and n >= 0 and n <= 1000000000000000000 then return end
+  error(("'%s' of a claim must be a whole number from 0 to 10^18, and is %s"):format(what, tostring(n)), 3)
 end
 
 --- Hold the bound of one attempt. claim: money and tokens (upper bounds); run, agent,
@@ -193,9 +191,14 @@ function budget:reserve(claim)
   if self.broken then return nil, self.broken, "io" end
   if claim.agent and self.stopped[claim.agent] then return refusal(self, claim, "stopped") end
   local now = self.now()
-  claim.key = claim.key or digest.make_id("call", now, clock.random())
+  if not claim.key then
+    self.calls = self.calls + 1
+    claim.key = self.prefix .. self.calls
+  end
   claim.calls, claim.now = claim.calls or 1, now
-  check(claim)
+  check(claim.money, "money")
+  check(claim.tokens, "tokens")
+  check(claim.calls, "calls")
   local held = { key = claim.key, money = claim.money, tokens = claim.tokens, calls = claim.calls, made = now,
     agent = claim.agent }
   held.lines = self.lines:of(claim, now)
@@ -219,15 +222,14 @@ end
 
 --- Fractions of a limit that this end went past are told, each once.
 local function alert(self, line, warn, before, after)
-  if after < 1 and #warn == 0 then return end
-  local function tell(fraction)
-    if before < fraction and after >= fraction then
+  if after < (warn[1] or 1) then return end
+  for i = 1, #warn + 1 do
+    local fraction = warn[i] or 1
+    if before < fraction and after >= fraction and (i <= #warn or warn[#warn] ~= 1) then
       self.on_alert { scope = line.scope, window = line.window, start = line.start, fraction = fraction,
         limit_picousd = line.limit_money, spent_picousd = line.spent }
     end
   end
-  for _, fraction in ipairs(warn) do tell(fraction) end
-  if warn[#warn] ~= 1 then tell(1) end
 end
 
 local default_warn = { 0.5, 0.8 }
@@ -286,10 +288,10 @@ local function finish(self, held, fields, tx)
 end
 
 --- It cost `actual` {cost, input, output, cached, written, reasoning, request_id}. With a
--- `tx` the end is added to it, and becomes true with whatever else it says.
+-- `tx` the end is added to it, and becomes true with whatever else it says. `actual` is kept.
 function budget:settle(held, actual, tx)
-  return finish(self, held, { state = "settled", cost = actual.cost, input = actual.input, output = actual.output,
-    cached = actual.cached, written = actual.written, reasoning = actual.reasoning, request_id = actual.request_id }, tx)
+  actual.state = "settled"
+  return finish(self, held, actual, tx)
 end
 
 --- Nobody knows what it cost: the bound counts as spent.

@@ -66,17 +66,30 @@ local function prepare(request)
   return wire
 end
 
+--- http.request's answer of what fetch gave.
 local function finish(raw)
   if raw.outcome ~= "ok" then
     return nil, raw.message, raw.outcome, { sent = raw.sent, begun = raw.begun, status = raw.status,
       body = raw.body, total_us = raw.total_us }
   end
-  return {
-    status = raw.status, headers = http.parse_header(raw.header), body = raw.body,
-    connect_us = raw.connect_us, first_byte_us = raw.first_byte_us, total_us = raw.total_us,
-    ms = raw.total_us / 1000,
-  }
+  raw.headers, raw.ms = http.parse_header(raw.header), raw.total_us / 1000
+  return raw
 end
+
+--- A request that is sent again and again, checked once: `http.send` fills in the rest.
+function http.prepared(request) return prepare(request) end
+
+--- Begin a prepared request with this body; it is over after total_ms at most. `done` gets
+-- what http.reply makes a reply of; on_data as in http.request, but with the raw header.
+function http.send(prepared, body, total_ms, body_bytes, done, on_data)
+  prepared.body, prepared.total_ms, prepared.body_bytes = body, total_ms, body_bytes
+  local call, message, code = fetch.start(prepared, done, on_data)
+  prepared.body = nil
+  return call, message, code
+end
+
+--- What http.request returns, of what `done` was given.
+http.reply = finish
 
 --- Begin a request; `done` is called later with what `http.request` returns.
 -- Returns a handle with `:cancel()`, or nil, message, code.

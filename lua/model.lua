@@ -157,9 +157,6 @@ local function attempt(self, call, entry, asked, step)
   local url, headers, body = entry.dialect.request(asked, entry, entry.traits)
   local bytes, why = json.encode(body)
   if not bytes then return nil, own_failure("invalid_request", why) end
-  -- equal but for its body from call to call: the lines of a table are made once
-  local kept = asked.on_text and "stream_headers" or "whole_headers"
-  entry[kept] = entry[kept] or headers
   local held, message, code, detail = reserve(self, call, entry, bytes)
   if not held then
     if code ~= "budget" then return nil, own_failure("store", message, { store_code = code }) end
@@ -173,9 +170,7 @@ local function attempt(self, call, entry, asked, step)
     self.books:release(held, code)
     return nil, own_failure(code, code == "timeout" and "no time is left for another attempt" or "nobody waits for this")
   end
-  local answer, failure = send.once(entry, asked, url, entry[kept], bytes, {
-    connect_ms = math.min(entry.connect_ms, left_ms), first_byte_ms = math.min(entry.first_byte_ms or left_ms, left_ms),
-    stall_ms = math.min(entry.stall_ms, left_ms), total_ms = left_ms }, token)
+  local answer, failure = send.once(entry, asked, url, headers, bytes, left_ms, token)
   if answer then
     answer.held = held
     return answer

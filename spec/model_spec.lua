@@ -465,14 +465,14 @@ describe("a model call", function()
     server:default { text = "x", delay_ms = 3 }
     local m = open { small = { entry { max_parallel = 2 } } }
     local most, out, done = 0, 0, 0
-    local start = require("http").start
-    package.loaded.http.start = function(wire, over)
+    local start = require("http").send
+    package.loaded.http.send = function(prepared, body, ms, bytes, over, on_data)
       out = out + 1
       most = math.max(most, out)
-      return start(wire, function(...)
+      return start(prepared, body, ms, bytes, function(...)
         out = out - 1
         over(...)
-      end)
+      end, on_data)
     end
     for _ = 1, 6 do
       loop.spawn(function()
@@ -481,7 +481,7 @@ describe("a model call", function()
       end)
     end
     loop.run()
-    package.loaded.http.start = start
+    package.loaded.http.send = start
     assert.equal(6, done)
     assert.equal(2, most)
   end)

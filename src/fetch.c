@@ -5,13 +5,11 @@
 #include <strings.h>
 
 #include "clock.h"
-#include "libcurl.h"
+#include "fetch_handle.h"
 
 #define curl (*libcurl)		/* loaded before the first client */
 
 /* ---- what there is -------------------------------------------------------- */
-
-#define SPARE 16	/* handles kept for the next calls */
 
 struct fetch {
 	struct loop *loop;
@@ -19,8 +17,7 @@ struct fetch {
 	struct loop_timer timer;
 	struct fetch_call *calls;		/* all of them                 */
 	struct fetch_call *ready, **ready_end;	/* with something to tell      */
-	CURL *spare[SPARE];
-	int spares;
+	struct fetch_handles handles;
 };
 
 struct fetch_call {
@@ -28,8 +25,7 @@ struct fetch_call {
 	struct fetch_call *next, **at;		/* among fetch->calls          */
 	struct fetch_call *ready_next;
 	bool is_ready;
-	CURL *easy;
-	struct curl_slist *headers;
+	struct fetch_handle handle;
 	void *request_body;
 	struct buf header, body;
 	size_t received, body_limit;
@@ -85,32 +81,16 @@ static void unready(struct fetch_call *c)
 	c->is_ready = false;
 }
 
-/* Take it away from libcurl; keeps the handle for another call. */
+/* Take it away from libcurl; keeps the handle for another call of its kind. */
 static void leave_curl(struct fetch_call *c)
 {
 	struct fetch *f = c->fetch;
 
 	loop_timer_stop(f->loop, &c->patience);
-	if (c->easy == NULL)
+	if (c->handle.easy == NULL)
 		return;
-	curl.multi_remove_handle(f->multi, c->easy);
-	if (f->spares < SPARE) {
-		curl.easy_reset(c->easy);
-		f->spare[f->spares++] = c->easy;
-	} else {
-		curl.easy_cleanup(c->easy);
-	}
-	c->easy = NULL;
-}
-
-/* Keys travel in the headers: leave no copy in freed memory. */
-static void forget_headers(struct curl_slist *list)
-{
-	struct curl_slist *h;
-
-	for (h = list; h != NULL; h = h->next)
-		explicit_bzero(h->data, strlen(h->data));
-	curl.slist_free_all(list);
+	curl.multi_remove_handle(f->multi, c->handle.easy);
+	fetch_handle_give(&f->handles, &c->handle);
 }
 
 static void free_call(struct fetch_call *c)
@@ -120,7 +100,6 @@ static void free_call(struct fetch_call *c)
 	if (c->next != NULL)
 		c->next->at = c->at;
 	*c->at = c->next;
-	forget_headers(c->headers);
 	free(c->request_body);
 	buf_release(&c->header);
 	buf_release(&c->body);
@@ -378,7 +357,7 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
 	heard(c);
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0) {
 		buf_reset(&c->header);
-		curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+		curl.easy_getinfo(c->handle.easy, CURLINFO_RESPONSE_CODE, &status);
 		c->reply.status = (int)status;
 	}
 	return buf_add(&c->header, p, n) == 0 ? n : 0;
@@ -430,8 +409,7 @@ void fetch_close(struct fetch *f)
 		return;
 	while (f->calls != NULL)
 		free_call(f->calls);
-	while (f->spares > 0)
-		curl.easy_cleanup(f->spare[--f->spares]);
+	fetch_handles_drop(&f->handles);
 	curl.multi_cleanup(f->multi);
 	loop_timer_stop(f->loop, &f->timer);
 	free(f);
@@ -464,33 +442,6 @@ static int check_request(const struct fetch_request *r, struct err *e)
 	return 0;
 }
 
-static int add_header(struct fetch_call *c, const char *line)
-{
-	struct curl_slist *list = curl.slist_append(c->headers, line);
-
-	if (list == NULL)
-		return ERR_NOMEM;
-	c->headers = list;
-	return 0;
-}
-
-/* Expect and a guessed Content-Type are libcurl's ideas, not the caller's. */
-static int add_headers(struct fetch_call *c, const struct fetch_request *r)
-{
-	bool typed = r->body == NULL;
-	size_t i;
-	int rc = add_header(c, "Expect:");
-
-	for (i = 0; i < r->header_count && rc == 0; i++) {
-		if (strncasecmp(r->headers[i], "content-type:", 13) == 0)
-			typed = true;
-		rc = add_header(c, r->headers[i]);
-	}
-	if (rc == 0 && !typed)
-		rc = add_header(c, "Content-Type:");
-	return rc;
-}
-
 static void set_limits(struct fetch_call *c, const struct fetch_limits *given)
 {
 	struct fetch_limits *l = &c->limits;
@@ -507,54 +458,23 @@ static void set_limits(struct fetch_call *c, const struct fetch_limits *given)
 	c->body_limit = l->body_bytes;
 }
 
-static void set_method(struct fetch_call *c, const struct fetch_request *r)
+static void set_own(struct fetch_call *c, const struct fetch_request *r)
 {
-	const char *method = r->method != NULL ? r->method : "GET";
+	CURL *h = c->handle.easy;
 
-	if (strcmp(method, "HEAD") == 0) {
-		curl.easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
-		return;
-	}
 	if (r->body != NULL) {
-		curl.easy_setopt(c->easy, CURLOPT_POST, 1L);
-		curl.easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->request_body);
-		curl.easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		curl.easy_setopt(h, CURLOPT_POSTFIELDS, c->request_body);
+		curl.easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
 				 (curl_off_t)r->body_len);
 	}
-	curl.easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method);
-}
-
-static int set_options(struct fetch_call *c, const struct fetch_request *r)
-{
-	CURL *h = c->easy;
-
-	set_method(c, r);
 	curl.easy_setopt(h, CURLOPT_PRIVATE, c);
 	curl.easy_setopt(h, CURLOPT_ERRORBUFFER, c->curl_says);
-	curl.easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-	curl.easy_setopt(h, CURLOPT_HTTPHEADER, c->headers);
-	curl.easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-	curl.easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl.easy_setopt(h, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	curl.easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-	curl.easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl.easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl.easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "");
-	curl.easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl.easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)c->limits.connect_ms);
 	curl.easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)c->limits.total_ms);
-	curl.easy_setopt(h, CURLOPT_PREREQFUNCTION, before_request);
 	curl.easy_setopt(h, CURLOPT_PREREQDATA, c);
-	curl.easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
 	curl.easy_setopt(h, CURLOPT_HEADERDATA, c);
-	curl.easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
 	curl.easy_setopt(h, CURLOPT_WRITEDATA, c);
-	if (r->ca_file != NULL &&
-	    curl.easy_setopt(h, CURLOPT_CAINFO, r->ca_file) != CURLE_OK)
-		return ERR_NOMEM;
-	return curl.easy_setopt(h, CURLOPT_URL, r->url) == CURLE_OK ? 0
-								    : ERR_NOMEM;
 }
 
 static struct fetch_call *new_call(struct fetch *f,
@@ -582,7 +502,9 @@ static struct fetch_call *new_call(struct fetch *f,
 
 static int fill_call(struct fetch_call *c, const struct fetch_request *r)
 {
-	struct fetch *f = c->fetch;
+	static const struct fetch_hooks hooks = {
+		before_request, on_header, on_body
+	};
 
 	if (r->body != NULL) {
 		c->request_body = malloc(r->body_len + 1);
@@ -590,11 +512,11 @@ static int fill_call(struct fetch_call *c, const struct fetch_request *r)
 			return ERR_NOMEM;
 		memcpy(c->request_body, r->body, r->body_len);
 	}
-	c->easy = f->spares > 0 ? f->spare[--f->spares] : curl.easy_init();
-	if (c->easy == NULL || add_headers(c, r) != 0 || set_options(c, r) != 0)
+	if (fetch_handle_take(&c->fetch->handles, r, &hooks, &c->handle) != 0)
 		return ERR_NOMEM;
-	return curl.multi_add_handle(f->multi, c->easy) == CURLM_OK ? 0
-								    : ERR_NOMEM;
+	set_own(c, r);
+	return curl.multi_add_handle(c->fetch->multi, c->handle.easy) == CURLM_OK
+		? 0 : ERR_NOMEM;
 }
 
 struct fetch_call *fetch_start(struct fetch *f, const struct fetch_request *r,

@@ -1,11 +1,11 @@
 --- keel bench model: calls of a model beside a bare libcurl client, against the same server
 --- in a process of its own, with the ledger on the disk of the folder.
 --
--- Both clients and the storage thread share one core; the server has another, where there is
--- one. Three things are measured, each for the bare client first and then for ours: as many
--- calls as go through, N at once (the rate, and how even it is); calls that the server holds
--- for 25 to 75 ms, which is less than any model takes, N at once: what a call takes beyond
--- that; and N streams at once: what they hold in memory.
+-- Three things are measured, for the bare client first and then for ours: N streams at once,
+-- and what the process holds in memory then; calls that the server holds for 25 to 75 ms,
+-- which is less than any model takes, N at once: what a call takes beyond that; and as many
+-- calls as go through, N at once, with the client and the storage thread on one core (the
+-- server has another, where there is one): the rate, and how even it is.
 local bench = require "core.bench"
 local clock = require "core.clock"
 local errors = require "errors"
@@ -77,45 +77,59 @@ end
 local headers = { "Content-Type: application/json", "Accept: application/json" }
 local core_calls = 20000
 
-local function run(options, port)
-  local n, out = options.concurrency, { concurrency = options.concurrency }
-  local json = require "json"
-  local body = json.encode { model = "stub", messages = { { role = "user", content = prompt } }, max_tokens = 100 }
-  local quick, held = ("http://127.0.0.1:%s/0-0"):format(port), ("http://127.0.0.1:%s/25000-75000"):format(port)
-  local slow = ("http://127.0.0.1:%s/400000-800000"):format(port)
-  local s <close> = assert(store.open(file.join(options.folder, "keel.db")))
-  local calls, held_calls = math.max(core_calls, 20 * n), math.max(1000, 40 * n)
-  local m = open_model(s, quick)
-  out.rss_before_bytes = bench.rss()
+--- As many as go through, all of us on one core.
+local function rate(out, folder, url, body, n)
+  local calls = math.max(core_calls, 20 * n)
+  local s <close> = assert(store.open(file.join(folder, "rate.db")))
+  local m = open_model(s, url)
   ours(m, n, math.max(2000, n)) -- connections, statements and the advance are there
-  local wall
-  assert(bench.fetch(quick .. "/chat/completions", headers, body, n, math.max(2000, n)))
-  out.libcurl_p50_us, out.libcurl_p99_us, wall = bench.fetch(quick .. "/chat/completions", headers, body, n, calls)
-  out.libcurl_calls_per_s = calls / wall * 1e6
-  local times, our_wall, cpu = ours(m, n, calls)
-  out.calls, out.calls_per_s, out.cpu_us_per_call = calls, calls / our_wall * 1e6, cpu / calls
+  assert(bench.fetch(url .. "/chat/completions", headers, body, n, math.max(2000, n)))
+  local cpu, wall = clock.cpu_us(), nil
+  out.libcurl_p50_us, out.libcurl_p99_us, wall = bench.fetch(url .. "/chat/completions", headers, body, n, calls)
+  out.libcurl_calls_per_s, out.libcurl_cpu_us_per_call = calls / wall * 1e6, (clock.cpu_us() - cpu) / calls
+  local times
+  times, wall, cpu = ours(m, n, calls)
+  out.calls, out.calls_per_s, out.cpu_us_per_call = calls, calls / wall * 1e6, cpu / calls
   out.calls_per_core_s = 1e6 / out.cpu_us_per_call
   out.p50_us, out.p99_us = percentile(times, 0.5), percentile(times, 0.99)
   out.p99_over_p50 = out.p99_us / out.p50_us
   m:close()
+  out.wrong_sums = #assert(s:read("budget.check", {}))
+end
 
-  local h = open_model(s, held)
-  ours(h, n, math.max(400, 4 * n))
-  assert(bench.fetch(held .. "/chat/completions", headers, body, n, 2 * n))
-  out.held_libcurl_p50_us, out.held_libcurl_p99_us = bench.fetch(held .. "/chat/completions", headers, body, n, held_calls)
-  times = ours(h, n, held_calls)
+--- What a call takes beyond the time that the server holds it.
+local function latency(out, folder, url, body, n)
+  local calls = math.max(2000, 40 * n)
+  local s <close> = assert(store.open(file.join(folder, "latency.db")))
+  local m = open_model(s, url)
+  ours(m, n, math.max(400, 4 * n))
+  assert(bench.fetch(url .. "/chat/completions", headers, body, n, 2 * n))
+  out.held_libcurl_p50_us, out.held_libcurl_p99_us = bench.fetch(url .. "/chat/completions", headers, body, n, calls)
+  local times = ours(m, n, calls)
   out.held_p50_us, out.held_p99_us = percentile(times, 0.5), percentile(times, 0.99)
   out.added_p50_us, out.added_p99_us = out.held_p50_us - out.held_libcurl_p50_us, out.held_p99_us - out.held_libcurl_p99_us
   -- a run's call waits for the disk before it leaves and before its step ends
-  times = ours(h, n, math.max(400, 10 * n), function(i) return { run = ("bench_%d"):format(i % n), agent = "bench", seq = i } end)
+  times = ours(m, n, math.max(400, 10 * n), function(i) return { run = ("bench_%d"):format(i % n), agent = "bench", seq = i } end)
   out.run_added_p50_us = percentile(times, 0.5) - out.held_libcurl_p50_us
-  h:close()
+  m:close()
+end
 
-  local w = open_model(s, slow)
-  out.streams_rss_bytes, out.stream_events = streams(w, n)
-  out.streams = n
-  w:close()
-  out.books = #assert(s:read("budget.check", {}))
+local function held_in_streams(out, folder, url, n)
+  local s <close> = assert(store.open(file.join(folder, "streams.db")))
+  local m = open_model(s, url)
+  out.streams, out.streams_rss_bytes, out.stream_events = n, streams(m, n)
+  m:close()
+end
+
+local function run(options, port, cpus)
+  local n, out = options.concurrency, { concurrency = options.concurrency }
+  local body = require("json").encode { model = "stub", messages = { { role = "user", content = prompt } }, max_tokens = 100 }
+  local function url(hold) return ("http://127.0.0.1:%s/%s"):format(port, hold) end
+  held_in_streams(out, options.folder, url "400000-800000", n)
+  latency(out, options.folder, url "25000-75000", body, n)
+  -- the first core is the one that interrupts come to
+  if #cpus > 1 then bench.pin(cpus[#cpus]) end
+  rate(out, options.folder, url "0-0", body, n)
   return out
 end
 
@@ -125,10 +139,8 @@ function measure.measure(options)
   assert(file.mkdir(file.join(options.folder, "var")))
   local fsync, err = lab.fsync(options.folder)
   if not fsync then return nil, err end
-  local child = lab.child("model", cpus[2] or "")
-  local port = child.lines()
-  if cpus[2] then bench.pin(cpus[1]) end
-  local ran, out = xpcall(run, debug.traceback, options, port)
+  local child = lab.child("model", #cpus > 1 and cpus[1] or "")
+  local ran, out = xpcall(run, debug.traceback, options, child.lines(), cpus)
   os.execute("kill " .. child.pid)
   child.close()
   if not ran then return nil, errors.new("K1009", { name = "the bench", detail = tostring(out) }) end

@@ -141,7 +141,8 @@ function lines:of(claim, now)
     self.minute, self.sets = minute, {}
     self:tidy()
   end
-  local key = (claim.agent or "") .. "\0" .. (claim.run or "")
+  local key = claim.agent or ""
+  if claim.run then key = key .. "\0" .. claim.run end
   local set = self.sets[key]
   if set and set.limits == claim.limits and set.run_picousd == claim.run_picousd and not set.brief then return set end
   set = make(self, claim, now)
@@ -156,20 +157,20 @@ end
 local passes_by_itself = { s = 1000, min = minute_ms }
 lines.passes_by_itself = passes_by_itself
 
+local function judge(line, worst, limit, used, held, more)
+  if not limit or used + held + more <= limit then return worst end
+  if more > limit then return "never" end
+  if passes_by_itself[line.window] then return worst or "window" end
+  if used + more > limit then return "never" end
+  return worst or "wait"
+end
+
 --- Why a line refuses: nil when it has room; "never" when even without what others hold it
 -- has none, "wait" when it then would, "window" when a short window must end.
 function lines.verdict(line, money, tokens, calls)
-  local worst
-  local function judge(limit, used, held, more)
-    if not limit or used + held + more <= limit then return end
-    if more > limit then worst = "never" return end
-    if passes_by_itself[line.window] then worst = worst or "window" return end
-    if used + more > limit then worst = "never" else worst = worst or "wait" end
-  end
-  judge(line.limit_money, line.spent, line.held, money)
-  judge(line.limit_tokens, line.tokens, line.held_tokens, tokens)
-  judge(line.limit_calls, line.calls, line.held_calls, calls)
-  return worst
+  local worst = judge(line, nil, line.limit_money, line.spent, line.held, money)
+  worst = judge(line, worst, line.limit_tokens, line.tokens, line.held_tokens, tokens)
+  return judge(line, worst, line.limit_calls, line.calls, line.held_calls, calls)
 end
 
 --- Hold a claim in its lines (sign 1), or let go of it (-1).
@@ -182,16 +183,15 @@ function lines.hold(set, money, tokens, calls, sign)
   end
 end
 
+local function part(limit, used)
+  if not limit then return 0.0 end
+  if limit == 0 then return used > 0 and 1.0 or 0.0 end
+  return used / limit
+end
+
 --- The most of a line's limits that is used up, 0 to 1 and more.
 function lines.fraction(line, spent, tokens, calls)
-  local most = 0.0
-  local function look(limit, used)
-    if limit then most = math.max(most, limit == 0 and (used > 0 and 1 or 0) or used / limit) end
-  end
-  look(line.limit_money, spent)
-  look(line.limit_tokens, tokens)
-  look(line.limit_calls, calls)
-  return most
+  return math.max(part(line.limit_money, spent), part(line.limit_tokens, tokens), part(line.limit_calls, calls))
 end
 
 return lines

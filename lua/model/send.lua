@@ -6,6 +6,7 @@
 -- request_id, adapted }. "none": the other side charges nothing; "unknown": it may.
 local http = require "http"
 local json = require "json"
+local loop = require "loop"
 local ndjson = require "ndjson"
 local sse = require "sse"
 
@@ -142,50 +143,75 @@ end
 
 -- ---- sending -----------------------------------------------------------------------
 
---- Start the request; `asked.token`, when the caller gave one, can end it early.
-local function request(wire, token, handle_of)
-  return require("loop").await(function(wake)
-    local call, message, code = http.start(wire, wake)
-    if not call then return wake(nil, message, code == "input" and "bad_url" or "local", { sent = false }) end
-    local function give_up(why)
-      call:cancel()
-      wake(nil, why, "cancelled", { sent = true, begun = true })
-    end
-    handle_of.give_up = give_up
-    if token then token.give_up = give_up end
-  end)
+local on_path = {} -- prepared requests of an entry are kept under these
+
+--- The prepared request of an entry for this address; whole and streamed ones differ in
+-- their headers.
+local function prepared(entry, asked, url, headers)
+  local kind = asked.on_text and "streamed" or "whole"
+  local kept = entry[on_path]
+  if not kept then
+    kept = {}
+    entry[on_path] = kept
+  end
+  local one = kept[kind]
+  if not one or one.url ~= url then
+    one = http.prepared { url = url, method = "POST", headers = headers, ca_file = entry.ca_file,
+      limits = { connect_ms = entry.connect_ms, first_byte_ms = entry.first_byte_ms, stall_ms = entry.stall_ms } }
+    kept[kind] = one
+  end
+  return one
 end
 
---- Send what the dialect made of `asked` and read the reply. `times` are {connect_ms,
---- first_byte_ms, stall_ms, total_ms}. Returns an answer, or nil and a failure.
-function send.once(entry, asked, url, headers, body, times, token)
+--- Send what the dialect made of `asked` and read the reply, within total_ms. `token`, when
+-- the caller gave one, can end it early. Returns an answer, or nil and a failure.
+function send.once(entry, asked, url, headers, body, total_ms, token)
   if entry.dialect.at_hand then return entry.dialect.reply(asked, entry) end
-  local handle = {}
-  local stream = asked.on_text and new_stream(entry, asked, function() handle.give_up("the stream went wrong") end)
-  times.body_bytes = body_limit(asked)
-  local wire = { url = url, method = "POST", headers = headers, body = body, on_data = stream and stream.take,
-    ca_file = entry.ca_file, limits = times }
-  local reply, message, outcome, detail = request(wire, token, handle)
+  local call, give_up
+  local stream, on_data
+  if asked.on_text then
+    stream = new_stream(entry, asked, function() give_up("the stream went wrong") end)
+    local raw_header, parsed
+    function on_data(piece, status, text)
+      if text ~= raw_header then raw_header, parsed = text, http.parse_header(text) end
+      stream.take(piece, status, parsed)
+    end
+  end
+  local raw = loop.await(function(wake)
+    local message, code
+    call, message, code = http.send(prepared(entry, asked, url, headers), body, math.ceil(total_ms), body_limit(asked), wake, on_data)
+    if not call then
+      return wake { outcome = code == "input" and "bad_url" or "local", message = message, sent = false, begun = false }
+    end
+    if not (stream or token) then return end
+    function give_up(why)
+      call:cancel()
+      wake { outcome = "cancelled", message = why, sent = true, begun = true }
+    end
+    if token then token.give_up = give_up end
+  end)
   if token then token.give_up = nil end
-  if not reply then
+  if raw.outcome ~= "ok" then
     if stream and stream.failure then
       local failure = stream.failure
       failure.status, failure.sent, failure.began, failure.charge = 200, true, true, "unknown"
       return nil, keep_part(stream, failure)
     end
-    local failure = transport_failure(entry, message, outcome, detail, stream)
+    local failure = transport_failure(entry, raw.message, raw.outcome, raw, stream)
     return nil, stream and keep_part(stream, failure) or failure
   end
+  local reply = http.reply(raw)
+  local id = reply.headers["x-request-id"] or reply.headers["request-id"]
+  id = id and id:sub(1, 200)
   if reply.status < 200 or reply.status >= 300 then
     if stream and stream.other then reply.body = stream.other end
     local failure = status_failure(entry, asked, reply)
-    failure.request_id = reply.headers["x-request-id"] or reply.headers["request-id"]
+    failure.request_id = id
     return nil, failure
   end
   local answer, failure
   if stream then answer, failure = stream_answer(entry, stream, reply) else answer, failure = whole_answer(entry, reply) end
-  local id = reply.headers["x-request-id"] or reply.headers["request-id"];
-  (answer or failure).request_id = id and id:sub(1, 200)
+  (answer or failure).request_id = id
   return answer, failure
 end
 
