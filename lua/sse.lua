@@ -5,14 +5,25 @@
 --
 -- Lines end with LF, CRLF or CR, mixed; a byte order mark at the start is dropped; an
 -- event that the end of the stream cuts off is never told. One line and one event
--- have a ceiling: feed then returns nil, message, "too_large", and goes on to do so.
+-- have a ceiling, whatever the pieces: what is longer is not told, and feed returns nil,
+-- message, "too_large", and goes on to do so.
+local pieces = require "pieces"
+
 local sse = {}
 sse.__index = sse
 
+local mark = "\xef\xbb\xbf"
+
 --- on_event gets { event (nil for the default), data, id }.
 function sse.new(on_event, options)
-  return setmetatable({ on_event = on_event, limit = (options or {}).limit or 1 << 20,
-    pending = "", start = true, data = {}, size = 0 }, sse)
+  local limit = (options or {}).limit or 1 << 20
+  return setmetatable({ on_event = on_event, limit = limit, begun = "", held = pieces.new(limit), data = {}, size = 0 }, sse)
+end
+
+function sse:fail()
+  self.failed = ("an event of the stream is longer than %d bytes"):format(self.limit)
+  self.held, self.data = nil, nil
+  return nil, self.failed, "too_large"
 end
 
 function sse:dispatch()
@@ -21,8 +32,12 @@ function sse:dispatch()
   if #data > 0 then self.on_event { event = name, data = table.concat(data, "\n"), id = self.id } end
 end
 
+--- Returns false when the event is too long with this line.
 function sse:line(line)
-  if line == "" then return self:dispatch() end
+  if line == "" then
+    self:dispatch()
+    return true
+  end
   local field, value = line:match("^([^:]*):? ?(.*)$")
   if field == "data" then
     self.data[#self.data + 1] = value
@@ -32,37 +47,47 @@ function sse:line(line)
   elseif field == "id" and not value:find("\0", 1, true) then
     self.id = value
   end
+  return self.size <= self.limit
+end
+
+--- Without the byte order mark that may stand at the start; nil until that is known.
+function sse:opened(bytes)
+  bytes = self.begun .. bytes
+  if #bytes < #mark and mark:sub(1, #bytes) == bytes then
+    self.begun = bytes
+    return nil
+  end
+  self.begun = nil
+  return bytes:sub(1, #mark) == mark and bytes:sub(#mark + 1) or bytes
 end
 
 function sse:feed(bytes)
   if self.failed then return nil, self.failed, "too_large" end
-  local text = self.pending .. bytes
-  if self.start then
-    if #text < 3 and ("\xef\xbb\xbf"):sub(1, #text) == text then
-      self.pending = text
-      return true
-    end
-    if text:sub(1, 3) == "\xef\xbb\xbf" then text = text:sub(4) end
-    self.start = false
+  if self.begun then
+    bytes = self:opened(bytes)
+    if not bytes then return true end
   end
   local from = 1
+  if self.after_cr and bytes ~= "" then
+    -- a CR at the end of a piece may have been half of a CRLF
+    if bytes:byte() == 10 then from = 2 end
+    self.after_cr = false
+  end
   while true do
-    local at = text:find("[\r\n]", from)
+    local at = bytes:find("[\r\n]", from)
     if not at then break end
-    local next_at = at + 1
-    if text:byte(at) == 13 then
-      -- a CR at the very end may be half of a CRLF
-      if at == #text then break end
-      if text:byte(at + 1) == 10 then next_at = at + 2 end
+    local line = self.held:take(bytes:sub(from, at - 1))
+    if not line or not self:line(line) then return self:fail() end
+    from = at + 1
+    if bytes:byte(at) == 13 then
+      if at == #bytes then
+        self.after_cr = true
+      elseif bytes:byte(from) == 10 then
+        from = from + 1
+      end
     end
-    self:line(text:sub(from, at - 1))
-    from = next_at
   end
-  self.pending = text:sub(from)
-  if #self.pending > self.limit or self.size > self.limit then
-    self.failed = ("an event of the stream is longer than %d bytes"):format(self.limit)
-    return nil, self.failed, "too_large"
-  end
+  if not self.held:add(bytes:sub(from)) then return self:fail() end
   return true
 end
 

@@ -3,6 +3,9 @@ local json = require "json"
 
 local wire = {}
 
+--- The text, refusals and arguments of one answer hold no more bytes than this.
+wire.max_text = 4 << 20
+
 --- nil for null and absent.
 function wire.present(value)
   if value == json.null then return nil end
@@ -23,6 +26,34 @@ function wire.text(value)
   return type(value) == "string" and value or nil
 end
 
+--- The value when it is a list or an object, else an empty one.
+function wire.list(value)
+  return type(value) == "table" and value or {}
+end
+
+--- Bytes of a stream that are kept, up to a ceiling: `take(piece)` is true, or nil,
+-- message, code once there are too many.
+function wire.meter(limit)
+  local left = limit or wire.max_text
+  return function(piece)
+    left = left - #piece
+    if left >= 0 then return true end
+    return nil, ("the answer is longer than %d bytes"):format(limit or wire.max_text), "too_large"
+  end
+end
+
+--- A usage that can be true: no prompt is without a token, and nothing that was said
+-- is. Servers that do not count like to tell zeros; their calls are estimated.
+function wire.usage(usage, said)
+  if not usage or usage.input == 0 or said and usage.output == 0 then return nil end
+  return usage
+end
+
+--- The result of a tool as text, for servers that have no field for failure.
+function wire.result(message)
+  return message.failed and "It failed: " .. message.content or message.content
+end
+
 --- The schema in words, for servers and models that know no other way.
 function wire.instruction(schema)
   return "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n" .. assert(json.encode(schema))
@@ -31,6 +62,53 @@ end
 --- `base` without the slashes at its end, and `path` behind it.
 function wire.url(base, path)
   return base:gsub("/+$", "") .. path
+end
+
+-- ---- schemas that a server can enforce ---------------------------------------------
+
+local enforced = {}
+for name in ([[type properties required additionalProperties items enum const anyOf $ref $defs
+    description title minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems
+    maxItems]]):gmatch("%S+") do
+  enforced[name] = true
+end
+
+local strict
+
+local function all_strict(list, depth)
+  for _, one in pairs(wire.list(list)) do
+    if not strict(one, depth) then return false end
+  end
+  return true
+end
+
+local function closed(schema)
+  if schema.additionalProperties ~= false then return false end
+  local required = {}
+  for _, name in ipairs(wire.list(schema.required)) do required[name] = true end
+  for name in pairs(wire.list(schema.properties)) do
+    if not required[name] then return false end
+  end
+  return true
+end
+
+function strict(schema, depth)
+  if type(schema) ~= "table" or depth > 8 then return false end
+  for name in pairs(schema) do
+    if not enforced[name] then return false end
+  end
+  local kind = schema.type
+  local is_object = kind == "object" or schema.properties ~= nil
+  for _, one in ipairs(wire.list(kind)) do is_object = is_object or one == "object" end
+  if is_object and not closed(schema) then return false end
+  return all_strict(schema.properties, depth + 1) and all_strict(schema.anyOf, depth + 1)
+    and all_strict(schema["$defs"], depth + 1) and (schema.items == nil or strict(schema.items, depth + 1))
+end
+
+--- Whether a schema is of the kind that OpenAI's `strict` takes: every object is closed
+-- and all its properties are required, and it uses no keyword that is refused there.
+function wire.strict(schema)
+  return type(schema) == "table" and schema.type == "object" and strict(schema, 0)
 end
 
 return wire
