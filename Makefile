@@ -76,7 +76,7 @@ asan:			## the same specs under address + undefined sanitizers
 	$(MAKE) test B=build-asan OPT='$(SANITIZE)'
 
 -include spec/pty/rules.mk spec/crash/rules.mk spec/fuzz/rules.mk spec/torture/rules.mk spec/determinism/rules.mk spec/schedules/rules.mk spec/worlds/rules.mk
--include spec/powerloss/rules.mk spec/conformance/rules.mk spec/charge/rules.mk bench/rules.mk
+-include spec/powerloss/rules.mk spec/conformance/rules.mk spec/charge/rules.mk spec/budget/rules.mk bench/rules.mk
 
 bench: $B/keel		## figures of this machine, beside their raw baselines
 	@$B/keel lua bench/all.lua
