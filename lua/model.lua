@@ -244,48 +244,48 @@ local function unusable(answer, asked)
   if answer.stop == "filtered" or answer.refusal then
     return { code = "content_filter", message = answer.refusal or "the provider's filter stopped the answer" }
   end
-  if asked.validator and answer.stop == "length" then
+  if (asked.validator or answer.calls) and answer.stop == "length" then
     return { code = "bad_response", message = ("the answer was cut at max_tokens (%d)"):format(asked.max_tokens) }
   end
 end
 
---- Whether an answer is what was asked for: true, or false, what is wrong, and how to ask
--- again. A structured answer gets its value.
-local function fits(answer, asked)
-  if answer.calls and answer.calls[1] then
-    local ok, problem = tools.check(asked, answer)
-    if not ok then return false, problem, tools.repair end
-    return true
+--- What an answer lacks of what was asked: nothing, or the failure that it is, and the
+-- request that asks for a better one. A value that fits is put into the answer.
+local function lacking(entry, asked, answer)
+  local fine, problem = tools.check(asked, answer)
+  if not fine then
+    return { code = "bad_response", message = send.clean(entry, problem), text = answer.text }, tools.repair(asked, answer)
   end
-  if not asked.validator then return true end
-  local fitting, problem = answers.check(asked.validator, answer.text)
-  if not fitting then return false, "the answer does not fit the schema: " .. problem, function(_, _, _)
-    return answers.repair(asked, answer.text, problem)
-  end end
+  if answer.calls or not asked.validator then return nil end
+  local fitting
+  fitting, problem = answers.check(asked.validator, answer.text)
+  if not fitting then
+    return { code = "bad_response", message = send.clean(entry, "the answer does not fit the schema: " .. problem),
+      text = answer.text }, answers.repair(asked, answer.text, problem)
+  end
   answer.value = fitting.value
-  return true
 end
 
---- Ask one candidate, and let it mend an answer that does not fit. Returns the answer
--- with its reservation still open (value set), or nil, failure.
+--- Ask one candidate, and let it mend an answer whose value or calls do not fit. Returns
+-- the answer with its reservation still open (value set), or nil, failure.
 local function consult(self, call, entry)
   local asked = call.asked
   for repairs_left = asked.repairs or 2, 0, -1 do
     local answer, failure = insist(self, call, entry, asked)
     if not answer then return nil, failure end
+    local better
     failure = unusable(answer, asked)
-    local ok, problem, mend
     if not failure then
-      ok, problem, mend = fits(answer, asked)
-      if ok then return answer end
-      failure = { code = "bad_response", message = send.clean(entry, problem), text = answer.text }
+      failure, better = lacking(entry, asked, answer)
+      if not failure then return answer end
     end
     answer.step.outcome, answer.step.why = failure.code, failure.message
     local cost, estimated, usage = settle(self, answer.held, entry, answer)
     if not cost then return nil, own_failure("store", estimated, { store_code = usage }) end
     add(call, answer.step, cost, estimated, usage)
-    if not problem or repairs_left == 0 then return nil, failure end
-    asked = mend(asked, answer, problem)
+    -- what was heard already cannot be taken back
+    if not better or repairs_left == 0 or asked.on_text and answer.text ~= "" then return nil, failure end
+    asked = better
   end
 end
 

@@ -50,7 +50,9 @@ function endpoint:leave()
   queue[queue.first] = nil
   queue.first = queue.first + 1
   if queue.first > queue.last then self.queues[who] = nil else table.insert(self.order, who) end
-  wake()
+  -- later, not here: one that is refused at once leaves at once, and a queue of those would
+  -- be as deep a stack
+  loop.timer(0, wake)
 end
 
 -- ---- a pause that was asked for ----------------------------------------------------

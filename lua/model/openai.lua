@@ -294,10 +294,15 @@ function openai.stream()
       return nil, message, code
     end
     -- the last usage counts: some servers tell a running sum with every chunk
-    if type(present(chunk.usage)) == "table" then stream.usage = chunk.usage end
+    local counted = type(present(chunk.usage)) == "table"
+    if counted then stream.usage = chunk.usage end
     stream.model = some(chunk.model) or stream.model
     local choice = choice_of(chunk)
-    if not choice then return "" end
+    if not choice then
+      -- behind the finish only the bill can come
+      stream.billed = stream.billed or counted and stream.finish ~= nil
+      return ""
+    end
     local finish = some(field(choice, "finish_reason"))
     if finish == "error" then return nil, "the server gave up on the answer", "server_error" end
     stream.finish = finish or stream.finish
@@ -309,6 +314,7 @@ function openai.stream()
     local usage = usage_of(stream.usage, some(text) or refusal or told[1])
     -- usage told before a cut may be a running sum: it is not the bill
     if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text, usage end
+    if not stream.done and not stream.billed then usage = nil end
     local answer, message, code = calls.give({ text = text, stop = stops[stream.finish] or "end", refusal = refusal,
       model = stream.model, usage = usage }, told)
     if answer then return answer end
