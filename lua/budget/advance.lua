@@ -50,7 +50,8 @@ local function let_go(self, one)
   one.gone = true
   if self.held[one.place] == one then self.held[one.place] = nil end
   if not one.ready then return end -- its commit says what becomes of it
-  local tx = self.books.store:tx()
+  local open, tx = pcall(self.books.store.tx, self.books.store)
+  if not open then return end -- the store is closed: whoever opens it next counts the rest as spent
   core.settle(tx, { key = one.key, state = "released", error = "an advance that was not needed", now = self.books.now() })
   self.out = (self.out or 0) + 1
   self.books.submit(tx, function(ok)

@@ -13,12 +13,12 @@ function wire.present(value)
 end
 
 --- t[a][b]..., or nil as soon as one is not there.
-function wire.field(t, ...)
-  for _, key in ipairs { ... } do
-    if type(t) ~= "table" then return nil end
-    t = wire.present(t[key])
-  end
-  return t
+function wire.field(t, key, next_key, ...)
+  if type(t) ~= "table" then return nil end
+  t = t[key]
+  if t == json.null then return nil end
+  if next_key == nil then return t end
+  return wire.field(t, next_key, ...)
 end
 
 --- The value when it is text.
