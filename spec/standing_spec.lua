@@ -203,3 +203,26 @@ end }]] }
     assert.same({ "ok" }, h:run("asker").output)
   end)
 end)
+
+describe("what a model says", function()
+  it("is heard while it says it, and recorded once", function()
+    local server = fake_model.start()
+    local h = home.make { config = config:format(server.base_url), agents = { asker = asker 'day = "$1"' } }
+    local e = h:open()
+    server:default { text = "one two three", usage = { prompt_tokens = 10, completion_tokens = 5 } }
+    local heard = {}
+    local stop = e:hear_text(function(run, seq, text) heard[#heard + 1] = ("%s/%d %s"):format(run.agent, seq, text) end)
+    local run = h:run("asker")
+    assert.same({ "asker/1 one ", "asker/1 two ", "asker/1 three" }, heard)
+    stop()
+    h:run("asker")
+    assert.equal(3, #heard)
+    local calls = server:books().calls
+    assert.is_true(calls[1].request.stream)
+    assert.is_nil(calls[2].request.stream)
+    assert.is_true(e:replay(run.run).equal)
+    assert.equal(1, #e:log(run.run))
+    h:remove()
+    server:stop()
+  end)
+end)

@@ -71,10 +71,12 @@ local function print_answer(context, answer, streamed)
 end
 
 --- The failure of a call: what it cost all the same, and the part that came.
-local function failed(context, message, code, detail)
+local function failed(context, message, code, detail, streamed)
   local errors, money = require "errors", require "money"
   detail = detail or {}
-  if detail.text and detail.text ~= "" and not context.json then
+  if streamed and detail.text and detail.text ~= "" then
+    context.out "\n"
+  elseif detail.text and detail.text ~= "" and not context.json then
     context.err("what came: " .. harmless(context, detail.text) .. "\n")
   end
   return nil, errors.from(message, code, { provider = detail.model or "the provider", more = {
@@ -141,7 +143,7 @@ local function ask(args, context)
       if not context.served then io.stdout:flush() end
     end or nil }
   close()
-  if not answer then return failed(context, message, code, detail) end
+  if not answer then return failed(context, message, code, detail, streamed) end
   print_answer(context, answer, streamed)
   return 0
 end

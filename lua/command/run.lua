@@ -13,6 +13,8 @@ local function print_steps(context, e, id, seen)
   if context.json then
     for _, step in ipairs(fresh) do context.print_json { step = step } end
   else
+    if seen.saying then context.out "\n" end
+    seen.saying = nil
     for _, step in ipairs(fresh) do
       context.out(require("view").step_line(context.terminal, step))
     end
@@ -21,10 +23,26 @@ local function print_steps(context, e, id, seen)
   return true
 end
 
+--- What a model says while it says it: on a terminal, or as JSON.
+local function show_words(context, e, id, seen)
+  if not context.json and not context.terminal.tty then return function() end end
+  return e:hear_text(function(run, seq, text)
+    if run.run ~= id then return end
+    if context.json then return context.print_json { text = text, seq = seq } end
+    if seen.saying ~= seq then
+      context.out((seen.saying and "\n" or "") .. context.terminal:style("dim", ("… %d "):format(seq)))
+    end
+    seen.saying = seq
+    context.out(table.concat(require("terminal").lines(text), "\n"))
+    if not context.served then io.stdout:flush() end
+  end)
+end
+
 --- Turn the loop, showing steps, until the run is over or waits for somebody.
 local function follow(context, e, id)
   local loop, clock = require "loop", require "core.clock"
   local seen, shown = {}, clock.mono_us()
+  local quiet <close> = setmetatable({}, { __close = show_words(context, e, id, seen) })
   while true do
     local ok, err = e:drain(function()
       if clock.mono_us() - shown > 100000 then

@@ -128,6 +128,30 @@ function standing:model_client()
   return self.models or error(ok and message or made, 0)
 end
 
+-- ---- what models say while they say it -------------------------------------------------
+
+--- Hear it: fn(run, seq, text), `run` as { run, agent, id }. The record gets the whole, once.
+-- Returns the function that ends it.
+function standing:hear_text(fn)
+  self.text_listeners = self.text_listeners or {}
+  self.text_listeners[fn] = true
+  return function() self.text_listeners[fn] = nil end
+end
+
+--- The request as it is sent while somebody listens: streamed, where it is plain text.
+function standing:overheard(run, seq, request)
+  local listeners = self.text_listeners
+  if not listeners or next(listeners) == nil or type(request) ~= "table" or request.schema ~= nil then return request end
+  local copy = {}
+  for key, value in pairs(request) do copy[key] = value end
+  function copy.on_text(text)
+    for fn in pairs(listeners) do fn(run, seq, text) end
+  end
+  return copy
+end
+
+-- ---- limits --------------------------------------------------------------------------------
+
 --- Set a limit over those of the files (budget.set_limit); it holds from the next call on.
 -- Returns true, or nil, err.
 function standing:set_budget(scope, window, limit, options)

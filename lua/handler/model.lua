@@ -78,9 +78,7 @@ local function ask(cmd, request)
   local stop, value, err = before(cmd, guard, request)
   if stop then return value, err end
   cmd.token = {}
-  if e.options.on_text and not request.schema and type(request) == "table" then
-    request = setmetatable({ on_text = function(text) e.options.on_text(run, cmd.seq, text) end }, { __index = request })
-  end
+  request = e:overheard(run, cmd.seq, request)
   local answer, message, code, detail = e:model_client():ask(request,
     { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx, token = cmd.token })
   cmd.effect = "idempotent"
