@@ -17,7 +17,12 @@ function recorded.request(asked) return "recorded:", {}, { messages = asked.mess
 
 --- The hash of what decides an answer.
 function recorded.key(asked)
-  return digest.sha256(json.pack { messages = asked.messages, system = asked.system, schema = asked.schema, tools = asked.tools })
+  local tools
+  if asked.tools then
+    tools = {}
+    for i, tool in ipairs(asked.tools) do tools[i] = { name = tool.name, about = tool.about, input = tool.input } end
+  end
+  return digest.sha256(json.pack { messages = asked.messages, system = asked.system, schema = asked.schema, tools = tools })
 end
 
 local function path_of(entry, name)

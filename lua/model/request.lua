@@ -200,6 +200,7 @@ local fields = {
   schema_name = text, max_tokens = whole(1, 10000000), temperature = number(0, 2), top_p = number(0, 1),
   seed = whole(math.mininteger, math.maxinteger), stop = stop, timeout = timeout, repairs = whole(0, 2),
   on_text = callback, tools = tools, tool_choice = text, parallel_tools = yes_or_no, effort = effort,
+  service = text,
 }
 
 --- The request as dialects take it: messages always, schema compiled beside. An

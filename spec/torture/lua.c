@@ -86,6 +86,35 @@ static const char memory[] =
 "    assert(m:get { id = hit.id }, 'found, and not there') end\n"
 "end, function() m:close() end\n";
 
+/* A row that is reserved still is one whose end was not told: what counts is that the
+ * sums are those of the rows, whatever of a group was made. */
+static const char ledger[] =
+"local core = require 'core.budget'\n"
+"local s = assert(require('store').open ':memory:')\n"
+"local books = assert(require('budget').open { store = s, now = function() return 5 end, limits = { day_picousd = 10 ^ 15 // 1 | 0 } })\n"
+"local n = 0\n"
+"return function()\n"
+"  n = n + 1\n"
+"  local held, message = books:reserve { agent = 'a', run = 'r' .. n % 3, money = 100, tokens = 5, deadline = 0 }\n"
+"  if not held then return nil, message end\n"
+"  local ok\n"
+"  ok, message = books:settle(held, { cost = 40, input = 2, output = 1, request_id = 'x' })\n"
+"  if not ok then return nil, message end\n"
+"  local tx, lines = s:tx(), { { scope = 'engine', window = 'day', start = 0 } }\n"
+"  core.reserve(tx, { key = 'adv' .. n, money = 500, tokens = 50, calls = 5, now = 5, lines = lines })\n"
+"  core.reserve(tx, { key = 'one' .. n, advance = 'adv' .. n, money = 100, tokens = 10, calls = 1, now = 5 })\n"
+"  core.settle(tx, { key = 'one' .. n, state = 'estimated', now = 6 })\n"
+"  core.settle(tx, { key = 'adv' .. n, state = 'released', now = 6 })\n"
+"  ok, message = s:commit(tx)\n"
+"  if not ok then return nil, message end\n"
+"  tx = s:tx()\n"
+"  core.settle(tx, { key = 'one' .. n, state = 'settled', late = true, cost = 7, now = 7 })\n"
+"  return s:commit(tx)\n"
+"end, function()\n"
+"  local wrong = assert(s:read('budget.check', {}))\n"
+"  assert(#wrong == 0, 'sums are not those of the rows')\n"
+"end, function() s:close() end\n";
+
 static const char checkpoint[] =
 "local c = assert(require('checkpoint').open ':memory:')\n"
 "local calls = {}\n"
@@ -141,7 +170,7 @@ static void *open_chunk(const char *text)
 		return NULL;
 	if (luaL_dostring(L, text) != LUA_OK) {
 		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-		lua_close(L);
+		host_close(L);
 		return NULL;
 	}
 	lua_settop(L, 3);
@@ -190,7 +219,7 @@ static void close_chunk(void *world)
 	lua_settop(L, 3);
 	if (!lua_isnil(L, 3) && lua_pcall(L, 0, 0, 0) != LUA_OK)
 		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-	lua_close(L);
+	host_close(L);
 }
 
 #define CHUNK(name) static void *open_##name(void) { return open_chunk(name); }
@@ -201,6 +230,7 @@ CHUNK(refused)
 CHUNK(store)
 CHUNK(checkpoint)
 CHUNK(memory)
+CHUNK(ledger)
 CHUNK(play)
 
 const struct scenario lua_scenarios[] = {
@@ -211,6 +241,7 @@ const struct scenario lua_scenarios[] = {
 	{ "store", open_store, act, check, close_chunk },
 	{ "checkpoint", open_checkpoint, act, check, close_chunk },
 	{ "memory", open_memory, act, check, close_chunk },
+	{ "ledger", open_ledger, act, check, close_chunk },
 	{ "play", open_play, act, check, close_chunk },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
