@@ -7,8 +7,9 @@ local program = require "spec.support.program"
 local fake = {}
 fake.__index = fake
 
-function fake.start()
-  local pipe = assert(io.popen(program .. " lua spec/support/model_server.lua --port 0"))
+--- `name` is the server in spec/support: model_server, unless told.
+function fake.start(name)
+  local pipe = assert(io.popen(("%s lua spec/support/%s.lua --port 0"):format(program, name or "model_server")))
   local port = assert(pipe:read("l"), "the fake server did not start"):match("%d+")
   return setmetatable({ pipe = pipe, port = port, url = "http://127.0.0.1:" .. port,
     base_url = "http://127.0.0.1:" .. port .. "/v1" }, fake)

@@ -17,124 +17,19 @@
 -- "endless_header", "garbage" (not HTTP), "no_length" (ends with the connection).
 -- In a stream (`stream = true` in the request) `pieces` are sent as they are, else the
 -- text as chunks, the usage last, and [DONE]; `no_done` and `no_finish` leave those out.
-local socket = require "socket"
 local json = require "json"
+local sockets = require "spec.support.sockets"
 
 local server = { script = {}, books = {}, connections = 0, served = 0, default = { text = "hello" } }
 
--- ---- coroutines over select ------------------------------------------------
-
-local readers, writers, sleepers = {}, {}, {}
-
-local function wait(table_of, sock)
-  table_of[sock] = coroutine.running()
-  coroutine.yield()
-end
-
-local function sleep(seconds)
-  sleepers[coroutine.running()] = socket.gettime() + seconds
-  coroutine.yield()
-end
-
-local function resume(co)
-  local ok, message = coroutine.resume(co)
-  if not ok then io.stderr:write("model_server: ", tostring(message), "\n") end
-end
-
-local function keys(t)
-  local list = {}
-  for key in pairs(t) do list[#list + 1] = key end
-  return list
-end
-
-local function turn()
-  local now, soonest = socket.gettime(), 1
-  for co, at in pairs(sleepers) do
-    if at <= now then soonest = 0 else soonest = math.min(soonest, at - now) end
-    local _ = co
-  end
-  local readable, writable = socket.select(keys(readers), keys(writers), soonest)
-  for _, sock in ipairs(readable) do
-    local co = readers[sock]
-    readers[sock] = nil
-    if co then resume(co) end
-  end
-  for _, sock in ipairs(writable) do
-    local co = writers[sock]
-    writers[sock] = nil
-    if co then resume(co) end
-  end
-  now = socket.gettime()
-  for co, at in pairs(sleepers) do
-    if at <= now then
-      sleepers[co] = nil
-      resume(co)
-    end
-  end
-end
-
--- ---- bytes -----------------------------------------------------------------
-
-local function send(c, bytes)
-  local from = 1
-  while from <= #bytes do
-    local last, why, partial = c.sock:send(bytes, from)
-    if last then return true end
-    if why ~= "timeout" then return nil, why end
-    from = partial + 1
-    wait(writers, c.sock)
-  end
-  return true
-end
-
-local function fill(c)
-  while true do
-    local bytes, why, partial = c.sock:receive(65536)
-    local got = bytes or partial
-    if got and #got > 0 then
-      c.pending = c.pending .. got
-      return true
-    end
-    if why ~= "timeout" then return false end
-    wait(readers, c.sock)
-  end
-end
-
-local function read_request(c)
-  local stop
-  repeat
-    stop = select(2, c.pending:find("\r\n\r\n", 1, true))
-    if not stop and not fill(c) then return nil end
-  until stop
-  local head = c.pending:sub(1, stop)
-  local request = { headers = {} }
-  request.method, request.path = head:match("^(%u+) (%S+)")
-  for name, value in head:gmatch("\r\n([^:\r\n]+): *([^\r\n]*)") do request.headers[name:lower()] = value end
-  local need = stop + (tonumber(request.headers["content-length"]) or 0)
-  while #c.pending < need do
-    if not fill(c) then return nil end
-  end
-  request.body = c.pending:sub(stop + 1, need)
-  c.pending = c.pending:sub(need + 1)
-  return request
-end
-
-local function reset(c)
-  c.sock:setoption("linger", { on = true, timeout = 0 })
-  c.sock:close()
-  c.closed = true
-end
+local sleep, send, reset = sockets.sleep, sockets.send, sockets.reset
 
 -- ---- replies ---------------------------------------------------------------
 
 local reasons = { [200] = "OK", [302] = "Found", [401] = "Unauthorized", [429] = "Too Many Requests",
   [500] = "Internal Server Error", [503] = "Service Unavailable" }
 
-local function head_of(status, headers)
-  local lines = { ("HTTP/1.1 %d %s"):format(status, reasons[status] or "Whatever") }
-  for name, value in pairs(headers) do lines[#lines + 1] = name .. ": " .. value end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n"
-end
+local function head_of(status, headers) return sockets.head(status, reasons[status] or "Whatever", headers) end
 
 local function usage_of(thing)
   if thing.usage == false then return nil end
@@ -209,15 +104,12 @@ end
 local faults = {}
 
 function faults.hang(c)
-  repeat until not fill(c)
+  repeat until not sockets.fill(c)
 end
 
 function faults.reset(c) reset(c) end
 
-function faults.close(c)
-  c.sock:close()
-  c.closed = true
-end
+function faults.close(c) sockets.close(c) end
 
 function faults.reset_in_header(c, head)
   send(c, head:sub(1, #head // 2))
@@ -227,8 +119,7 @@ end
 
 function faults.cut(c, head, body)
   send(c, head .. body:sub(1, #body // 2))
-  c.sock:close()
-  c.closed = true
+  sockets.close(c)
 end
 
 function faults.reset_in_body(c, head, body)
@@ -336,13 +227,10 @@ control["/_books"] = function()
   return books
 end
 
-local function serve(sock)
-  sock:settimeout(0)
-  sock:setoption("tcp-nodelay", true)
-  local c = { sock = sock, pending = "" }
+local function serve(c)
   local counted = false
   while not c.closed do
-    local request = read_request(c)
+    local request = sockets.read_request(c)
     if not request then break end
     local order = control[request.path]
     if order then
@@ -358,47 +246,12 @@ local function serve(sock)
     request.connection = server.connections
     play(c, request)
   end
-  if not c.closed then sock:close() end
 end
 
--- ---- main ------------------------------------------------------------------
-
-local options = { port = "0" }
-for i = 1, #arg, 2 do options[arg[i]:gsub("^%-%-", "")] = arg[i + 1] end
+local options = sockets.options(arg)
 if options.script then
   local file = assert(io.open(options.script))
   server.script = assert(json.decode(file:read("a")))
   file:close()
 end
-
-local listener = assert(socket.bind("127.0.0.1", tonumber(options.port), 1024))
-listener:settimeout(0)
-print("listening " .. select(2, listener:getsockname()))
-io.stdout:flush()
-
-local function accept()
-  while true do
-    local sock = listener:accept()
-    if sock then
-      resume(coroutine.create(function()
-        local ok, message = pcall(serve, sock)
-        if not ok then io.stderr:write("model_server: ", tostring(message), "\n") end
-        pcall(sock.close, sock)
-      end))
-    else
-      wait(readers, listener)
-    end
-  end
-end
-resume(coroutine.create(accept))
-
--- An orphan of a spec that died ends by itself.
-local idle_since = socket.gettime()
-local last_served = 0
-while not server.quit do
-  turn()
-  if server.served ~= last_served or #server.books > 0 then
-    idle_since, last_served = socket.gettime(), server.served
-  end
-  if socket.gettime() - idle_since > 120 then break end
-end
+sockets.run(options, serve, function() return server.quit end)
