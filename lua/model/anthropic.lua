@@ -153,14 +153,10 @@ local by_type = {
   permission_error = "auth", not_found_error = "invalid_request", request_too_large = "context_length",
   rate_limit_error = "rate_limited", api_error = "server_error", timeout_error = "timeout", overloaded_error = "overloaded",
 }
-local by_status = { [401] = "auth", [402] = "quota", [403] = "auth", [413] = "context_length", [429] = "rate_limited",
-  [503] = "overloaded", [504] = "timeout", [529] = "overloaded" }
 
 function anthropic.failure(status, decoded)
   local message = text(field(decoded, "error", "message")) or ("status %d"):format(status)
-  local code = by_type[field(decoded, "error", "type") or 0] or by_status[status]
-    or (status >= 400 and status < 500 and "invalid_request") or ((status >= 500 or status == 200) and "server_error")
-    or "bad_response"
+  local code = by_type[field(decoded, "error", "type") or 0] or wire.code_of(status)
   if code == "invalid_request" and (message:find("prompt is too long", 1, true) or message:find("exceed context limit", 1, true)) then
     code = "context_length"
   end

@@ -113,14 +113,10 @@ function ollama.reply(decoded)
   return answer_of(content or "", told, decoded)
 end
 
-local by_status = { [400] = "invalid_request", [401] = "auth", [403] = "auth", [404] = "invalid_request", [429] = "rate_limited",
-  [503] = "overloaded", [504] = "timeout" }
-
 function ollama.failure(status, decoded)
   local message = text(field(decoded, "error")) or ("status %d"):format(status)
   if message:lower():find("context length", 1, true) then return "context_length", message end
-  return by_status[status] or (status >= 400 and status < 500 and "invalid_request") or
-    ((status >= 500 or status == 200) and "server_error") or "bad_response", message
+  return wire.code_of(status), message
 end
 
 function ollama.stream()

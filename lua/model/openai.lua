@@ -185,12 +185,6 @@ function openai.reply(decoded)
   return calls.give({ text = text or "", stop = stop, refusal = some(refusal), model = some(decoded.model), usage = usage }, told)
 end
 
-local by_status = {
-  [400] = "invalid_request", [401] = "auth", [402] = "quota", [403] = "auth", [404] = "invalid_request",
-  [408] = "timeout", [409] = "server_error", [413] = "context_length", [422] = "invalid_request",
-  [429] = "rate_limited", [503] = "overloaded", [529] = "overloaded", [504] = "timeout",
-}
-
 local by_word = {
   context_length_exceeded = "context_length", insufficient_quota = "quota", billing_hard_limit_reached = "quota",
   content_filter = "content_filter", content_policy_violation = "content_filter", invalid_api_key = "auth",
@@ -220,11 +214,7 @@ function openai.failure(status, decoded)
   -- an error inside a 200 may bring the status that it would have had
   if status == 200 and math.type(number) == "integer" and number >= 400 and number < 600 then status = number end
   if not code and status == 400 and says_too_long(message) then code = "context_length" end
-  if not code then
-    code = by_status[status] or (status >= 500 and "server_error") or (status >= 400 and "invalid_request") or
-      (status == 200 and "server_error") or "bad_response"
-  end
-  return code, message
+  return code or wire.code_of(status), message
 end
 
 -- ---- streams --------------------------------------------------------------------

@@ -49,6 +49,18 @@ function wire.usage(usage, said)
   return usage
 end
 
+local by_status = {
+  [400] = "invalid_request", [401] = "auth", [402] = "quota", [403] = "auth", [404] = "invalid_request",
+  [408] = "timeout", [409] = "server_error", [413] = "context_length", [422] = "invalid_request",
+  [429] = "rate_limited", [503] = "overloaded", [504] = "timeout", [529] = "overloaded",
+}
+
+--- What a status means where the body says nothing better; 200 is an error told inside.
+function wire.code_of(status)
+  return by_status[status] or status >= 400 and status < 500 and "invalid_request"
+    or (status >= 500 or status == 200) and "server_error" or "bad_response"
+end
+
 --- The result of a tool as text, for servers that have no field for failure.
 function wire.result(message)
   return message.failed and "It failed: " .. message.content or message.content
