@@ -5,7 +5,9 @@
 --
 -- Empty lines are skipped. A line has a ceiling, whatever the pieces: what is longer is
 -- not told, and feed returns nil, message, "too_large", and goes on to do so. What
--- follows the last line end is told by `parser:finish()`.
+-- follows the last line end is told by `parser:finish()` when it is whole: half of a
+-- line is what the end of the stream cut off.
+local json = require "json"
 local pieces = require "pieces"
 
 local ndjson = {}
@@ -41,7 +43,7 @@ end
 function ndjson:finish()
   if self.failed then return end
   local line = self.held:take("")
-  if line:find("%S") then self.on_line(line) end
+  if json.decode(line) ~= nil then self.on_line(line) end
 end
 
 return ndjson

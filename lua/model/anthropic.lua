@@ -157,6 +157,7 @@ local by_type = {
 function anthropic.failure(status, decoded)
   local message = text(field(decoded, "error", "message")) or ("status %d"):format(status)
   local code = by_type[field(decoded, "error", "type") or 0] or wire.code_of(status)
+  if code == "invalid_request" and status >= 400 then code = wire.code_of(status) end
   if code == "invalid_request" and (message:find("prompt is too long", 1, true) or message:find("exceed context limit", 1, true)) then
     code = "context_length"
   end

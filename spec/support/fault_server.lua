@@ -41,7 +41,7 @@ end
 --- A right answer, with changes of `truth` and of the reply around it.
 local function answer(q, changes, more)
   local t = truth(q, changes)
-  local thing = { status = 200, headers = { ["content-type"] = "application/json" }, bill = bill(t), known = true }
+  local thing = { status = 200, headers = { ["content-type"] = "application/json" }, bill = bill(t), known = not (q.stream and t.no_finish) }
   if q.stream then
     thing.headers["content-type"] = replies[q.api].kind
     thing.pieces = replies[q.api].pieces(t)
@@ -140,7 +140,7 @@ for _, number in ipairs { 301, 302, 307, 308 } do
   end
 end
 function faults.redirect_loop(q) return { status = 302, headers = { location = "http://" .. q.host .. q.path }, body = "", bill = false } end
-function faults.secret_401(q) return refusal(q, 401, "Incorrect API key provided: " .. q.key .. ". You can find it at /keys.") end
+function faults.secret_401(q) return refusal(q, 401, "Incorrect API key provided: " .. q.key .. ". See /keys.", kinds[401]) end
 function faults.secret_500(q) return { status = 500, headers = {}, body = "Bearer " .. q.key, bill = false } end
 function faults.secret_in_200(q)
   return { status = 200, headers = { ["content-type"] = "application/json" }, body = json.encode(replies[q.api].failure(q.key .. "?" .. q.key)),
@@ -222,7 +222,7 @@ end
 local function stuffed(unit, bytes)
   return function(q)
     return answer(q, nil, { body = '{"stuff":[' .. unit:rep(bytes // #unit) .. "0]," .. replies[q.api].whole(truth(q)):sub(2),
-      headers = { ["content-type"] = "application/json" } })
+      headers = { ["content-type"] = "application/json" }, known = bytes < 1 << 20 })
   end
 end
 faults.stuffed = stuffed("[],", 200000)
@@ -244,13 +244,14 @@ local function half(head, body) return head .. body:sub(1, #body // 2) end
 faults.reset = transport(function(c) reset(c) end)
 faults.fin = transport(function(c) close(c) end)
 faults.reset_once = once(faults.reset)
-faults.reset_in_head = transport(function(c, head) send(c, head:sub(1, 20)) sleep(0.002) reset(c) end)
-faults.fin_in_head = transport(function(c, head) send(c, head:sub(1, 20)) close(c) end)
+faults.fin_in_status_line = transport(function(c, head) send(c, head:sub(1, 9)) close(c) end)
+faults.reset_in_head = transport(function(c, head) send(c, head:sub(1, -5)) sleep(0.002) reset(c) end)
+faults.fin_in_head = transport(function(c, head) send(c, head:sub(1, -5)) close(c) end)
 faults.reset_in_body = transport(function(c, head, body) send(c, half(head, body)) sleep(0.005) reset(c) end)
 faults.cut = transport(function(c, head, body) send(c, half(head, body)) close(c) end)
 faults.hang = transport(hang)
 faults.stall = transport(function(c, head, body) send(c, half(head, body)) hang(c) end)
-faults.stall_in_head = transport(function(c, head) send(c, head:sub(1, 20)) hang(c) end)
+faults.stall_in_head = transport(function(c, head) send(c, head:sub(1, -5)) hang(c) end)
 faults.not_http = transport(function(c) send(c, "SSH-2.0-OpenSSH_9.2\r\n") close(c) end)
 faults.bad_status_line = transport(function(c, head, body) send(c, (head:gsub("^HTTP/1.1 200", "HTTP/1.1 two")) .. body) close(c) end)
 faults.endless_head = transport(function(c)
@@ -344,7 +345,10 @@ end
 local bomb
 faults.gzip = encoded(gzipped, true)
 faults.gzip_broken = encoded(function(body) return "\31\139" .. body end)
-faults.gzip_cut = encoded(function(body) return gzipped(body):sub(1, -20) end)
+faults.gzip_cut = encoded(function(body)
+  local packed = gzipped(body)
+  return packed:sub(1, #packed // 2)
+end)
 faults.gzip_bomb = encoded(function()
   bomb = bomb or gzip "head -c 200000000 /dev/zero"
   return bomb
@@ -362,11 +366,11 @@ faults.excess_all = said { input = 900000, output = 900000 }
 faults.length = said { finish = "length" }
 faults.filtered = said { finish = "content_filter" }
 faults.refusal = said(function(q)
-  return q.api == "openai" and { refusal = "I cannot help.", content = q.stream and nil or json.null } or { finish = "content_filter" }
+  return q.api == "openai" and { refusal = "I cannot help.", content = not q.stream and json.null or nil } or { finish = "content_filter" }
 end)
 faults.refusal_empty = said(function(q) return { refusal = q.api == "openai" and "" or nil } end)
 faults.finish_unknown = said { finish = "eos" }
-faults.finish_error = said { finish = "error" }
+faults.finish_error = said({ finish = "error" }, { known = false })
 faults.pause = said { finish = "pause_turn" }
 faults.window = said { finish = "model_context_window_exceeded" }
 faults.null_content = said { content = json.null }
@@ -404,13 +408,16 @@ local function usage(q, input, output, more)
   return u
 end
 
+--- Told as `make` has it; `changes` are what it really used, when it is told rightly.
 local function told_usage(make, changes)
   return function(q)
-    local all = { usage = make(q) }
-    for key, value in pairs(changes or {}) do all[key] = value end
+    local all = { usage = make(q), cached = 0, written = 0, written_1h = 0 }
+    for key, value in pairs(changes and changes(q) or {}) do all[key] = value end
     return answer(q, all, { known = changes ~= nil })
   end
 end
+
+local function plainly() return {} end
 
 faults.usage_missing = told_usage(function() return false end)
 faults.usage_null = told_usage(function() return json.null end)
@@ -429,19 +436,19 @@ faults.usage_zero_output = told_usage(function(q) return usage(q, 20, 0) end)
 faults.usage_cached_over = told_usage(function(q)
   return usage(q, 20, 7, { prompt_tokens_details = { cached_tokens = 21 }, cache_read_input_tokens = -1, prompt_eval_cached_count = 21 })
 end)
-faults.usage_plain = told_usage(function(q) return usage(q, 20, 7) end, { cached = 0, written = 0, written_1h = 0 })
+faults.usage_plain = told_usage(function(q) return usage(q, 20, 7) end, plainly)
 faults.usage_nulls = told_usage(function(q)
   return usage(q, 20, 7, { prompt_tokens_details = json.null, completion_tokens_details = json.null, cache_creation = json.null,
     cache_creation_input_tokens = json.null, cache_read_input_tokens = json.null, prompt_eval_cached_count = json.null })
-end, { cached = 0, written = 0, written_1h = 0 })
+end, plainly)
 faults.usage_thought = told_usage(function(q)
   return usage(q, 20, 7, q.api == "openai" and { total_tokens = 77, completion_tokens_details = { reasoning_tokens = 50 } } or {})
-end, { cached = 0, written = 0, written_1h = 0 })
-faults.usage_total_less = told_usage(function(q) return usage(q, 20, 7, { total_tokens = 0 }) end, { cached = 0, written = 0, written_1h = 0 })
+end, function(q) return { output = q.api == "openai" and 57 or 7 } end)
+faults.usage_total_less = told_usage(function(q) return usage(q, 20, 7, { total_tokens = 0 }) end, plainly)
 faults.usage_split_short = told_usage(function(q)
   if q.api ~= "anthropic" then return usage(q, 20, 7) end
   return usage(q, 8, 7, { cache_creation_input_tokens = 12, cache_creation = { ephemeral_5m_input_tokens = 3, ephemeral_1h_input_tokens = 4 } })
-end, {})
+end, function(q) return q.api == "anthropic" and { written = 12, written_1h = 4 } or {} end)
 faults.usage_every = said { every_usage = true }
 faults.usage_in_finish = said { usage_in_finish = true }
 

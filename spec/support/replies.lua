@@ -67,7 +67,7 @@ function openai.pieces(t)
   add(openai.delta({ role = "assistant", content = "" }, nil, so_far))
   if t.content then
     add(openai.delta({ content = t.content }))
-  elseif t.refusal then
+  elseif t.refusal and t.refusal ~= "" then
     add(openai.delta({ refusal = t.refusal }))
   elseif not t.calls then
     for _, word in ipairs(t.words) do add(openai.delta({ content = word }, nil, so_far)) end
@@ -121,7 +121,7 @@ function anthropic.pieces(t)
   local usage = anthropic.usage(t)
   local first = type(usage) == "table" and { output_tokens = 1 } or nil
   for key, count in pairs(first and usage or {}) do
-    if key ~= "output_tokens" then first[key] = count end
+    if type(key) == "string" and key ~= "output_tokens" then first[key] = count end
   end
   add { type = "message_start", message = { type = "message", role = "assistant", model = t.model, content = json.array {}, usage = first or usage } }
   local function block(start, deltas)
@@ -170,7 +170,7 @@ end
 local function last_line(t, message)
   local line = { model = t.model, message = message, done = not t.no_end, done_reason = t.finish or "stop", total_duration = 5 }
   local usage = ollama.usage(t)
-  for key, value in pairs(type(usage) == "table" and usage or {}) do line[key] = value end
+  for key, value in pairs(type(usage) == "table" and usage or {}) do line[tostring(key)] = value end
   return line
 end
 
