@@ -30,7 +30,7 @@ function ndjson:feed(bytes)
   while true do
     local at = bytes:find("\n", from, true)
     if not at then break end
-    local line = self.held:take(bytes:sub(from, at - 1))
+    local line = self.held:take(bytes, from, at - 1)
     if not line then return self:fail() end
     line = line:gsub("\r$", "")
     if line:find("%S") then self.on_line(line) end
@@ -42,7 +42,7 @@ end
 
 function ndjson:finish()
   if self.failed then return end
-  local line = self.held:take("")
+  local line = self.held:take("", 1, 0)
   if json.decode(line) ~= nil then self.on_line(line) end
 end
 

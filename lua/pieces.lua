@@ -18,9 +18,14 @@ function pieces:add(bytes)
   return true
 end
 
---- The whole line, which ends with `bytes`; nil when it is too long.
-function pieces:take(bytes)
-  if not self:add(bytes) then return nil end
+--- The whole line, which ends with the bytes of `text` between two places; nil when it
+-- is too long.
+function pieces:take(text, from, to)
+  if self.size == 0 then
+    if to - from >= self.limit then return nil end
+    return text:sub(from, to)
+  end
+  if not self:add(text:sub(from, to)) then return nil end
   local line = table.concat(self.list)
   self.list, self.size = {}, 0
   return line

@@ -37,6 +37,8 @@ function sse:line(line)
   if line == "" then
     self:dispatch()
     return true
+  elseif line:byte() == 58 then
+    return true -- a comment
   end
   local field, value = line:match("^([^:]*):? ?(.*)$")
   if field == "data" then
@@ -76,7 +78,7 @@ function sse:feed(bytes)
   while true do
     local at = bytes:find("[\r\n]", from)
     if not at then break end
-    local line = self.held:take(bytes:sub(from, at - 1))
+    local line = self.held:take(bytes, from, at - 1)
     if not line or not self:line(line) then return self:fail() end
     from = at + 1
     if bytes:byte(at) == 13 then
