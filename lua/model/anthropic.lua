@@ -1,7 +1,6 @@
 --- The dialect of Anthropic's Messages (see openai.lua for what a dialect is).
 -- `base_url` is the server's address without /v1.
 local calls = require "model.calls"
-local json = require "json"
 local wire = require "model.wire"
 
 local present, field, text, list = wire.present, wire.field, wire.text, wire.list
@@ -240,7 +239,7 @@ function anthropic.stream()
 
   function stream.event(event)
     if stream.done then return "" end
-    local chunk = json.decode(event.data)
+    local chunk = wire.decode(event.data)
     if type(chunk) ~= "table" then return nil, "the stream has an event that is not JSON", "bad_response" end
     local kind = text(present(chunk.type)) or event.event or ""
     if kind == "error" then

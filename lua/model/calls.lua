@@ -2,6 +2,7 @@
 -- place of args where what came cannot be used.
 local clock = require "core.clock"
 local json = require "json"
+local wire = require "model.wire"
 
 local calls = {}
 
@@ -18,7 +19,7 @@ function calls.args(told)
   if told == nil or told == json.null then return {} end
   if type(told) == "string" then
     if not told:find("%S") then return {} end
-    local value, message = json.decode(told)
+    local value, message = wire.decode(told)
     if value == nil then return nil, "its arguments are no JSON: " .. message end
     if value == json.null then return {} end
     told = value

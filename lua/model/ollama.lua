@@ -1,7 +1,6 @@
 --- The dialect of Ollama's own chat interface (see openai.lua for what a dialect is).
 -- `base_url` is the server's address without /v1; a local server needs no key.
 local calls = require "model.calls"
-local json = require "json"
 local wire = require "model.wire"
 
 local present, field, text, list = wire.present, wire.field, wire.text, wire.list
@@ -124,7 +123,7 @@ function ollama.stream()
 
   function stream.event(line)
     if stream.last then return "" end
-    local chunk = json.decode(line)
+    local chunk = wire.decode(line)
     if type(chunk) ~= "table" then return nil, "the stream has a line that is not JSON", "bad_response" end
     if present(chunk.error) then
       local code, message = ollama.failure(200, chunk)

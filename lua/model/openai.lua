@@ -278,7 +278,7 @@ function openai.stream()
       stream.done = true
       return ""
     end
-    local chunk = json.decode(event.data)
+    local chunk = wire.decode(event.data)
     if type(chunk) ~= "table" then return nil, "the stream has an event that is not JSON", "bad_response" end
     if present(chunk.error) then
       local code, message = openai.failure(200, chunk)

@@ -6,6 +6,36 @@ local wire = {}
 --- The text, refusals and arguments of one answer hold no more bytes than this.
 wire.max_text = 4 << 20
 
+--- A reply holds no more values than this: `{},` of three bytes is a table of two hundred.
+wire.most_values = 100000
+
+--- How many values a text of JSON can hold: its brackets and commas outside of texts.
+local function values_in(text)
+  local count, at = 0, 1
+  while true do
+    local quote = text:find('"', at, true)
+    count = count + select(2, text:sub(at, quote and quote - 1):gsub("[,%[{]", ""))
+    if not quote or count > wire.most_values then return count end
+    at = quote + 1
+    repeat
+      local stop = text:find('["\\]', at)
+      if not stop then return count end
+      local escaped = text:byte(stop) == 92
+      at = stop + (escaped and 2 or 1)
+    until not escaped
+  end
+end
+
+--- The value of a JSON text that a server sent; nil, message when it is none, or is one
+-- that only wants our memory.
+function wire.decode(text)
+  if #text > wire.most_values and select(2, text:gsub("[,%[{]", "")) > wire.most_values
+      and values_in(text) > wire.most_values then
+    return nil, ("it holds more than %d values"):format(wire.most_values)
+  end
+  return json.decode(text)
+end
+
 --- nil for null and absent.
 function wire.present(value)
   if value == json.null then return nil end
