@@ -5,18 +5,20 @@
 -- came), status, headers, text (the part of a stream that came), said_text, usage,
 -- request_id, adapted }. "none": the other side charges nothing; "unknown": it may.
 local http = require "http"
-local json = require "json"
 local loop = require "loop"
 local ndjson = require "ndjson"
+local pieces = require "pieces"
 local sse = require "sse"
+local wire = require "model.wire"
 
 local send = {}
 
--- A reply's bytes: a token is rarely over eight of them, and escapes may blow them up.
-local least_body, most_body, body_per_token = 512 << 10, 6 << 20, 64
+-- Bytes of a reply in one piece; a stream is read as it comes, and has some hundred bytes
+-- of wrapping for each token.
+local whole_limit = 4 << 20
 
 local function body_limit(asked)
-  return math.min(most_body, least_body + asked.max_tokens * body_per_token)
+  return asked.on_text and math.max(4 * whole_limit, asked.max_tokens * 2048) or whole_limit
 end
 
 --- Nothing of a key may get into a message: servers like to quote what they were sent.
@@ -62,7 +64,7 @@ local function is_json(headers)
 end
 
 local function status_failure(entry, asked, reply)
-  local decoded = json.decode(reply.body)
+  local decoded = wire.decode(reply.body)
   local code, message = entry.dialect.failure(reply.status, decoded)
   if reply.status >= 300 and reply.status < 400 then code, message = "bad_response", "it answers with a redirect" end
   return { code = code, message = clean(entry, message), status = reply.status, headers = reply.headers, sent = true,
@@ -72,7 +74,7 @@ end
 
 local function whole_answer(entry, reply)
   local failure = { status = reply.status, headers = reply.headers, sent = true, began = true, charge = "unknown" }
-  local decoded = is_json(reply.headers) and json.decode(reply.body)
+  local decoded = is_json(reply.headers) and wire.decode(reply.body)
   if type(decoded) ~= "table" then
     failure.code, failure.message = "bad_response", reply.body == "" and "the reply is empty"
       or is_json(reply.headers) and "the reply is not whole JSON" or "the reply is not JSON but "
@@ -106,7 +108,11 @@ local function new_stream(entry, asked, give_up)
     if stream.failure then return end
     local kind = headers["content-type"] or ""
     if status ~= 200 or not kind:lower():find(wanted, 1, true) then
-      stream.other = (stream.other or "") .. piece
+      stream.other = stream.other or pieces.new(whole_limit)
+      if not stream.other:add(piece) then
+        stream.failure = { code = "too_large", message = "the reply's body is too large" }
+        give_up()
+      end
       return
     end
     local ok, message, code = parser:feed(piece)
@@ -116,13 +122,28 @@ local function new_stream(entry, asked, give_up)
   function stream.finish()
     if parser.finish and not stream.failure then parser:finish() end
   end
+  --- What came that is no stream: an answer in one piece, or an error's page; else nil.
+  function stream.body(reply)
+    local is_stream = reply.status == 200 and (reply.headers["content-type"] or ""):lower():find(wanted, 1, true)
+    if is_stream and not stream.other then return nil end
+    return stream.other and stream.other:take("", 1, 0) or ""
+  end
+  --- What came so far, when its end marker came, too: then the answer is whole, whatever
+  -- became of the connection.
+  function stream.ended()
+    if stream.failure or stream.other then return nil end
+    return (stream.joined.answer())
+  end
   return stream
 end
 
-local function stream_answer(entry, stream, reply)
-  if stream.other then
-    reply.body = stream.other
-    return whole_answer(entry, reply)
+local function stream_answer(entry, asked, stream, reply)
+  local body = stream.body(reply)
+  if body then
+    reply.body = body
+    local answer, failure = whole_answer(entry, reply)
+    if answer and answer.text ~= "" then asked.on_text(answer.text) end
+    return answer, failure
   end
   stream.finish()
   local answer, message, code, usage, text = stream.joined.answer()
@@ -197,6 +218,8 @@ function send.once(entry, asked, url, headers, body, total_ms, token)
       failure.status, failure.sent, failure.began, failure.charge = 200, true, true, "unknown"
       return nil, keep_part(stream, failure)
     end
+    local whole = stream and stream.ended()
+    if whole then return whole end
     local failure = transport_failure(entry, raw.message, raw.outcome, raw, stream)
     return nil, stream and keep_part(stream, failure) or failure
   end
@@ -204,13 +227,13 @@ function send.once(entry, asked, url, headers, body, total_ms, token)
   local id = reply.headers["x-request-id"] or reply.headers["request-id"]
   id = id and id:sub(1, 200)
   if reply.status < 200 or reply.status >= 300 then
-    if stream and stream.other then reply.body = stream.other end
+    if stream then reply.body = stream.body(reply) or "" end
     local failure = status_failure(entry, asked, reply)
     failure.request_id = id
     return nil, failure
   end
   local answer, failure
-  if stream then answer, failure = stream_answer(entry, stream, reply) else answer, failure = whole_answer(entry, reply) end
+  if stream then answer, failure = stream_answer(entry, asked, stream, reply) else answer, failure = whole_answer(entry, reply) end
   (answer or failure).request_id = id
   return answer, failure
 end

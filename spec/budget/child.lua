@@ -19,7 +19,7 @@ local m = assert(model.open { store = store, settings = plan.settings(p, url), n
 print "open"
 io.stdout:flush()
 for i = first, calls do
-  loop.spawn(function() m:ask(plan.request(p.calls[i]), plan.who(p, p.calls[i])) end)
+  loop.spawn(function() plan.ask(p, m, store, p.calls[i]) end)
 end
 loop.run()
 store:close()

@@ -93,18 +93,23 @@ local function deaths(count)
   return all
 end
 
+local rows = {}
+
+--- A line of the table at the end.
+local function summary(what, f)
+  local codes = f.codes or {}
+  rows[#rows + 1] = ("%-7s %9d %9s %9s %9d %8s %7s %12s %12s %6.1f%% %12s"):format(what, f.calls, codes.answered or "-",
+    codes.budget or "-", f.attempts, f.faults or "-", f.kills or "-", usd(f.billed), usd(f.booked), f.booked * 100 / f.budget,
+    f.excess and usd(f.excess) or "-")
+end
+
 local function playing(what) return options.only == nil or options.only == what end
 
-local all = { calls = 0, attempts = 0, faults = 0, billed = 0, booked = 0, budget = 0, excess = 0, kills = 0, codes = {} }
-if playing "storms" then add(all, storms("storms", options.seeds, true)) end
-if playing "wild" then
-  local f = storms("wild", options.only and options.seeds or math.ceil(options.seeds / 4), false)
-  f.budget, f.billed, f.booked = nil, nil, nil
-  add(all, f)
-end
-local killed = playing "kills" and options.kills > 0 and deaths(options.kills) or { kills = 0, hits = 0, attempts = 0, calls = 0 }
-tell("%d calls, %d answered, %d refused; %d attempts, %d of them with a fault; %s billed, %s booked, %.1f %% of the budgets; %d kills; %.0f s",
-  all.calls + killed.calls, all.codes.answered or 0, all.codes.budget or 0, all.attempts + killed.attempts, all.faults,
-  usd(all.billed), usd(all.booked), all.budget > 0 and all.booked * 100 / all.budget or 0, killed.kills, seconds())
-tell("%d passed, %d failed", judged - wrong, wrong)
+if playing "storms" then summary("storms", storms("storms", options.seeds, true)) end
+if playing "wild" then summary("wild", storms("wild", options.only and options.seeds or math.ceil(options.seeds / 4), false)) end
+if playing "kills" and options.kills > 0 then summary("kills", deaths(options.kills)) end
+tell("%-7s %9s %9s %9s %9s %8s %7s %12s %12s %7s %12s", "", "calls", "answered", "refused", "attempts", "faults", "kills", "billed",
+  "booked", "budget", "excess")
+for _, row in ipairs(rows) do tell("%s", row) end
+tell("%d passed, %d failed, %.0f s", judged - wrong, wrong, seconds())
 if wrong > 0 then os.exit(1, true) end

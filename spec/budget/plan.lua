@@ -19,7 +19,8 @@ end
 --- provider reads, and lengths are such that a call's bound follows from any other's.
 local function call_of(draw, i, agents, runs)
   return { i = i, tier = ({ "openai", "anthropic", "openai", "anthropic", "both" })[draw(5)], stream = draw(3) == 1,
-    max_tokens = draw(10, 99), more = draw(0, 160), agent = "agent" .. draw(agents), run = "run" .. draw(runs) }
+    max_tokens = draw(10, 99), more = draw(0, 160), agent = "agent" .. draw(agents), run = "run" .. draw(runs),
+    shared = draw(5) == 1 }
 end
 
 function plan.prompt(call)
@@ -30,7 +31,7 @@ end
 function plan.of(seed, options)
   local draw = chance.of(seed, 7)
   local self = { seed = seed, way = options.way or ways[seed % #ways + 1], price = prices(draw), calls = {}, agents = 3, runs = 7,
-    faults = options.faults or draw(4) * 15, parallel = options.parallel or ({ 8, 32, 64 })[draw(3)], honest = options.honest ~= false }
+    faults = options.faults or draw(4) * 15, parallel = options.parallel or seed % 50 == 0 and 250 or ({ 8, 32, 64 })[draw(3)], honest = options.honest ~= false }
   local p, worth = self.price, 0
   local dearest = math.max(p.input, p.written, p.cached)
   for i = 1, options.calls or 1000 do
@@ -52,7 +53,7 @@ function plan.of(seed, options)
     self.agent.tokens = draw(2) == 1 and { count = draw(count, count * 9), per_ms = 86400000 }
       or { count = draw(count, count * 3) }
   end
-  if way == "all" then self.engine.calls = { count = math.max(20, count // 8), per_ms = 1000 } end
+  if way == "all" then self.engine.calls = { count = math.max(10, count // 25), per_ms = 1000 } end
   if way == "month" then
     self.engine.month_picousd, self.engine.hour_picousd = self.budget, self.budget * 2
     self.engine.day_picousd = self.budget * 3
@@ -82,8 +83,16 @@ function plan.request(call)
     on_text = call.stream and function() end or nil }
 end
 
-function plan.who(self, call)
-  return { run = call.run, agent = call.agent, seq = call.i, limits = self.agent }
+--- Make a call with a model. Some let the end of it become true with a transaction of
+--- their own, as an engine does. Returns what model:ask returns.
+function plan.ask(self, m, store, call)
+  local who = { run = call.run, agent = call.agent, seq = call.i, limits = self.agent, tx = call.shared and store:tx() or nil }
+  local answer, message, code, detail = m:ask(plan.request(call), who)
+  if answer and who.tx then
+    local ok, why, what = store:commit(who.tx)
+    if not ok then return nil, why, what end
+  end
+  return answer, message, code, detail
 end
 
 return plan

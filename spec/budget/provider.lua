@@ -9,16 +9,16 @@
 --        requests that go wrong; price: pico-USD per token {input, output, cached, written,
 --        reasoning}; honest = false: now and then it takes, charges and tells up to three
 --        times max_tokens
---   GET  /_books    { open, list = [{call, id, what, charge, told, status}] }: open
---        connections, and every request: what it was charged, and whether a reply that
---        says so was sent whole
+--   GET  /_books    { open, total, list = [{call, id, what, charge, told, status}] }: how
+--        many connections made since then are open; the charges of all; every request, what
+--        it was charged, and whether a reply that says so was sent whole
 --   POST /_quit
 local socket = require "socket"
 local json = require "json"
 local chance = require "spec.budget.chance"
 local reply = require "spec.budget.reply"
 
-local settings, books, arrivals, total, served = {}, {}, {}, 0, 0
+local settings, books, arrivals, total, served, begun = {}, {}, {}, 0, 0, 0
 
 -- ---- connections ----------------------------------------------------------------
 
@@ -119,9 +119,12 @@ end
 
 --- Send head and body whole, perhaps in two goes.
 local function deliver(c, entry, draw, first, body)
+  local quiet = draw(15) == 1 and draw(0, 2)
   local function rest(bytes)
     entry.sent = send(c, bytes)
     if c.close then hang_up(c) end
+    -- now and then without a word, while the next request may be on its way
+    if quiet then after(quiet, function() hang_up(c) end) end
   end
   if draw(3) > 1 then return rest(first .. body) end
   local at = draw(0, #body)
@@ -224,13 +227,13 @@ local quit = false
 local control = {}
 
 control["/_begin"] = function(body)
-  settings, books, arrivals, total = body, {}, {}, 0
+  settings, books, arrivals, total, begun = body, {}, {}, 0, begun + 1
   return {}
 end
 
 control["/_books"] = function()
   local open = -1               -- the one who asks
-  for _ in pairs(clients) do open = open + 1 end
+  for _, c in pairs(clients) do open = open + (c.begun == begun and 1 or 0) end
   local copy = json.array {}
   for i, entry in ipairs(books) do
     copy[i] = { call = entry.call, id = entry.id, what = entry.what, charge = entry.charge,
@@ -280,7 +283,7 @@ local function turn()
       while new do
         new:settimeout(0)
         new:setoption("tcp-nodelay", true)
-        clients[new] = { sock = new, text = "" }
+        clients[new] = { sock = new, text = "", begun = begun }
         new = listener:accept()
       end
       relist()

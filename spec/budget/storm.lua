@@ -44,7 +44,7 @@ function storm.play(self)
     end
     for i, call in ipairs(self.plan.calls) do
       loop.spawn(function()
-        local answer, message, code, detail = m:ask(plan.request(call), plan.who(self.plan, call))
+        local answer, message, code, detail = plan.ask(self.plan, m, self.store, call)
         ended(i, { answer = answer, message = message, code = code, detail = detail })
       end, function(message) ended(i, { code = "a crash", message = message }) end)
     end
@@ -160,7 +160,22 @@ local function used_by(rows)
   return function(name) return map[name] end
 end
 
---- No limit is passed, and a second never has more calls than it may.
+--- A second never has more calls than it may, and every call is counted in one.
+local function judge_seconds(self, rows, complain)
+  local rate, counted, calls, last = self.plan.engine.calls, 0, 0, 0
+  if not rate or #rows == 0 then return end
+  for _, row in ipairs(rows) do
+    calls, last = calls + (row.state == "released" and 0 or 1), math.max(last, row.ended or row.made)
+  end
+  for second = rows[1].made // 1000 - 1, last // 1000 + 1 do
+    local at = self.store:read("budget.get", { scope = "engine", window = "s", start = second * 1000 })[1]
+    counted = counted + (at and at.calls or 0)
+    if at and at.calls > rate.count then complain("%d calls in a second that may have %d", at.calls, rate.count) end
+  end
+  if counted ~= calls then complain("%d calls were made, %d are counted in a second", calls, counted) end
+end
+
+--- No limit is passed. Returns what was used, by name.
 function storm.judge_limits(p, rows, complain)
   local used = used_by(rows)
   for agent = 1, p.agents do
@@ -169,12 +184,6 @@ function storm.judge_limits(p, rows, complain)
         if line.used > line.limit then complain("%s: %s %d of %d", line.name, line.what, line.used, line.limit) end
       end
     end
-  end
-  local rate, seconds = p.engine.calls, {}
-  for _, row in ipairs(rate and rows or {}) do
-    local second = row.made // 1000
-    seconds[second] = (seconds[second] or 0) + (row.state == "released" and 0 or 1)
-    if seconds[second] > rate.count then complain("%d calls in a second that may have %d", seconds[second], rate.count) end
   end
   return used
 end
@@ -280,6 +289,7 @@ function storm.judge(self, books)
   if self.over then complain("%s", self.over) end
   if p.honest then
     if books.total > p.budget then complain("%d billed on a budget of %d", books.total, p.budget) end
+    judge_seconds(self, rows, complain)
     local used = storm.judge_limits(p, rows, complain)
     storm.judge_refusals(p, rows, self.results, used, complain)
     local refused = figures.codes.budget or 0
