@@ -1,6 +1,9 @@
 local fake_model = require "spec.support.fake_model"
+local home = require "spec.support.home"
 local json = require "json"
+local loop = require "loop"
 local model = require "model"
+local program = require "spec.support.program"
 local store = require "store"
 
 -- What becomes of each fault of spec/support/fault_server.lua: "ok", or the code of the
@@ -40,10 +43,11 @@ local expected = {
   invalid_utf8 = "bad_response", overlong_utf8 = "bad_response", huge_number = "ok", stuffed = "ok",
   overstuffed = "too_large", big_body = "too_large", endless_line = "too_large", endless_event = "too_large",
   endless_comments = "too_large", endless_text = "too_large",
+  lists = "bad_response", objects = "bad_response", numbers = "bad_response", long_text = "content_filter",
   -- transport
   reset = { "connection_lost", requests = 2 }, fin = { "connection_lost", requests = 2 }, reset_once = { "ok", requests = 2 },
   fin_in_status_line = { "connection_lost", requests = 2 }, reset_in_head = { "connection_lost", stream = "stream_cut" },
-  fin_in_head = { "connection_lost", stream = "stream_cut" }, reset_in_body = { "connection_lost", stream = "stream_cut" },
+  fin_in_head = "bad_response", reset_in_body = { "connection_lost", stream = "stream_cut" },
   cut = { "connection_lost", stream = "stream_cut" }, hang = "timeout", stall = { "timeout", stream = "stream_cut" },
   stall_in_head = { "timeout", stream = "stream_cut" }, not_http = "bad_response", bad_status_line = "bad_response",
   endless_head = "too_large", one_long_header = "connection_lost", length_longer = { "connection_lost", stream = "ok" },
@@ -87,6 +91,11 @@ local expected = {
 -- $1, $2, cached $0.10, written $1.25 a million
 local price = { input_picousd = 1000000, output_picousd = 2000000, cached_picousd = 100000, written_picousd = 1250000,
   written_1h_picousd = 1250000 }
+-- What takes long and is the same for all is played once each way.
+local long = { overstuffed = true, big_body = true, endless_line = true, endless_event = true, endless_comments = true, endless_text = true,
+  lists = true, objects = true, numbers = true, long_text = true, gzip_bomb = true, endless_head = true, one_long_header = true }
+local played = { ["openai whole"] = true, ["anthropic stream"] = true }
+
 local key = "sk-very-s3cret-k3y"
 local usual = "Hello, w\u{f6}rld \u{1f600}."
 
@@ -105,18 +114,24 @@ end
 local tools = { { name = "look", input = { type = "object", required = { "at" }, properties = { at = { type = "string" } } } }, { name = "now" } }
 
 describe("a model server that plays", function()
-  local server
+  local server, s
+  local calls_so_far, spent, owed = 0, 0, 0
 
-  setup(function() server = fake_model.start("fault_server") end)
-  teardown(function() server:stop() end)
+  setup(function()
+    server = fake_model.start("fault_server")
+    s = assert(store.open(":memory:"))
+  end)
+  teardown(function()
+    server:stop()
+    s:close()
+  end)
 
   --- One call of a fault: the answer or failure, and what it left behind.
   local function ask(api, mode, fault)
     local got = { waits = {}, heard = {} }
-    local s = assert(store.open(":memory:"))
     local now = 0
     local m = assert(model.open { store = s, chance = function() return 0 end,
-      now = function() return require("loop").now() + now end,
+      now = function() return loop.now() + now end,
       sleep = function(ms)
         table.insert(got.waits, ms)
         now = now + ms
@@ -133,10 +148,10 @@ describe("a model server that plays", function()
     local request = { prompt = "Hi", max_tokens = 50, timeout = (fault == "hang" or fault:find "^stall") and 40 or nil,
       tools = fault:find "^tool" and tools or nil,
       on_text = mode == "stream" and function(text) table.insert(got.heard, text) end or nil }
-    got.answer, got.message, got.code, got.detail = m:ask(request)
-    got.rows, got.check = s:read("ledger.list", { since = 0, limit = 1000 }), s:read("budget.check", {})
-    got.calls = server:books()
-    s:close()
+    calls_so_far = calls_so_far + 1
+    local run = "run_" .. calls_so_far
+    got.answer, got.message, got.code, got.detail = m:ask(request, { run = run })
+    got.rows, got.calls = s:read("ledger.of_run", { run = run }), server:books()
     return got
   end
 
@@ -151,7 +166,7 @@ describe("a model server that plays", function()
       theirs = theirs + billed(call)
       known = known and (call.known or not call.billed)
     end
-    assert.same({}, got.check)
+    spent, owed = spent + ours, owed + theirs
     assert.equal(#got.calls, #got.rows)
     assert.is_true(ours >= theirs, ("ours %d, theirs %d"):format(ours, theirs))
     if known and not (got.code == "connection_lost" or got.code == "stream_cut") then assert.equal(theirs, ours) end
@@ -165,38 +180,95 @@ describe("a model server that plays", function()
     assert.is_true(#(got.message or "") <= 400)
   end
 
-  for fault, what in pairs(expected) do
+  local function judge(api, mode, fault)
+    local got, what = ask(api, mode, fault), expected[fault]
+    if type(what) ~= "table" then what = { what, requests = 1 } end
+    local code = chosen(what, api, mode)
+    assert.equal(code, got.code or "ok", got.message)
+    if what.requests then assert.equal(what.requests, #got.calls) end
+    if what.waits then assert.same({ what.waits }, got.waits) end
+    if code == "ok" then
+      local answer = got.answer
+      assert.equal(chosen(what.text, api, mode) or answer.calls and "" or usual, answer.text)
+      assert.equal(chosen(what.stop, api, mode) or answer.calls and "tools" or "end", answer.stop)
+      if mode == "stream" then assert.equal(answer.text, table.concat(got.heard)) end
+    elseif code == "stream_cut" then
+      assert.equal(table.concat(got.heard), got.detail.text or "")
+    end
+    no_secret(got)
+    compare_books(got)
+  end
+
+  for _, fault in ipairs(json.sorted_keys(expected)) do
     for _, api in ipairs { "openai", "anthropic", "ollama" } do
       for _, mode in ipairs { "whole", "stream" } do
-        it(("%s, %s, %s"):format(fault, api, mode), function()
-          local got = ask(api, mode, fault)
-          local code = chosen(what, api, mode)
-          assert.equal(code, got.code or "ok", got.message)
-          if type(what) == "table" then
-            if what.requests then assert.equal(what.requests, #got.calls) end
-            if what.waits then assert.same({ what.waits }, got.waits) end
-          else
-            assert.equal(1, #got.calls)
-          end
-          if code == "ok" then
-            local text = type(what) == "table" and chosen(what.text, api, mode) or got.answer.calls and "" or usual
-            assert.equal(text, got.answer.text)
-            local stop = type(what) == "table" and chosen(what.stop, api, mode) or got.answer.calls and "tools" or "end"
-            assert.equal(stop, got.answer.stop)
-            if mode == "stream" then assert.equal(got.answer.text, table.concat(got.heard)) end
-          elseif mode == "stream" and code == "stream_cut" then
-            assert.equal(table.concat(got.heard), got.detail.text or "")
-          end
-          no_secret(got)
-          compare_books(got)
-        end)
+        if not long[fault] or played[api .. " " .. mode] then
+          it(("%s, %s, %s"):format(fault, api, mode), function() judge(api, mode, fault) end)
+        end
       end
     end
   end
+
+  it("all of these leaves no reservation behind, and books that hold what was billed", function()
+    local sum = 0
+    for _, row in ipairs(s:read("ledger.list", { since = 0, limit = 100000 })) do
+      assert.not_equal("reserved", row.state)
+      sum = sum + row.cost
+    end
+    assert.same({}, s:read("budget.check", {}))
+    assert.equal(spent, sum)
+    assert.is_true(sum >= owed)
+  end)
 
   it("nothing that is not expected here", function()
     for _, name in ipairs(server:control("/_names")) do
       assert.is_true(expected[name] ~= nil or name:find "^embed_" ~= nil, name)
     end
   end)
+end)
+
+describe("a model server that is hostile to memory", function()
+  local server, h
+
+  local faults = { "big_body", "gzip_bomb", "endless_line", "endless_head", "one_long_header", "deep", "overstuffed", "lists", "objects", "numbers",
+    "long_text" }
+  local streamed = { gzip_bomb = true, endless_line = true, overstuffed = true, objects = true }
+
+  setup(function()
+    server = fake_model.start("fault_server")
+    local tiers = {}
+    for i, fault in ipairs(faults) do
+      tiers[i] = ('%s = { { provider = "openai", model = "fault:%s", base_url = "%s", key = "k", price = { input = 1, output = 2 } } }')
+        :format(fault, fault, server.base_url)
+    end
+    h = home.make { config = ('return { zone = "UTC", owner = "Mira", tiers = { %s } }'):format(table.concat(tiers, ",\n")) }
+  end)
+  teardown(function()
+    server:stop()
+    h:remove()
+  end)
+
+  -- `keel model` in a process of its own, which tells its peak on its way out
+  local run = [[local code = require("cli")(table.unpack(arg)) io.stdout:flush()
+    local peak = assert(io.open("/proc/self/status")):read("a"):match("VmHWM:%s*(%d+)")
+    io.stderr:write("peak ", peak, "\n") os.exit(code)]]
+
+  local function keel(words)
+    local err = h.path .. "/err"
+    local pipe = assert(io.popen(("timeout 60 %s lua -e '%s' --home %s %s 2>%s </dev/null"):format(program, run, h.path, words, err)))
+    local out = pipe:read("a")
+    local _, _, code = pipe:close()
+    return out, code, tonumber(h:read("err"):match("peak (%d+)"))
+  end
+
+  for _, fault in ipairs(faults) do
+    for _, flag in ipairs(streamed[fault] and { "", "--stream" } or { "" }) do
+      it(("%s %s: one JSON error, below 64 MB"):format(fault, flag), function()
+        local out, code, peak = keel(("model --json %s --tier %s Hi"):format(flag, fault))
+        assert.equal(8, code, out)
+        assert.equal("string", type(json.decode(out).error.code))
+        assert.is_true(peak < 64 << 10, ("%d KB"):format(peak))
+      end)
+    end
+  end
 end)

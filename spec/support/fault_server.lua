@@ -225,8 +225,19 @@ local function stuffed(unit, bytes)
       headers = { ["content-type"] = "application/json" }, known = bytes < 1 << 20 })
   end
 end
-faults.stuffed = stuffed("[],", 200000)
+faults.stuffed = stuffed("[],", 120000)
 faults.overstuffed = stuffed("[],", 30 << 20)
+
+--- JSON that fills what a reply may hold with values that are dear to keep.
+local function dear(unit)
+  return function(q)
+    return answer(q, nil, { body = "[" .. unit:rep((4 << 20) // #unit - 2) .. "0]", headers = { ["content-type"] = "application/json" }, known = false })
+  end
+end
+faults.lists, faults.objects, faults.numbers = dear "[],", dear "{},", dear "0,"
+function faults.long_text(q)
+  return answer(q, { text = ("z,"):rep(2000000), finish = "content_filter" }, { known = false })
+end
 
 -- ---- transport -------------------------------------------------------------
 
@@ -239,19 +250,22 @@ local function hang(c)
   repeat until not sockets.fill(c)
 end
 
+--- The status line and half a header.
+local function head_begun(head) return head:match "^[^\r]*\r\n" .. "x-" end
+
 local function half(head, body) return head .. body:sub(1, #body // 2) end
 
 faults.reset = transport(function(c) reset(c) end)
 faults.fin = transport(function(c) close(c) end)
 faults.reset_once = once(faults.reset)
 faults.fin_in_status_line = transport(function(c, head) send(c, head:sub(1, 9)) close(c) end)
-faults.reset_in_head = transport(function(c, head) send(c, head:sub(1, -5)) sleep(0.002) reset(c) end)
-faults.fin_in_head = transport(function(c, head) send(c, head:sub(1, -5)) close(c) end)
+faults.reset_in_head = transport(function(c, head) send(c, head_begun(head)) sleep(0.002) reset(c) end)
+faults.fin_in_head = transport(function(c, head) send(c, head_begun(head)) close(c) end)
 faults.reset_in_body = transport(function(c, head, body) send(c, half(head, body)) sleep(0.005) reset(c) end)
 faults.cut = transport(function(c, head, body) send(c, half(head, body)) close(c) end)
 faults.hang = transport(hang)
 faults.stall = transport(function(c, head, body) send(c, half(head, body)) hang(c) end)
-faults.stall_in_head = transport(function(c, head) send(c, head:sub(1, -5)) hang(c) end)
+faults.stall_in_head = transport(function(c, head) send(c, head_begun(head)) hang(c) end)
 faults.not_http = transport(function(c) send(c, "SSH-2.0-OpenSSH_9.2\r\n") close(c) end)
 faults.bad_status_line = transport(function(c, head, body) send(c, (head:gsub("^HTTP/1.1 200", "HTTP/1.1 two")) .. body) close(c) end)
 faults.endless_head = transport(function(c)
