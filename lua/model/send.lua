@@ -18,7 +18,7 @@ local send = {}
 local whole_limit = 4 << 20
 
 local function body_limit(asked)
-  return asked.on_text and math.max(4 * whole_limit, asked.max_tokens * 2048) or whole_limit
+  return asked.on_text and math.max(2 * whole_limit, asked.max_tokens * 2048) or whole_limit
 end
 
 --- Nothing of a key may get into a message: servers like to quote what they were sent.
