@@ -103,7 +103,7 @@ function budget:stop(agent, state, reason, who, tx)
     local ok, message, code = self.commit(tx)
     if not ok then return nil, message, code end
   end
-  self.queue:admit()
+  self.queue:admit(true)
   self.on_stop(agent, row)
   return true
 end
@@ -120,7 +120,7 @@ end
 --- Read what a person changed in the store by other ways: limits, and agents' states.
 function budget:reload()
   local ok, message, code = load_standing(self)
-  if ok then self.queue:admit() end
+  if ok then self.queue:admit(true) end
   return ok, message, code
 end
 
@@ -160,7 +160,7 @@ end
 local function write(self, claim, set)
   for try = 1, 100 do
     local tx = self.store:tx()
-    claim.lines = set
+    claim.lines, claim.now = set, self.now()
     core.reserve(tx, claim)
     claim.lines = nil
     local ok, message, code = self.commit(tx)
@@ -207,9 +207,9 @@ function budget:reserve(claim)
     self.queue:count(claim, 1)
     return held
   end
-  local why, line = self.queue:enter(claim, held.lines)
+  local why, line, set = self.queue:enter(claim, held.lines)
   if why then return refusal(self, claim, why, line) end
-  held.lines = self.lines:of(claim, self.now())
+  held.lines, held.made = set, self.now()
   local ok, message, code = write(self, claim, held.lines)
   if ok then return held end
   lines.hold(held.lines, claim.money, claim.tokens, claim.calls, -1)

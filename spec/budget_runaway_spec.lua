@@ -99,7 +99,8 @@ describe("an agent that asks without end", function()
   end)
 
   it("pays its bounds when nobody says what a call cost, and stops as well", function()
-    for _, thing in ipairs { { text = "hello", usage = false, truth = usage }, { text = ("x"):rep(400), usage = usage, fault = "cut" } } do
+    local untold, cut = { text = "hello", usage = false, truth = usage }, { text = ("x"):rep(400), usage = usage, fault = "cut" }
+    for _, thing in ipairs { untold, cut } do
       server:default(thing)
       local done = run(stubborn, '{ run = "$0.0006" }')
       local cost = 0

@@ -16,7 +16,7 @@
 #define GROUP_MAX 1024		/* transactions in one commit                  */
 #define WINDOW_MS 2		/* the longest wait for a fuller group ...     */
 #define WINDOW_FULL 256		/* ... and one that waits for no more          */
-#define LAZY_MS 5		/* what nobody waits for may wait so long ...  */
+#define LAZY_MS 20		/* what nobody waits for may wait so long ...  */
 #define LAZY_FULL 512		/* ... unless there is so much of it           */
 #define BACKLOG_IDLE 1024	/* log pages that an idle writer moves         */
 #define BACKLOG_BUSY 8192	/* log pages for which a busy one asks for help */

@@ -3,7 +3,6 @@
 -- A call waits while what others hold may still become free. It waits behind those who wait
 -- for one of its own budgets, so that no large call starves among small ones; who waits for
 -- another agent's budget is in nobody's way.
-local clock = require "core.clock"
 local lines = require "budget.lines"
 local loop = require "loop"
 
@@ -54,40 +53,64 @@ local function in_the_way(blocked, set)
   return false
 end
 
---- Look again at everybody who waits.
-function queue:admit()
-  if #self.waiting == 0 then return end
+--- Note why one waits: the line that is in the way holds up those behind who need it, too.
+local function note(self, one, what, line, blocked)
+  if line then
+    blocked[line] = true
+    if what == "wait" then self.books:retire(line) end
+  else
+    blocked[one.set.parallel and one.claim.agent or 0] = true
+  end
+  one.line = line
+  if what ~= "window" then return nil end
+  return line.start + lines.passes_by_itself[line.window]
+end
+
+--- Whether everybody is held up: by a budget of the engine, or the calls that may be out.
+local function all_held_up(blocked, line)
+  return line and line.scope == "engine" or blocked[0]
+end
+
+--- Look again at those who wait; at everybody, `all`, where somebody may have been stopped.
+function queue:admit(all)
+  local waiting = self.waiting
+  if #waiting == 0 then return end
   local books, kept, called, blocked, soonest = self.books, {}, {}, {}, nil
-  local now = books.now()
-  for _, one in ipairs(self.waiting) do
-    local claim, set = one.claim, books.lines:of(one.claim, now)
-    one.set = set
+  local now, held_up = books.now(), false
+  for i, one in ipairs(waiting) do
+    local claim = one.claim
+    if held_up and not all then
+      table.move(waiting, i, #waiting, #kept + 1, kept)
+      break
+    end
     if books.stopped[claim.agent or false] then
       called[#called + 1] = { one, "stopped" }
-    elseif in_the_way(blocked, set) then
+    elseif held_up or blocked[claim.agent or false] then
       kept[#kept + 1] = one
     else
-      local what, line = obstacle(self, claim, set)
-      if not what then
-        grant(self, claim, set)
-        called[#called + 1] = { one }
-      elseif what == "never" then
-        called[#called + 1] = { one, what, line }
-      else
-        if line then blocked[line] = true end
-        if what == "wait" and line then books:retire(line) end
-        if what == "window" then
-          local ends = line.start + lines.passes_by_itself[line.window]
-          soonest = math.min(soonest or ends, ends)
-        end
-        one.line = line
+      local set = books.lines:of(claim, now)
+      one.set = set
+      if in_the_way(blocked, set) then
         kept[#kept + 1] = one
+      else
+        local what, line = obstacle(self, claim, set)
+        if not what then
+          grant(self, claim, set)
+          called[#called + 1] = { one }
+        elseif what == "never" then
+          called[#called + 1] = { one, what, line }
+        else
+          local ends = note(self, one, what, line, blocked)
+          if ends then soonest = math.min(soonest or ends, ends) end
+          held_up = all_held_up(blocked, line)
+          kept[#kept + 1] = one
+        end
       end
     end
   end
   self.waiting, self.blocked = kept, blocked
   if soonest then self:look_at(soonest) end
-  for _, call in ipairs(called) do call[1].wake(call[2], call[3]) end
+  for _, call in ipairs(called) do call[1].wake(call[2], call[3], call[1].set) end
 end
 
 --- Look again when a short window ends.
@@ -98,25 +121,41 @@ function queue:look_at(time)
   self.alarm = loop.timer(math.max(1, time - self.books.now()), function() self:admit() end)
 end
 
+--- A newcomer at the end of the queue: nobody else is looked at.
+local function line_up(self, one)
+  table.insert(self.waiting, one)
+  local claim = one.claim
+  if self.blocked[0] or self.blocked[claim.agent or false] or in_the_way(self.blocked, one.set) then return end
+  local what, line = obstacle(self, claim, one.set)
+  local ends = note(self, one, what, line, self.blocked)
+  if ends then self:look_at(ends) end
+end
+
+local function drop(self, one)
+  for i, other in ipairs(self.waiting) do
+    if other == one then return table.remove(self.waiting, i) end
+  end
+end
+
 --- Hold the claim {money, tokens, calls, agent, deadline} in its lines; waits while that may
--- help. Returns nil when it is held, else why not ("never", "late", "stopped") and the line.
+-- help. Returns nil, nil and the lines when it is held, else why not ("never", "late",
+-- "stopped") and the line.
 function queue:enter(claim, set)
-  if #self.waiting == 0 or not in_the_way(self.blocked, set) then
+  if #self.waiting == 0 or not (self.blocked[0] or self.blocked[claim.agent or false] or in_the_way(self.blocked, set)) then
     local what, line = obstacle(self, claim, set)
-    if not what then return grant(self, claim, set) end
+    if not what then
+      grant(self, claim, set)
+      return nil, nil, set
+    end
     if what == "never" then return what, line end
   end
   local left_ms = claim.deadline and claim.deadline - self.books.now() or math.huge
   if left_ms <= 0 then return "late", select(2, obstacle(self, claim, set)) end
-  local began = clock.mono_us()
-  local why, line = loop.await(function(wake)
-    local one = { claim = claim, set = set }
-    local timer
+  return loop.await(function(wake)
+    local one, timer = { claim = claim, set = set }, nil
     if left_ms < math.huge then
       timer = loop.timer(left_ms, function()
-        for i, other in ipairs(self.waiting) do
-          if other == one then table.remove(self.waiting, i) break end
-        end
+        drop(self, one)
         wake("late", one.line)
         self:admit()
       end)
@@ -125,11 +164,8 @@ function queue:enter(claim, set)
       if timer then timer:stop() end
       wake(...)
     end
-    table.insert(self.waiting, one)
-    self:admit()
+    line_up(self, one)
   end)
-  claim.waited_us = (claim.waited_us or 0) + clock.mono_us() - began
-  return why, line
 end
 
 return queue

@@ -74,7 +74,7 @@ function standing:stop_agent(agent, state, reason, who)
   self:stopped()[agent] = row
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
-  if self.models then self.models.books.queue:admit() end
+  if self.models then self.models.books.queue:admit(true) end
   self:agent_stopped(agent, row)
   return true
 end

@@ -10,7 +10,7 @@ local plan = require "spec.budget.plan"
 local program = require "spec.support.program"
 local storm = require "spec.budget.storm"
 
-local kills = { calls = 400, share = 5, parallel = 8, lives = 10 }
+local kills = { calls = 400, share = 5, parallel = { 4, 8, 24 }, lives = 10 }
 
 --- One life: runs until it ends or dies. `how` is { ms } (a signal so long after the books
 --- are open), { fault } (words for spec/crash/fault.c) or {} (to the end).
@@ -20,7 +20,7 @@ local function life(self, how)
     lab.quoted(lab.shim()), how.fault) or ""
   local pipe = assert(io.popen(("exec 2>>%s; env %s %s lua spec/budget/child.lua %s %s %d %d %d %d %d & echo $!; wait"):format(
     self.path .. ".log", fault, lab.quoted(program), self.path, self.url, self.seed, kills.calls, kills.share, self.first,
-    kills.parallel)))
+    self.plan.parallel)))
   local pid, said = pipe:read("l"), pipe:read("l")
   if said == "open" and how.ms then
     os.execute(("sleep %.4f; kill -9 %s 2>/dev/null"):format(how.ms / 1000, pid))
@@ -67,25 +67,25 @@ end
 
 local function how_to_die(draw, shim)
   local way = shim and draw(4) or 1
-  if way <= 2 then return { ms = draw(0, 900) / 10 } end
+  if way <= 2 then return { ms = draw(0, 400) / 10 } end
   -- few: in the opening and the recovery; many: among the calls
-  return { fault = (draw(5) == 1 and "tear:" or "kill:") .. (way == 3 and draw(2, 25) or draw(20, 900)) }
+  return { fault = (draw(5) == 1 and "tear:" or "kill:") .. (way == 3 and draw(2, 25) or draw(10, 250)) }
 end
 
---- A store for `lives` deaths, then one life to the end. Figures: kills, billed, booked,
+--- A store for `lives` lives that are to die (some are faster), then one to the end.
+--- Figures: kills, lives, billed, booked,
 --- budget, calls, attempts; and a list of complaints.
 function kills.store(provider, seed, lives)
   local list, draw, shim = {}, chance.of(seed, 11), lab.shim()
   local self = { seed = seed, url = provider.url, path = os.tmpname(), first = 1,
-    plan = plan.of(seed, { calls = kills.calls, share = kills.share, parallel = kills.parallel }) }
+    plan = plan.of(seed, { calls = kills.calls, share = kills.share, parallel = kills.parallel[seed % 3 + 1] }) }
   os.remove(self.path)
   provider:begin { seed = seed, price = self.plan.price, faults = self.plan.faults, honest = true }
-  local figures = { kills = 0, budget = self.plan.budget, calls = kills.calls, hits = 0, left = 0 }
+  local figures = { kills = 0, budget = self.plan.budget, calls = kills.calls, left = 0 }
   for n = 1, lives + 1 do
     local how = n <= lives and how_to_die(draw, shim) or {}
     local killed = life(self, how)
-    figures.kills = figures.kills + (n <= lives and 1 or 0)
-    figures.hits = figures.hits + (killed and 1 or 0)
+    figures.lives, figures.kills = n, figures.kills + (killed and 1 or 0)
     if n > lives and killed then list[#list + 1] = "the last life did not come to its end" end
     local found = judge(self, provider, function(text, ...)
       list[#list + 1] = ("after death %d (%s): "):format(n, how.fault or how.ms and how.ms .. " ms" or "none") .. text:format(...)

@@ -54,9 +54,9 @@ local function complain(what, seed, list)
 end
 
 local function line(what, from, to, f)
-  tell("%s %d-%d: %d calls, %d answered, %d refused, %d attempts (%d faults), %s billed, %s booked of %s (%.1f %%), excess %s, %.0f s",
-    what, from, to, f.calls, f.codes.answered or 0, f.codes.budget or 0, f.attempts, f.faults, usd(f.billed), usd(f.booked),
-    usd(f.budget), f.booked * 100 / f.budget, usd(f.excess), seconds())
+  tell("%s %d-%d: %d calls, %d answered, %d refused, %d attempts (%d faults), %s billed, %s booked of %s (%.1f %%), "
+    .. "excess %s, %.0f s", what, from, to, f.calls, f.codes.answered or 0, f.codes.budget or 0, f.attempts, f.faults,
+    usd(f.billed), usd(f.booked), usd(f.budget), f.booked * 100 / f.budget, usd(f.excess), seconds())
 end
 
 --- Seeds against a provider; returns the figures of all.
@@ -78,18 +78,20 @@ end
 
 local function deaths(count)
   local provider, all, seed, told = fake.start(), { kills = 0 }, options.seed, 0
-  while all.kills < count do
+  while all.kills < count and seed < options.seed + count do
     local list, figures = kills.store(provider, seed, math.min(kills.lives, count - all.kills))
     complain("kills", seed, list)
     add(all, figures)
     if all.kills - told >= 50 or all.kills >= count then
-      tell("kills %d-%d: %d of %d lives ended so, %d reservations left behind, %d attempts, %s billed, %s booked of %s, %.0f s", told + 1, all.kills, all.hits,
-        all.kills, all.left, all.attempts, usd(all.billed), usd(all.booked), usd(all.budget), seconds())
+      tell("kills %d-%d: in %d lives, %d reservations left behind, %d attempts, %s billed, %s booked of %s, %.0f s",
+        told + 1, all.kills, all.lives, all.left, all.attempts, usd(all.billed), usd(all.booked), usd(all.budget),
+        seconds())
       told = all.kills
     end
     seed = seed + 1
   end
   provider:stop()
+  if all.kills < count then complain("kills", options.seed, { ("only %d of %d lives were ended"):format(all.kills, all.lives) }) end
   return all
 end
 

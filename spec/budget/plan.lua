@@ -31,7 +31,9 @@ end
 function plan.of(seed, options)
   local draw = chance.of(seed, 7)
   local self = { seed = seed, way = options.way or ways[seed % #ways + 1], price = prices(draw), calls = {}, agents = 3, runs = 7,
-    faults = options.faults or draw(4) * 15, parallel = options.parallel or seed % 50 == 0 and 250 or ({ 8, 32, 64 })[draw(3)], honest = options.honest ~= false }
+    honest = options.honest ~= false, faults = options.faults or draw(4) * 15,
+    -- few where the order of calls is judged: a row is as old as its wish, not as its call
+    parallel = options.parallel or (options.honest == false and { 8, 16, 32, 64 } or { 8, 64, 250, 1000 })[draw(4)] }
   local p, worth = self.price, 0
   local dearest = math.max(p.input, p.written, p.cached)
   for i = 1, options.calls or 1000 do
@@ -71,8 +73,10 @@ end
 function plan.settings(self, url)
   local price = {}
   for name, picousd in pairs(self.price) do price[name .. "_picousd"] = picousd end
-  local openai = { provider = "openai", model = "m", base_url = url .. "/v1", key = "k", price = price, max_parallel = self.parallel }
-  local anthropic = { provider = "anthropic", model = "m", base_url = url, key = "k", price = price, max_parallel = self.parallel }
+  local function candidate(provider, base_url)
+    return { provider = provider, model = "m", base_url = base_url, key = "k", price = price, max_parallel = self.parallel }
+  end
+  local openai, anthropic = candidate("openai", url .. "/v1"), candidate("anthropic", url)
   return { zone = "UTC", budget = self.engine,
     tiers = { openai = { openai }, anthropic = { anthropic }, both = { openai, anthropic } } }
 end

@@ -154,7 +154,8 @@ local function used_by(rows)
       local at = map[name]
       at.cost = at.cost + (row.cost or 0)
       at.calls = at.calls + (row.state == "released" and 0 or 1)
-      at.tokens = at.tokens + (row.state == "settled" and row.input + row.output or row.state == "estimated" and row.tokens or 0)
+      if row.state == "settled" then at.tokens = at.tokens + row.input + row.output end
+      if row.state == "estimated" then at.tokens = at.tokens + row.tokens end
     end
   end
   return function(name) return map[name] end
@@ -204,8 +205,9 @@ function storm.judge_refusals(p, rows, results, used, complain, excused)
   local size, dearest = sizes(p, rows), math.max(p.price.input, p.price.cached, p.price.written)
   for i, result in pairs(results) do
     local call = p.calls[i]
-    local bytes = result.code == "budget" and not (excused or {})[call.agent] and size[(call.tier == "openai" and "openai" or "anthropic") .. tostring(call.stream)]
-    if bytes then
+    -- of two candidates the last one's refusal is told
+    local bytes = size[(call.tier == "openai" and "openai" or "anthropic") .. tostring(call.stream)]
+    if result.code == "budget" and not (excused or {})[call.agent] and bytes then
       bytes = bytes + call.more
       local more = { cost = bytes * dearest + call.max_tokens * p.price.reasoning, tokens = bytes + call.max_tokens, calls = 1 }
       local rightly = false
@@ -280,7 +282,8 @@ function storm.judge(self, books)
   local p, list = self.plan, {}
   local function complain(text, ...) list[#list + 1] = text:format(...) end
   local rows = storm.rows(self.store)
-  local figures = { calls = #p.calls, attempts = #rows, requests = #books.list, billed = books.total, ms = self.ms, budget = p.budget }
+  local figures = { calls = #p.calls, attempts = #rows, requests = #books.list, billed = books.total, budget = p.budget,
+    ms = self.ms }
   figures.booked = storm.judge_rows(rows, books, complain, true)
   storm.judge_sums(self.store, complain)
   figures.codes = judge_results(p, rows, self.results, complain)
