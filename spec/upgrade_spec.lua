@@ -49,3 +49,43 @@ end }
     assert.equal(1, e:event("evt_4").duplicates)
   end)
 end)
+
+-- Format 3 (spec/data/format-3.db.gz, written by the version before): two runs that asked a model and wait,
+-- and a reservation that nobody ended. Which budgets a call counts in lay in a table of its own then.
+describe("a store of format 3", function()
+  local h
+  after_each(function() h:remove() end)
+
+  it("keeps its books, its memory and its runs", function()
+    h = home.make { agents = { asker = [[
+return agent { version=1, about="asks", on={event="ask"}, budget={ day="$0.50" }, run=function(ctx,input)
+  local a=ctx.model{tier="small",prompt=input.text or "hello",max_tokens=20}
+  ctx.memory.remember{kind="note",text="it said "..a}
+  local ev=ctx.wait{event="go"}
+  return { a, ev.payload.n }
+end }
+]] }, config = [[return { zone="UTC", owner="Mira", budget={ day="$1.00" },
+  tiers={ small={ {provider="echo",model="echo-1",price={input=1,output=2}} } } }]] }
+    h.now = 1800000000000
+    assert(os.execute(("gzip -dc spec/data/format-3.db.gz > '%s/var/keel.db'"):format(h.path)))
+    local e = h:open()
+    assert.same({}, e.store:read("budget.check", {}))
+    local books = e:model_client().books
+    local rows = e.store:read("ledger.list", { since = 0, limit = 10 })
+    assert.equal(4, #rows)
+    assert.same({ "estimated", 5000000 }, { rows[1].state, rows[1].cost })
+    assert.same({}, e.store:read("budget.check", {}))
+    assert(books:settle(assert(books:reserve { agent = "asker", money = 5, tokens = 1 }), { cost = 3 }))
+    assert.same({}, e.store:read("budget.check", {}))
+    e:emit("go", { n = 7 })
+    assert(e:drain())
+    for _, run in ipairs(e:list { agent = "asker" }) do
+      assert.equal("done", run.state)
+      assert.equal(7, run.output[2])
+      assert.is_true(e:replay(run.run).equal)
+    end
+    assert.equal(2, #e:memory():search { query = "what it said", ns = "main", distinct = false })
+    e = h:reopen()
+    assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
+  end)
+end)
