@@ -59,6 +59,8 @@ local expected = {
   -- what an answer says
   excess_output = "ok", excess_all = "ok", length = { "ok", stop = "length" },
   filtered = { "content_filter", ollama = "ok" }, refusal = { "content_filter", ollama = "ok" }, refusal_empty = "ok",
+  refusal_odd = { "content_filter", ollama = "ok" }, model_odd = "ok", model_long = "ok", request_id_secret = "ok", request_id_long = "ok",
+  request_id_odd = "ok", content_type_odd = "bad_response", content_type_none = { "ok", stream = "bad_response" }, usage_then_cut = { "ok", ["ollama whole"] = "bad_response", stream = "stream_cut" },
   finish_unknown = { "ok", anthropic = "bad_response" },
   finish_error = { "ok", openai = "server_error", anthropic = "bad_response" },
   pause = { "ok", ["anthropic whole"] = "ok", stop = { anthropic = "paused" } },
@@ -84,7 +86,7 @@ local expected = {
   -- calls of tools
   tool = "ok", tool_no_arguments = "ok", tool_broken = { "bad_response", requests = 3 }, tool_not_an_object = { "bad_response", requests = 3 },
   tool_unknown = { "bad_response", requests = 3 }, tool_misfit = { "bad_response", requests = 3 }, tool_same_ids = "ok", tool_no_id = "ok",
-  tool_no_name = { "bad_response", requests = 3 }, tool_cut = "bad_response",
+  tool_no_name = { "bad_response", requests = 3 }, tool_cut = "bad_response", tool_hidden = "ok",
   tool_none = { "ok", anthropic = "ok" },
 }
 
@@ -174,10 +176,12 @@ describe("a model server that plays", function()
   end
 
   local function no_secret(got)
-    local told = { got.message or "", got.detail or {}, got.rows }
-    assert.is_nil(json.encode(told):find("s3cret", 1, true))
+    local told = assert(json.encode { got.message or "", got.detail or {}, got.rows })
+    assert.is_nil(told:find("s3cret", 1, true))
     assert.is_nil((got.message or ""):find "%c")
     assert.is_true(#(got.message or "") <= 400)
+    if got.answer then assert.is_nil(got.answer.model:find "%c") end
+    for _, row in ipairs(got.rows) do assert.is_true(#json.encode(row) < 2000) end
   end
 
   local function judge(api, mode, fault)

@@ -128,7 +128,7 @@ local function answer_of(texts, told, reason, name, usage)
   local whole, stop = table.concat(texts), stops[reason or 0]
   if not stop then return nil, "the reply does not say why it ended", "bad_response", usage end
   if #texts == 0 and #told == 0 and stop == "end" then return nil, "the reply has no text", "bad_response", usage end
-  return calls.give({ text = whole, stop = stop, model = text(name), usage = usage }, told)
+  return calls.give({ text = whole, stop = stop, model = wire.name(name), usage = usage }, told)
 end
 
 function anthropic.reply(decoded)
@@ -183,7 +183,7 @@ end
 local events = {}
 
 function events.message_start(stream, chunk)
-  stream.model = text(field(chunk, "message", "model"))
+  stream.model = field(chunk, "message", "model")
   stream:note_usage(field(chunk, "message", "usage"))
   -- that output is of the first token; message_delta tells all of it
   stream.first_output, stream.usage.output_tokens = stream.usage.output_tokens, nil

@@ -95,7 +95,7 @@ end
 
 local function answer_of(whole, told, last)
   local usage = usage_of(last, whole ~= "" or #told > 0)
-  return calls.give({ text = whole, stop = stops[present(last.done_reason) or 0] or "end", model = text(last.model),
+  return calls.give({ text = whole, stop = stops[present(last.done_reason) or 0] or "end", model = wire.name(last.model),
     usage = usage }, told)
 end
 

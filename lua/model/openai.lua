@@ -182,7 +182,7 @@ function openai.reply(decoded)
   if text == nil and not some(refusal) and not told[1] and stop ~= "filtered" then
     return nil, "the reply has no content", "bad_response", usage
   end
-  return calls.give({ text = text or "", stop = stop, refusal = some(refusal), model = some(decoded.model), usage = usage }, told)
+  return calls.give({ text = text or "", stop = stop, refusal = some(refusal), model = wire.name(decoded.model), usage = usage }, told)
 end
 
 local by_word = {
@@ -287,7 +287,7 @@ function openai.stream()
     -- the last usage counts: some servers tell a running sum with every chunk
     local counted = type(present(chunk.usage)) == "table"
     if counted then stream.usage = chunk.usage end
-    stream.model = some(chunk.model) or stream.model
+    stream.model = wire.name(chunk.model) or stream.model
     local choice = choice_of(chunk)
     if not choice then
       -- behind the finish only the bill can come

@@ -56,6 +56,11 @@ function wire.text(value)
   return type(value) == "string" and value or nil
 end
 
+--- A name that is shown to people, when it is one that can be.
+function wire.name(value)
+  return type(value) == "string" and value ~= "" and #value <= 200 and not value:find("%c") and value or nil
+end
+
 --- The value when it is a list or an object, else an empty one.
 function wire.list(value)
   return type(value) == "table" and value or {}
@@ -94,6 +99,12 @@ end
 --- The result of a tool as text, for servers that have no field for failure.
 function wire.result(message)
   return message.failed and "It failed: " .. message.content or message.content
+end
+
+--- Tokens of a prompt that are in no byte of the request, at most: what a chat template
+-- wraps around it, and what providers say to a model about tools and schemas.
+function wire.unseen(asked)
+  return 64 + (asked.tools and 1024 or 0) + (asked.schema ~= nil and 512 or 0)
 end
 
 --- The schema in words, for servers and models that know no other way.

@@ -41,7 +41,7 @@ end
 --- A right answer, with changes of `truth` and of the reply around it.
 local function answer(q, changes, more)
   local t = truth(q, changes)
-  local thing = { status = 200, headers = { ["content-type"] = "application/json" }, bill = bill(t), known = not (q.stream and t.no_finish) }
+  local thing = { status = 200, headers = { ["content-type"] = "application/json" }, bill = bill(t), known = not (q.stream and t.no_finish) and t.usage ~= false }
   if q.stream then
     thing.headers["content-type"] = replies[q.api].kind
     thing.pieces = replies[q.api].pieces(t)
@@ -382,6 +382,25 @@ faults.filtered = said { finish = "content_filter" }
 faults.refusal = said(function(q)
   return q.api == "openai" and { refusal = "I cannot help.", content = not q.stream and json.null or nil } or { finish = "content_filter" }
 end)
+faults.refusal_odd = said(function(q)
+  return q.api == "openai" and { refusal = "\27[2J No: " .. q.key .. ("!"):rep(5000), content = not q.stream and json.null or nil } or { finish = "content_filter" }
+end)
+faults.model_odd = said { model = "\27]0;mine\7" }
+faults.model_long = said { model = ("m"):rep(100000) }
+function faults.content_type_odd(q)
+  return answer(q, nil, { headers = { ["content-type"] = "text/\xff\xfe; x=" .. q.key .. ("y"):rep(2000) }, known = false })
+end
+function faults.content_type_none(q) return answer(q, nil, { headers = {}, known = not q.stream }) end
+local function request_id(make)
+  return function(q)
+    local thing = answer(q)
+    thing.headers["x-request-id"] = make(q)
+    return thing
+  end
+end
+faults.request_id_secret = request_id(function(q) return "for " .. q.key end)
+faults.request_id_long = request_id(function() return ("r"):rep(50000) end)
+faults.request_id_odd = request_id(function() return "\xff\xfe\27[2J" end)
 faults.refusal_empty = said(function(q) return { refusal = q.api == "openai" and "" or nil } end)
 faults.finish_unknown = said { finish = "eos" }
 faults.finish_error = said({ finish = "error" }, { known = false })
@@ -464,6 +483,9 @@ faults.usage_split_short = told_usage(function(q)
   return usage(q, 8, 7, { cache_creation_input_tokens = 12, cache_creation = { ephemeral_5m_input_tokens = 3, ephemeral_1h_input_tokens = 4 } })
 end, function(q) return q.api == "anthropic" and { written = 12, written_1h = 4 } or {} end)
 faults.usage_every = said { every_usage = true }
+faults.usage_then_cut = function(q)
+  return answer(q, { every_usage = true, no_finish = true, no_end = true, output = q.api == "ollama" and 7 or 5000, excess = true })
+end
 faults.usage_in_finish = said { usage_in_finish = true }
 
 -- ---- streams ------------------------------------------------------------------------
@@ -536,6 +558,10 @@ faults.tool_same_ids = said { calls = { { "t1", "look", '{"at":"x"}' }, { "t1", 
 faults.tool_no_id = said { calls = { { json.null, "now", "{}" } } }
 faults.tool_no_name = said { calls = { { "t1", json.null, "{}" } } }
 faults.tool_cut = said { calls = { { "t1", "now", "" } }, finish = "length" }
+-- what the provider said to its model about the tools is charged, and the usage got lost
+faults.tool_hidden = function(q)
+  return answer(q, { calls = { { "t1", "now", "{}" } }, usage = false, input = q.bytes + 900, cached = 0, written = 0, written_1h = 0 })
+end
 faults.tool_none = said { finish = "tool_calls" }
 
 -- ---- embeddings -------------------------------------------------------------------
@@ -605,7 +631,7 @@ local function play(c, request)
   local q = { asked = asked, api = api_of(request.path), path = request.path, host = request.headers.host, c = c,
     embed = request.path:find "embed" ~= nil, key = request.headers["x-api-key"] or (request.headers.authorization or ""):gsub("^Bearer ", "") }
   if not q.api then return send(c, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n") end
-  q.stream = asked.stream == true
+  q.stream, q.bytes = asked.stream == true, #request.body
   local place = q.api .. tostring(q.stream) .. tostring(asked.model)
   seen[place] = (seen[place] or 0) + 1
   q.n = seen[place]
@@ -613,7 +639,8 @@ local function play(c, request)
   q.c = c
   local thing = thing_for(q)
   write_down(q, thing)
-  thing.headers["content-length"], thing.headers["x-request-id"] = #thing.body, "req_" .. #books
+  thing.headers["content-length"] = #thing.body
+  thing.headers["x-request-id"] = thing.headers["x-request-id"] or "req_" .. #books
   local head = sockets.head(thing.status, "Whatever", thing.headers)
   if thing.play then return thing.play(c, head, thing.body, thing.pieces) end
   send(c, head .. thing.body)

@@ -5,7 +5,7 @@
 -- model, content (in place of the text), input, output, cached, written, written_1h (what
 -- it used), usage (in place of what these make; false is none), edit(value) (a last change
 -- of the body, or of each event) }, and for streams: every_usage, usage_in_finish,
--- no_finish, no_end, extra (pieces after the first), errors (after the text).
+-- excess (all of the usage with every chunk), no_finish, no_end, extra (pieces after the first), errors (after the text).
 local json = require "json"
 
 local replies = { openai = {}, anthropic = {}, ollama = {} }
@@ -63,7 +63,8 @@ end
 function openai.pieces(t)
   local out = {}
   local function add(value) out[#out + 1] = "data: " .. edited(t, value) .. "\n\n" end
-  local so_far = t.every_usage and { prompt_tokens = t.input, completion_tokens = 1, total_tokens = t.input + 1 } or nil
+  local so_far = t.every_usage and { prompt_tokens = t.input, completion_tokens = t.excess and t.output or 1,
+    total_tokens = t.input + (t.excess and t.output or 1) } or nil
   add(openai.delta({ role = "assistant", content = "" }, nil, so_far))
   if t.content then
     add(openai.delta({ content = t.content }))
@@ -123,6 +124,7 @@ function anthropic.pieces(t)
   for key, count in pairs(first and usage or {}) do
     if type(key) == "string" and key ~= "output_tokens" then first[key] = count end
   end
+  if first and t.excess then first.output_tokens = t.output end
   add { type = "message_start", message = { type = "message", role = "assistant", model = t.model, content = json.array {}, usage = first or usage } }
   local function block(start, deltas)
     add { type = "content_block_start", index = index, content_block = start }
