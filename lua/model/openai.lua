@@ -260,10 +260,10 @@ local function join_delta(stream, delta)
   local refusal, text = some(field(delta, "refusal")), some(text_of(field(delta, "content")))
   local room, message, code = stream.take((refusal or "") .. (text or ""))
   if not room then return nil, message, code end
-  if refusal then table.insert(stream.refusals, refusal) end
-  if text then table.insert(stream.texts, text) end
   room, message, code = join_calls(stream, field(delta, "tool_calls"))
   if not room then return nil, message, code end
+  if refusal then table.insert(stream.refusals, refusal) end
+  if text then table.insert(stream.texts, text) end
   return text or ""
 end
 

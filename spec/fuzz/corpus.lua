@@ -84,7 +84,7 @@ for _, text in ipairs(words) do seed("token", text) end
 for _, text in ipairs(crons) do seed("cron", text) end
 for _, text in ipairs(memories) do seed("memory", text) end
 
-for _, target in ipairs { "lib", "program", "border", "manifest", "schema", "where", "options", "regex", "settings" } do
+for _, target in ipairs { "lib", "program", "border", "manifest", "schema", "where", "options", "regex", "settings", "dialects" } do
   choices(target, 60, 600)
 end
 
