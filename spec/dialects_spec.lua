@@ -1,6 +1,8 @@
 local fake_model = require "spec.support.fake_model"
 local json = require "json"
 local model = require "model"
+local price_of = require "model.price"
+local request = require "model.request"
 local store = require "store"
 
 -- Through the whole client, against a server that plays recorded bytes.
@@ -153,5 +155,145 @@ describe("the dialect", function()
       assert.equal("invalid_request", code)
       assert.match("not known", message)
     end
+  end)
+end)
+
+-- Without a server: what each makes of fields that came, and of fields that were asked for.
+describe("a dialect", function()
+  local openai, anthropic, ollama = require "model.openai", require "model.anthropic", require "model.ollama"
+  local entry = { model = "m", base_url = "http://x/", key = "k" }
+
+  local function body(dialect, fields, traits)
+    fields.prompt = fields.prompt or "Hi"
+    local asked = assert(request.read(fields))
+    local _, _, value = dialect.request(asked, entry, traits or {})
+    return json.decode(assert(json.encode(value))), asked
+  end
+
+  local function usage(dialect, raw)
+    local replies = {
+      [openai] = { choices = { { message = { content = "x" }, finish_reason = "stop" } }, usage = raw },
+      [anthropic] = { content = { { type = "text", text = "x" } }, stop_reason = "end_turn", usage = raw },
+      [ollama] = { message = { content = "x" }, done = true },
+    }
+    for key, value in pairs(dialect == ollama and raw or {}) do replies[ollama][key] = value end
+    return price_of.usage(assert(dialect.reply(replies[dialect])).usage), dialect.reply(replies[dialect]).usage
+  end
+
+  it("counts the whole prompt, and of it what was read and written", function()
+    local u = usage(openai, { prompt_tokens = 10, completion_tokens = 4, prompt_tokens_details = { cached_tokens = 3, cache_write_tokens = 2 },
+      completion_tokens_details = { reasoning_tokens = 1 } })
+    assert.same({ 10, 4, 3, 2, 1 }, { u.input, u.output, u.cached, u.written, u.reasoning })
+    local _, raw = usage(anthropic, { input_tokens = 5, output_tokens = 4, cache_creation_input_tokens = 9, cache_read_input_tokens = 2,
+      cache_creation = { ephemeral_5m_input_tokens = 1, ephemeral_1h_input_tokens = 3 } })
+    assert.same({ 16, 4, 2, 9, 3 }, { raw.input, raw.output, raw.cached, raw.written, raw.written_1h })
+    -- a split that is more than its whole is believed
+    _, raw = usage(anthropic, { input_tokens = 5, output_tokens = 4, cache_creation = { ephemeral_5m_input_tokens = 1, ephemeral_1h_input_tokens = 3 } })
+    assert.same({ 9, 4, 3 }, { raw.input, raw.written, raw.written_1h })
+    u = usage(ollama, { prompt_eval_count = 7, eval_count = 2, prompt_eval_cached_count = 5 })
+    assert.same({ 7, 2, 5 }, { u.input, u.output, u.cached })
+  end)
+
+  it("counts as output what a total shows and completion_tokens hides", function()
+    assert.equal(90, usage(openai, { prompt_tokens = 10, completion_tokens = 4, total_tokens = 100 }).output)
+    assert.equal(90, usage(openai, { prompt_tokens = 10, completion_tokens = 4, total_tokens = 100,
+      completion_tokens_details = { reasoning_tokens = 86 } }).output)
+    assert.equal(4, usage(openai, { prompt_tokens = 10, completion_tokens = 4, total_tokens = 5 }).output)
+    assert.equal(4, usage(openai, { prompt_tokens = 10, completion_tokens = 4, total_tokens = -1 }).output)
+  end)
+
+  it("knows no usage that cannot be true", function()
+    for _, raw in ipairs { { prompt_tokens = 0, completion_tokens = 0 }, { prompt_tokens = 5, completion_tokens = 0 }, { prompt_tokens = 5 },
+      { prompt_tokens = 5, completion_tokens = 2, completion_tokens_details = { reasoning_tokens = 3 } },
+      { prompt_tokens = 5, completion_tokens = 2, prompt_tokens_details = { cached_tokens = 6 } }, {} } do
+      assert.is_nil((usage(openai, raw)))
+    end
+    for _, raw in ipairs { { output_tokens = 3 }, { input_tokens = 3 }, { input_tokens = 1.5, output_tokens = 3 },
+      { input_tokens = 3, output_tokens = 3, cache_creation = { ephemeral_1h_input_tokens = -1 } },
+      { input_tokens = 3, output_tokens = 3, cache_read_input_tokens = "2" } } do
+      assert.is_nil((usage(anthropic, raw)))
+    end
+    assert.is_nil((usage(ollama, { prompt_eval_count = 0, eval_count = 3 })))
+  end)
+
+  it("asks for a schema strictly where every object is closed and whole", function()
+    local closed = { type = "object", additionalProperties = false, required = { "a" }, properties = { a = { type = "array",
+      items = { type = "object", additionalProperties = false, required = { "b" }, properties = { b = { enum = { "x" } } } } } } }
+    assert.is_true(body(openai, { schema = closed }).response_format.json_schema.strict)
+    assert.is_nil(body(openai, { schema = closed }, { no_strict = true }).response_format.json_schema.strict)
+    for _, open in ipairs { { type = "object" }, { type = "string" }, { type = "object", additionalProperties = false, properties = { a = {} } },
+      { type = "object", additionalProperties = false, required = { "a" }, properties = { a = { type = "object" } } },
+      { type = "object", additionalProperties = false, required = { "a" }, properties = { a = { type = "string", format = "email" } } },
+      { type = "object", additionalProperties = false, required = { "a" }, properties = { a = true } } } do
+      assert.is_nil(body(openai, { schema = open }).response_format.json_schema.strict)
+    end
+  end)
+
+  it("passes on how hard to think, and learns where that is refused", function()
+    assert.equal("low", body(openai, { effort = "low" }).reasoning_effort)
+    local value = body(anthropic, { effort = "high", schema = { type = "object" } })
+    assert.equal("high", value.output_config.effort)
+    assert.equal("json_schema", value.output_config.format.type)
+    assert.equal("low", body(ollama, { effort = "minimal" }).think)
+    assert.is_false(body(ollama, { effort = "none" }).think)
+    local asked = select(2, body(openai, { effort = "low" }))
+    for dialect, words in pairs { [openai] = "unknown field reasoning_effort", [anthropic] = "output_config.effort: not here",
+      [ollama] = '"m" does not support thinking' } do
+      local traits = {}
+      assert.is_true(dialect.adapt(traits, 400, words, asked))
+      assert.is_false(dialect.adapt(traits, 400, words, asked))
+      local again = body(dialect, { effort = "low" }, traits)
+      assert.same({}, { again.reasoning_effort, again.output_config, again.think })
+    end
+    local traits = {}
+    assert.is_true(ollama.adapt(traits, 400, 'think value "low" is not supported for this model', asked))
+    assert.is_true(body(ollama, { effort = "low" }, traits).think)
+  end)
+
+  it("learns what a server does not take, once for each", function()
+    local schema = { type = "object", additionalProperties = false }
+    local _, asked = body(openai, { schema = schema, tools = { { name = "a" } }, parallel_tools = false })
+    local traits = {}
+    assert.is_true(openai.adapt(traits, 400, "response_format: strict is not known", asked))
+    assert.is_true(openai.adapt(traits, 400, "response_format is not known", asked))
+    assert.is_true(openai.adapt(traits, 422, "parallel_tool_calls is not known", asked))
+    assert.same({ no_strict = true, plain_schema = true, no_parallel_option = true }, traits)
+    assert.is_false(openai.adapt(traits, 400, "response_format strict parallel_tool_calls reasoning_effort stream_options", asked))
+    assert.is_false(openai.adapt(traits, 500, "max_completion_tokens", asked))
+    traits = {}
+    assert.is_true(ollama.adapt(traits, 500, "failed to parse grammar", asked))
+    assert.match("JSON Schema", body(ollama, { schema = schema }, traits).messages[1].content)
+  end)
+
+  it("knows a request that is too long by many words", function()
+    for _, message in ipairs { "This model's maximum context length is 8192 tokens", "the request exceeds the available context size",
+      "Input is over the context window of this model" } do
+      assert.equal("context_length", (openai.failure(400, { error = { message = message } })))
+    end
+    assert.equal("context_length", (openai.failure(400, { error = { message = "x", type = "exceed_context_size_error" } })))
+    assert.equal("context_length", (anthropic.failure(400, { error = { type = "invalid_request_error", message = "prompt is too long: 9 > 8" } })))
+  end)
+
+  it("reads the status in an error inside a 200", function()
+    assert.equal("rate_limited", (openai.failure(200, { error = { message = "slow down", code = 429 } })))
+    assert.equal("server_error", (openai.failure(200, { error = { message = "gone", code = 502 } })))
+    assert.equal("server_error", (openai.failure(200, { error = { message = "odd", code = 7 } })))
+  end)
+
+  it("counts nothing before message_delta as all of the output", function()
+    local stream = anthropic.stream()
+    local function event(value) stream.event { data = json.encode(value) } end
+    event { type = "message_start", message = { usage = { input_tokens = 9, output_tokens = 1, cache_read_input_tokens = 2 } } }
+    event { type = "content_block_delta", index = 0, delta = { type = "text_delta", text = "x" } }
+    event { type = "message_delta", delta = { stop_reason = "end_turn" }, usage = json.null }
+    event { type = "message_stop" }
+    assert.is_nil((price_of.usage(assert(stream.answer()).usage)))
+    stream = anthropic.stream()
+    event { type = "message_start", message = { usage = { input_tokens = 9, output_tokens = 1, cache_read_input_tokens = 2 } } }
+    event { type = "content_block_delta", index = 0, delta = { type = "text_delta", text = "x" } }
+    event { type = "message_delta", delta = { stop_reason = "end_turn" }, usage = { output_tokens = 5, input_tokens = 11, cache_read_input_tokens = json.null } }
+    event { type = "message_stop" }
+    local u = assert(stream.answer()).usage
+    assert.same({ 13, 5, 2 }, { u.input, u.output, u.cached })
   end)
 end)
