@@ -44,8 +44,9 @@ end
 --- The JSON value in what a model wrote: bare, in a ``` fence, or with words around it.
 -- Returns true, value or false, message.
 function answer.extract(text)
-  local value, message = wire.decode(text)
+  local value, message, code = wire.decode(text)
   if value ~= nil then return true, value end
+  if code == "too_large" then return false, message end
   local inside = fenced(text)
   if inside then
     value = wire.decode(inside)

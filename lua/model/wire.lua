@@ -26,12 +26,12 @@ local function values_in(text)
   end
 end
 
---- The value of a JSON text that a server sent; nil, message when it is none, or is one
--- that only wants our memory.
+--- The value of a JSON text that a server sent; nil, message when it is none, and code
+-- "too_large" when it is one that only wants our memory.
 function wire.decode(text)
   if #text > wire.most_values and select(2, text:gsub("[,%[{]", "")) > wire.most_values
       and values_in(text) > wire.most_values then
-    return nil, ("it holds more than %d values"):format(wire.most_values)
+    return nil, ("it holds more than %d values"):format(wire.most_values), "too_large"
   end
   return json.decode(text)
 end

@@ -387,10 +387,6 @@ faults.refusal_odd = said(function(q)
 end)
 faults.model_odd = said { model = "\27]0;mine\7" }
 faults.model_long = said { model = ("m"):rep(100000) }
-function faults.content_type_odd(q)
-  return answer(q, nil, { headers = { ["content-type"] = "text/\xff\xfe; x=" .. q.key .. ("y"):rep(2000) }, known = false })
-end
-function faults.content_type_none(q) return answer(q, nil, { headers = {}, known = not q.stream }) end
 local function request_id(make)
   return function(q)
     local thing = answer(q)
@@ -398,6 +394,15 @@ local function request_id(make)
     return thing
   end
 end
+faults.header_of_spaces = request_id(function() return "x" .. (" "):rep(50000) .. "x" end)
+faults.many_headers = request_id(function() return ("a\r\nx-request-id: "):rep(3000) end)
+function faults.secret_flood(q)
+  return refusal(q, 401, (q.key .. " "):rep(150000), kinds[401])
+end
+function faults.content_type_odd(q)
+  return answer(q, nil, { headers = { ["content-type"] = "text/\xff\xfe; x=" .. q.key .. ("y"):rep(2000) }, known = false })
+end
+function faults.content_type_none(q) return answer(q, nil, { headers = {}, known = not q.stream }) end
 faults.request_id_secret = request_id(function(q) return "for " .. q.key end)
 faults.request_id_long = request_id(function() return ("r"):rep(50000) end)
 faults.request_id_odd = request_id(function() return "\xff\xfe\27[2J" end)
