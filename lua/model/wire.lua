@@ -101,10 +101,11 @@ function wire.result(message)
   return message.failed and "It failed: " .. message.content or message.content
 end
 
---- Tokens of a prompt that are in no byte of the request, at most: what a chat template
--- wraps around it, and what providers say to a model about tools and schemas.
+--- Tokens of a prompt that are in no byte of the request, at most: what providers say to
+-- a model about tools and schemas. (What chat templates add, the JSON around the texts
+-- outweighs.)
 function wire.unseen(asked)
-  return 64 + (asked.tools and 1024 or 0) + (asked.schema ~= nil and 512 or 0)
+  return (asked.tools and 1024 or 0) + (asked.schema ~= nil and 512 or 0)
 end
 
 --- The schema in words, for servers and models that know no other way.
