@@ -31,6 +31,7 @@ local retry = require "model.retry"
 local send = require "model.send"
 local tiers = require "model.tiers"
 local tools = require "model.tools"
+local wire = require "model.wire"
 
 local model = {}
 model.__index = model
@@ -88,10 +89,13 @@ end
 --- End the reservation as the outcome says. Returns the cost that counts, whether it is
 -- an estimate, and the usage that was told.
 local function settle(self, held, entry, outcome, tx)
-  local usage = price.usage(outcome.usage)
+  local usage, rates = price.usage(outcome.usage), held.price or entry.price
+  local at_least = not usage and outcome.told and price.usage(outcome.told)
+  -- a stream that was cut had told of more already than was held
+  if at_least and price.cost(rates, at_least) > held.money then usage = at_least end
   local ok, message, code
   if usage then
-    local cost = price.cost(held.price or entry.price, usage)
+    local cost = price.cost(rates, usage)
     usage.cost, usage.request_id = cost, outcome.request_id
     ok, message, code = self.books:settle(held, usage, tx)
     if ok then return cost, false, usage end
@@ -119,7 +123,7 @@ end
 local function claim_of(call, entry, body)
   local asked, who = call.asked, call.who
   local rates = asked.service and entry.price.services and entry.price.services[asked.service] or entry.price
-  local bound, tokens = price.bound(rates, #body, asked.max_tokens)
+  local bound, tokens = price.bound(rates, #body + wire.unseen(asked), asked.max_tokens)
   return {
     money = bound, tokens = tokens, run = who.run, agent = who.agent, seq = who.seq, limits = who.limits,
     attempt = call.sum.attempts + 1, tier = asked.tier, provider = entry.provider, model = entry.model,
@@ -240,9 +244,10 @@ end
 -- ---- a call: candidates, repairs ---------------------------------------------------------
 
 --- Why an answer is not one that the caller can use: nil, or a failure.
-local function unusable(answer, asked)
+local function unusable(entry, answer, asked)
   if answer.stop == "filtered" or answer.refusal then
-    return { code = "content_filter", message = answer.refusal or "the provider's filter stopped the answer" }
+    return { code = "content_filter", message = answer.refusal and send.clean(entry, answer.refusal)
+      or "the provider's filter stopped the answer" }
   end
   if (asked.validator or answer.calls) and answer.stop == "length" then
     return { code = "bad_response", message = ("the answer was cut at max_tokens (%d)"):format(asked.max_tokens) }
@@ -274,7 +279,7 @@ local function consult(self, call, entry)
     local answer, failure = insist(self, call, entry, asked)
     if not answer then return nil, failure end
     local better
-    failure = unusable(answer, asked)
+    failure = unusable(entry, answer, asked)
     if not failure then
       failure, better = lacking(entry, asked, answer)
       if not failure then return answer end

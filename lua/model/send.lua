@@ -24,22 +24,24 @@ end
 --- Nothing of a key may get into a message: servers like to quote what they were sent.
 function send.clean(entry, text)
   text = tostring(text):gsub("[%c]+", " ")
-  if #entry.key >= 4 then
-    local from = 1
-    while true do
-      local at, stop = text:find(entry.key, from, true)
-      if not at then break end
-      text = text:sub(1, at - 1) .. "***" .. text:sub(stop + 1)
-      from = at + 3
-    end
-  end
+  -- a header may hold any bytes
+  if not utf8.len(text) then text = text:gsub("[\x80-\xff]", "?") end
+  -- in one reading: who knows the key may send it a hundred thousand times
+  if #entry.key >= 4 then text = text:gsub(entry.key:gsub("%W", "%%%0"), "***") end
   text = text:gsub("sk%-[%w_%-*.]+", "***")
-  if not utf8.len(text) then text = text:gsub("[\x80-\xff]+", "?") end
   if #text > 300 then text = text:sub(1, (utf8.offset(text, 0, 297) or 297) - 1) .. "..." end
   return text
 end
 
 local clean = send.clean
+
+--- The id that the server gave the request, when it is one to keep.
+local function request_id(entry, headers)
+  local id = headers["x-request-id"] or headers["request-id"]
+  if not id or #id > 200 or id:find("[^ -~]") then return nil end
+  if #entry.key < 4 then return id end
+  return clean(entry, id)
+end
 
 local by_outcome = { bad_url = "invalid_request", connect = "connection_lost", tls = "connection_lost",
   timeout = "timeout", lost = "connection_lost", cut = "connection_lost", too_large = "too_large",
@@ -146,11 +148,13 @@ local function stream_answer(entry, asked, stream, reply)
     return answer, failure
   end
   stream.finish()
-  local answer, message, code, usage, text = stream.joined.answer()
+  local answer, message, code, usage, text, told = stream.joined.answer()
   local failure = stream.failure
   if not failure and answer then return answer end
   failure = failure or { code = code, message = message }
-  failure.usage, failure.text, failure.said_text = usage, text, stream.said
+  -- what failed behind the end marker is kept, too
+  failure.usage, failure.text, failure.said_text = usage, answer and answer.text or text, stream.said
+  failure.told = answer and answer.usage or told
   failure.status, failure.headers, failure.sent, failure.began, failure.charge = 200, reply.headers, true, true, "unknown"
   return nil, failure
 end
@@ -158,7 +162,7 @@ end
 --- What a stream had said when it was cut, in its failure.
 local function keep_part(stream, failure)
   failure.said_text = stream.said
-  if stream.said then failure.text = select(5, stream.joined.answer()) end
+  if stream.said then failure.text, failure.told = select(5, stream.joined.answer()) end
   return failure
 end
 
@@ -224,8 +228,7 @@ function send.once(entry, asked, url, headers, body, total_ms, token)
     return nil, stream and keep_part(stream, failure) or failure
   end
   local reply = http.reply(raw)
-  local id = reply.headers["x-request-id"] or reply.headers["request-id"]
-  id = id and id:sub(1, 200)
+  local id = request_id(entry, reply.headers)
   if reply.status < 200 or reply.status >= 300 then
     if stream then reply.body = stream.body(reply) or "" end
     local failure = status_failure(entry, asked, reply)
