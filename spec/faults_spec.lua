@@ -1,5 +1,6 @@
 local fake_model = require "spec.support.fake_model"
 local home = require "spec.support.home"
+local http = require "http"
 local json = require "json"
 local loop = require "loop"
 local model = require "model"
@@ -225,6 +226,26 @@ describe("a model server that plays", function()
     assert.same({}, s:read("budget.check", {}))
     assert.equal(spent, sum)
     assert.is_true(sum >= owed)
+  end)
+
+  it("embeddings, right and wrong, and counts them", function()
+    local function embed(path, name, input)
+      local reply = assert(http.request { url = server.url .. path, body = json.encode { model = name, input = input, dimensions = 4 } })
+      return reply.status == 200 and json.decode(reply.body) or reply.status
+    end
+    local right = embed("/v1/embeddings", "m", { "ab", "c" })
+    assert.same({ 0, 1 }, { right.data[1].index, right.data[2].index })
+    assert.equal(4, #right.data[2].embedding)
+    assert.equal(6, right.usage.prompt_tokens)
+    assert.same(right.data[1].embedding, embed("/api/embed", "m", { "ab" }).embeddings[1])
+    assert.equal(1, embed("/v1/embeddings", "fault:embed_backwards", { "ab", "c" }).data[1].index)
+    assert.equal(1, #embed("/v1/embeddings", "fault:embed_short", { "ab", "c" }).data)
+    assert.equal(3, #embed("/v1/embeddings", "fault:embed_uneven", { "ab", "c" }).data[1].embedding)
+    assert.equal(503, embed("/v1/embeddings", "fault:status_503", "ab"))
+    local books = server:books()
+    assert.equal(6, #books)
+    assert.same({ 6, true }, { books[1].input, books[1].known })
+    assert.same({ 0, false }, { books[6].input, books[6].billed })
   end)
 
   it("nothing that is not expected here", function()

@@ -13,7 +13,7 @@ local function message_of(message)
   if message.role == "tool" then
     return { role = "tool", content = wire.result(message), tool_name = message.name, tool_call_id = message.call }
   end
-  local out = { role = message.role, content = message.content }
+  local out = { role = message.role == "developer" and "system" or message.role, content = message.content }
   for i, call in ipairs(message.calls or {}) do
     out.tool_calls = out.tool_calls or {}
     -- an object there, not the text of one

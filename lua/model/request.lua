@@ -173,9 +173,19 @@ local function effort(value)
 end
 
 local function stop(value)
-  if type(value) == "string" then return { value } end
-  if type(value) == "table" and #value > 0 then return value end
+  if type(value) == "string" and value ~= "" then return { value } end
+  if type(value) == "table" and #value > 0 then
+    for _, one in ipairs(value) do
+      if type(one) ~= "string" or one == "" then return nil, "text or a list of texts" end
+    end
+    return value
+  end
   return nil, "text or a list of texts"
+end
+
+local function schema_name(value)
+  if type(value) == "string" and value:find "^[%w_-]+$" and #value <= 64 then return value end
+  return nil, "1 to 64 letters, digits, _ and -"
 end
 
 local function json_schema(value)
@@ -197,7 +207,7 @@ end
 
 local fields = {
   tier = text, prompt = text, messages = messages, system = text, schema = json_schema,
-  schema_name = text, max_tokens = whole(1, 10000000), temperature = number(0, 2), top_p = number(0, 1),
+  schema_name = schema_name, max_tokens = whole(1, 10000000), temperature = number(0, 2), top_p = number(0, 1),
   seed = whole(math.mininteger, math.maxinteger), stop = stop, timeout = timeout, repairs = whole(0, 2),
   on_text = callback, tools = tools, tool_choice = text, parallel_tools = yes_or_no, effort = effort,
   service = text,
