@@ -12,7 +12,7 @@ local more = {
   ["ctx.memory.get"] = "ns layer run all as_of reason limit",
   ["ctx.memory.history"] = "ns layer run all as_of reason limit",
   ["ctx.memory.forget"] = "ns layer run all as_of limit",
-  ["ctx.model"] = "messages schema_name top_p seed stop timeout repairs on_text tool_choice parallel_tools effort service",
+  ["ctx.model"] = "messages schema_name top_p seed stop timeout repairs on_text tool_choice parallel_tools effort service stream",
 }
 
 local cache = {}
