@@ -289,7 +289,7 @@ local function consult(self, call, entry)
     if not cost then return nil, own_failure("store", estimated, { store_code = usage }) end
     add(call, answer.step, cost, estimated, usage)
     -- what was heard already cannot be taken back
-    if not better or repairs_left == 0 or asked.on_text and answer.text ~= "" then return nil, failure end
+    if not better or repairs_left == 0 or asked.on_text and not asked.unheard and answer.text ~= "" then return nil, failure end
     asked = better
   end
 end

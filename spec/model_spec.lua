@@ -486,6 +486,19 @@ describe("a model call", function()
     assert.equal(2, most)
   end)
 
+  it("streams a structured answer, and mends it where nobody heard the wrong one", function()
+    server:play({ text = '{"n": "one"}' }, { text = '{"n": 1}' })
+    local answer = assert(ask(open(), { stream = true, schema = { type = "object", properties = { n = { type = "integer" } } } }))
+    assert.same({ n = 1 }, answer.value)
+    assert.equal(2, answer.attempts)
+    server:play({ text = '{"n": "one"}' }, { text = '{"n": 1}' })
+    local heard = {}
+    local _, _, code = ask(open(), { on_text = function(text) heard[#heard + 1] = text end,
+      schema = { type = "object", properties = { n = { type = "integer" } } } })
+    assert.equal("bad_response", code)
+    assert.equal('{"n": "one"}', table.concat(heard))
+  end)
+
   it("settles in a transaction of the caller's", function()
     local m = open()
     local tx = s:tx()

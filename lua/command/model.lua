@@ -137,8 +137,7 @@ local function ask(args, context)
   end
   local streamed = args.stream and not context.json
   local answer, message, code, detail = m:ask { tier = tier, prompt = prompt, schema = schema,
-    max_tokens = args["max-tokens"] or args.max_tokens, timeout = args.timeout, on_text = args.stream and function(text)
-      if not streamed then return end
+    max_tokens = args["max-tokens"] or args.max_tokens, timeout = args.timeout, stream = args.stream, on_text = streamed and function(text)
       context.out(harmless(context, text))
       if not context.served then io.stdout:flush() end
     end or nil }

@@ -210,7 +210,7 @@ local fields = {
   schema_name = schema_name, max_tokens = whole(1, 10000000), temperature = number(0, 2), top_p = number(0, 1),
   seed = whole(math.mininteger, math.maxinteger), stop = stop, timeout = timeout, repairs = whole(0, 2),
   on_text = callback, tools = tools, tool_choice = text, parallel_tools = yes_or_no, effort = effort,
-  service = text,
+  service = text, stream = yes_or_no,
 }
 
 --- The request as dialects take it: messages always, schema compiled beside. An
@@ -240,13 +240,13 @@ function request.read(raw)
   asked.prompt = nil
   local whole_tools, why = check_tools(asked)
   if not whole_tools then return nil, why end
+  if asked.stream and not asked.on_text then asked.on_text, asked.unheard = function() end, true end
   asked.tier = asked.tier or "small"
   asked.timeout = asked.timeout or request.default_timeout_ms
   if asked.schema ~= nil then
     local problem
     asked.validator, problem = schema.compile(asked.schema, { decoded = true })
     if not asked.validator then return nil, "the schema of a model request is wrong: " .. problem.message end
-    if asked.on_text then return nil, "a structured answer cannot be streamed" end
   end
   return asked
 end
