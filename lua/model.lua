@@ -158,7 +158,8 @@ end
 --- One attempt from reservation to outcome; the reservation is still open when an answer
 -- comes, because its end may belong to a transaction of the caller's.
 local function attempt(self, call, entry, asked, step)
-  local url, headers, body = entry.dialect.request(asked, entry, entry.traits)
+  local used = entry.traits
+  local url, headers, body = entry.dialect.request(asked, entry, used)
   local bytes, why = json.encode(body)
   if not bytes then return nil, own_failure("invalid_request", why) end
   local held, message, code, detail = reserve(self, call, entry, bytes)
@@ -174,7 +175,7 @@ local function attempt(self, call, entry, asked, step)
     self.books:release(held, code)
     return nil, own_failure(code, code == "timeout" and "no time is left for another attempt" or "nobody waits for this")
   end
-  local answer, failure = send.once(entry, asked, url, headers, bytes, left_ms, token)
+  local answer, failure = send.once(entry, asked, used, url, headers, bytes, left_ms, token)
   if answer then
     answer.held = held
     return answer

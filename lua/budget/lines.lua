@@ -60,7 +60,7 @@ end
 --- Forget lines that nobody used for a while, and whose time may be over.
 function lines:tidy()
   for id, line in pairs(self.known) do
-    if line.held_calls <= 0 and line.used ~= self.minute then self.known[id] = nil end
+    if line.held_calls <= 0 and (line.used or 0) < self.minute - 2 then self.known[id] = nil end
   end
 end
 

@@ -65,13 +65,27 @@ local function is_json(headers)
   return kind == nil or kind:lower():find("json", 1, true) ~= nil
 end
 
-local function status_failure(entry, asked, reply)
+--- Whether another try may fit this server, by what it says to a request that was made with
+-- `used` of its traits; others may have learned more of it meanwhile. Traits are never
+-- changed, only replaced: who is on the way keeps those that it had.
+local function adapted(entry, used, reply, asked)
+  local learned = {}
+  for name, value in pairs(used) do learned[name] = value end
+  if not entry.dialect.adapt(learned, reply.status, reply.body, asked) then return false end
+  for name, value in pairs(entry.traits) do
+    if learned[name] == nil then learned[name] = value end
+  end
+  entry.traits = learned
+  return true
+end
+
+local function status_failure(entry, asked, reply, used)
   local decoded = wire.decode(reply.body)
   local code, message = entry.dialect.failure(reply.status, decoded)
   if reply.status >= 300 and reply.status < 400 then code, message = "bad_response", "it answers with a redirect" end
   return { code = code, message = clean(entry, message), status = reply.status, headers = reply.headers, sent = true,
     began = true, charge = charge_of(reply.status),
-    adapted = entry.dialect.adapt(entry.traits, reply.status, reply.body, asked) }
+    adapted = adapted(entry, used, reply, asked) }
 end
 
 local function whole_answer(entry, reply)
@@ -188,9 +202,9 @@ local function prepared(entry, asked, url, headers)
   return one
 end
 
---- Send what the dialect made of `asked` and read the reply, within total_ms. `token`, when
+--- Send what the dialect made of `asked` by the traits `used` and read the reply, within total_ms. `token`, when
 -- the caller gave one, can end it early. Returns an answer, or nil and a failure.
-function send.once(entry, asked, url, headers, body, total_ms, token)
+function send.once(entry, asked, used, url, headers, body, total_ms, token)
   if entry.dialect.at_hand then return entry.dialect.reply(asked, entry) end
   local call, give_up
   local stream, on_data
@@ -231,7 +245,7 @@ function send.once(entry, asked, url, headers, body, total_ms, token)
   local id = request_id(entry, reply.headers)
   if reply.status < 200 or reply.status >= 300 then
     if stream then reply.body = stream.body(reply) or "" end
-    local failure = status_failure(entry, asked, reply)
+    local failure = status_failure(entry, asked, reply, used)
     failure.request_id = id
     return nil, failure
   end
