@@ -59,7 +59,7 @@ local expected = {
   gzip = "ok", gzip_broken = { "bad_response" }, gzip_cut = { "bad_response", stream = "stream_cut" }, gzip_bomb = "too_large", encoding_unknown = "bad_response",
   -- what an answer says
   excess_output = "ok", excess_all = "ok", length = { "ok", stop = "length" },
-  filtered = { "content_filter", ollama = "ok" }, refusal = { "content_filter", ollama = "ok" }, refusal_empty = "ok",
+  filtered = { "content_filter", ollama = "ok" }, refusal = { "content_filter", ollama = "ok" }, refusal_empty = "ok", no_schemas = { "ok", text = { whole = '{"n":1}' } },
   refusal_odd = { "content_filter", ollama = "ok" }, model_odd = "ok", model_long = "ok", request_id_secret = "ok", request_id_long = "ok",
   request_id_odd = "ok", header_of_spaces = "ok", many_headers = "ok", secret_flood = "auth", content_type_odd = "bad_response", content_type_none = { "ok", stream = "bad_response" }, usage_then_cut = { "ok", ["ollama whole"] = "bad_response", stream = "stream_cut" },
   finish_unknown = { "ok", anthropic = "bad_response" },
@@ -226,6 +226,20 @@ describe("a model server that plays", function()
     assert.same({}, s:read("budget.check", {}))
     assert.equal(spent, sum)
     assert.is_true(sum >= owed)
+  end)
+
+  it("that it knows no schemas, to two who ask at once", function()
+    for _, api in ipairs { "openai", "anthropic", "ollama" } do
+      local m = assert(model.open { retry = { attempts = 1 }, settings = { tiers = { small = { { provider = api, model = "fault:no_schemas",
+        key = "k", price = "free", base_url = api == "openai" and server.base_url or server.url } } } } })
+      local values = {}
+      for i = 1, 3 do
+        loop.spawn(function() values[i] = assert(m:ask { prompt = "x", schema = { type = "object", required = { "n" } } }).value end)
+      end
+      loop.run()
+      assert.same({ { n = 1 }, { n = 1 }, { n = 1 } }, values)
+      assert.equal(6, #server:books())
+    end
   end)
 
   it("embeddings, right and wrong, and counts them", function()

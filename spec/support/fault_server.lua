@@ -382,6 +382,12 @@ faults.filtered = said { finish = "content_filter" }
 faults.refusal = said(function(q)
   return q.api == "openai" and { refusal = "I cannot help.", content = not q.stream and json.null or nil } or { finish = "content_filter" }
 end)
+-- a server that knows no schemas
+function faults.no_schemas(q)
+  local schema = q.asked.response_format or q.asked.output_config or q.asked.format
+  if schema then return refusal(q, 400, "response_format, output_config and format are not known here") end
+  return answer(q, { text = '{"n":1}' })
+end
 faults.refusal_odd = said(function(q)
   return q.api == "openai" and { refusal = "\27[2J No: " .. q.key .. ("!"):rep(5000), content = not q.stream and json.null or nil } or { finish = "content_filter" }
 end)
