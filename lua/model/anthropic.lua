@@ -3,7 +3,7 @@
 local calls = require "model.calls"
 local wire = require "model.wire"
 
-local present, field, text, list = wire.present, wire.field, wire.text, wire.list
+local present, field, text, list, number = wire.present, wire.field, wire.text, wire.list, wire.number
 
 local anthropic = { stream_kind = "event-stream", default_url = "https://api.anthropic.com" }
 
@@ -98,29 +98,33 @@ end
 
 -- ---- hearing -------------------------------------------------------------------
 
---- What was written to the cache, whole and for an hour; of a split that tells less than
--- the whole the rest is short. Nil when a count is none.
-local function written_of(raw)
-  local whole = present(raw.cache_creation_input_tokens) or 0
-  local hour = field(raw, "cache_creation", "ephemeral_1h_input_tokens") or 0
-  local short = field(raw, "cache_creation", "ephemeral_5m_input_tokens") or 0
-  for _, count in ipairs { whole, hour, short } do
-    if math.type(count) ~= "integer" or count < 0 then return nil end
+--- What a usage tells, and nothing else of it. Counts are running sums in a stream: what
+-- a later one tells overrules the `earlier`.
+local function counts_of(raw, earlier)
+  if type(raw) ~= "table" then return earlier end
+  local told = { fresh = number(raw, "input_tokens"), output = number(raw, "output_tokens"),
+    cached = number(raw, "cache_read_input_tokens"), written = number(raw, "cache_creation_input_tokens"),
+    short = number(raw, "cache_creation", "ephemeral_5m_input_tokens"),
+    hour = number(raw, "cache_creation", "ephemeral_1h_input_tokens"),
+    reasoning = number(raw, "output_tokens_details", "thinking_tokens") }
+  for name, count in pairs(earlier or {}) do
+    if told[name] == nil then told[name] = count end
   end
-  return math.max(whole, hour + short), hour
+  return told
 end
 
---- input_tokens does not count what was cached there; ours is the whole prompt.
-local function usage_of(raw, said)
-  if type(raw) ~= "table" then return nil end
-  local fresh, output, cached = present(raw.input_tokens), present(raw.output_tokens), present(raw.cache_read_input_tokens) or 0
-  local written, hour = written_of(raw)
-  if not written then return nil end
-  for _, count in ipairs { fresh or false, cached } do
-    if math.type(count) ~= "integer" or count < 0 then return nil end
+--- input_tokens does not count what was cached there; ours is the whole prompt. Of what was
+-- written, a split that tells less than the whole leaves a rest, which is short.
+local function usage_of(counts, said)
+  if not counts or counts.fresh == nil then return nil end
+  local of = {}
+  for _, name in ipairs { "fresh", "cached", "written", "short", "hour" } do
+    of[name] = counts[name] == nil and 0 or counts[name]
+    if math.type(of[name]) ~= "integer" or of[name] < 0 or of[name] > 1 << 40 then return nil end
   end
-  return wire.usage({ input = fresh + written + cached, output = output, cached = cached, written = written,
-    written_1h = hour, reasoning = field(raw, "output_tokens_details", "thinking_tokens") }, said)
+  local written = math.max(of.written, of.short + of.hour)
+  return wire.usage({ input = of.fresh + written + of.cached, output = counts.output, cached = of.cached, written = written,
+    written_1h = of.hour, reasoning = counts.reasoning }, said)
 end
 
 --- An answer, or why what came is none.
@@ -142,7 +146,7 @@ function anthropic.reply(decoded)
     if kind == "text" and text(block.text) then texts[#texts + 1] = block.text end
     if kind == "tool_use" then told[#told + 1] = { id = present(block.id), name = present(block.name), args = present(block.input) } end
   end
-  local usage = usage_of(present(decoded.usage), #texts + #told > 0)
+  local usage = usage_of(counts_of(present(decoded.usage)), #texts + #told > 0)
   if type(content) ~= "table" then return nil, "the reply has no content", "bad_response", usage end
   return answer_of(texts, told, present(decoded.stop_reason), decoded.model, usage)
 end
@@ -184,29 +188,32 @@ local events = {}
 
 function events.message_start(stream, chunk)
   stream.model = field(chunk, "message", "model")
-  stream:note_usage(field(chunk, "message", "usage"))
+  stream.counts = counts_of(field(chunk, "message", "usage"), stream.counts) or {}
   -- that output is of the first token; message_delta tells all of it
-  stream.first_output, stream.usage.output_tokens = stream.usage.output_tokens, nil
+  stream.first_output, stream.counts.output = stream.counts.output, nil
 end
 
 function events.message_delta(stream, chunk)
   stream.finish = text(field(chunk, "delta", "stop_reason")) or stream.finish
-  stream:note_usage(present(chunk.usage))
+  stream.counts = counts_of(present(chunk.usage), stream.counts)
 end
 
 function events.message_stop(stream) stream.done = true end
 
-function events.content_block_start(stream, chunk)
+function events.content_block_start(stream, chunk, bytes)
   local block = field(chunk, "content_block")
   local kind = field(block, "type")
+  if kind ~= "tool_use" and kind ~= "text" then return "" end
+  local room, message, code = stream.take(bytes)
+  if not room then return nil, message, code end
   if kind == "tool_use" then
     local call = { id = present(block.id), name = present(block.name), input = present(block.input), pieces = {} }
     stream.blocks[present(chunk.index) or -1] = call
     table.insert(stream.order, call)
     if #stream.order > calls.most then return nil, ("the reply has more than %d tool calls"):format(calls.most), "bad_response" end
-  elseif kind == "text" then
-    return deltas.text_delta(stream, nil, block)
+    return ""
   end
+  return deltas.text_delta(stream, nil, block)
 end
 
 function events.content_block_delta(stream, chunk)
@@ -228,14 +235,7 @@ local function joined_calls(stream)
 end
 
 function anthropic.stream()
-  local stream = { texts = {}, usage = {}, blocks = {}, order = {}, take = wire.meter() }
-
-  -- counts are running sums: the later one overrules
-  function stream:note_usage(raw)
-    for key, value in pairs(list(raw)) do
-      if present(value) ~= nil then self.usage[key] = value end
-    end
-  end
+  local stream = { texts = {}, blocks = {}, order = {}, take = wire.meter() }
 
   function stream.event(event)
     if stream.done then return "" end
@@ -248,7 +248,7 @@ function anthropic.stream()
     end
     -- what we do not know may be left out
     if not events[kind] then return "" end
-    local piece, message, code = events[kind](stream, chunk)
+    local piece, message, code = events[kind](stream, chunk, event.data)
     if message then return nil, message, code end
     return piece or ""
   end
@@ -256,12 +256,13 @@ function anthropic.stream()
   function stream.answer()
     local told = joined_calls(stream)
     local said = #stream.texts + #told > 0
-    local usage = usage_of(stream.usage, said)
+    local counts = stream.counts
+    local usage = usage_of(counts, said)
     if not stream.done then
-      stream.usage.output_tokens = stream.usage.output_tokens or stream.first_output
+      local so_far = counts and counts_of({ output_tokens = counts.output or stream.first_output }, counts)
       -- what was counted before the cut is not all that will be charged
       return nil, "the stream ended before the answer did", "stream_cut", nil, table.concat(stream.texts),
-        usage_of(stream.usage, said)
+        usage_of(so_far, said)
     end
     local answer, message, code = answer_of(stream.texts, told, stream.finish, stream.model, usage)
     if answer then return answer end

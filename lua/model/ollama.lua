@@ -130,7 +130,12 @@ function ollama.stream()
       return nil, message, code
     end
     if chunk.done == true then stream.last = chunk end
-    tell_calls(field(chunk, "message"), stream.told)
+    if field(chunk, "message", "tool_calls") then
+      -- with all that its arguments hold
+      local room, message, code = stream.take(line)
+      if not room then return nil, message, code end
+      tell_calls(field(chunk, "message"), stream.told)
+    end
     if #stream.told > calls.most then return nil, ("the reply has more than %d tool calls"):format(calls.most), "bad_response" end
     local piece = text(field(chunk, "message", "content")) or ""
     local room, message, code = stream.take(piece)

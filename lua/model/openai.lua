@@ -17,7 +17,7 @@ local calls = require "model.calls"
 local json = require "json"
 local wire = require "model.wire"
 
-local present, field, list = wire.present, wire.field, wire.list
+local present, field, list, number = wire.present, wire.field, wire.list, wire.number
 
 local openai = { stream_kind = "event-stream", default_url = "https://api.openai.com/v1" }
 
@@ -79,7 +79,6 @@ function openai.request(asked, entry, traits)
       strict = not traits.no_strict and wire.strict(asked.schema) or nil } }
   end
   if asked.tools then add_tools(body, asked, traits) end
-  body.service_tier = asked.service
   if not traits.no_effort then body.reasoning_effort = asked.effort end
   if asked.on_text then
     body.stream = true
@@ -117,7 +116,7 @@ end
 --- Some servers leave what was thought out of completion_tokens, and tell it in the
 -- total only; it is charged as output.
 local function output_of(raw)
-  local input, output, total = present(raw.prompt_tokens), present(raw.completion_tokens), present(raw.total_tokens)
+  local input, output, total = number(raw, "prompt_tokens"), number(raw, "completion_tokens"), number(raw, "total_tokens")
   if math.type(input) == "integer" and math.type(output) == "integer" and math.type(total) == "integer"
       and input >= 0 and output >= 0 and total - input > output then
     return total - input
@@ -125,14 +124,15 @@ local function output_of(raw)
   return output
 end
 
-local function usage_of(raw, said)
+--- What a usage tells, and nothing else of it.
+local function counts_of(raw)
   if type(raw) ~= "table" then return nil end
-  return wire.usage({
-    input = present(raw.prompt_tokens), output = output_of(raw),
-    cached = field(raw, "prompt_tokens_details", "cached_tokens"),
-    written = field(raw, "prompt_tokens_details", "cache_write_tokens"),
-    reasoning = field(raw, "completion_tokens_details", "reasoning_tokens"),
-  }, said)
+  return {
+    input = number(raw, "prompt_tokens"), output = output_of(raw),
+    cached = number(raw, "prompt_tokens_details", "cached_tokens"),
+    written = number(raw, "prompt_tokens_details", "cache_write_tokens"),
+    reasoning = number(raw, "completion_tokens_details", "reasoning_tokens"),
+  }
 end
 
 --- Content is text, or a list of parts of which the texts count.
@@ -168,12 +168,12 @@ function openai.reply(decoded)
   local failure = present(decoded.error)
   if failure then
     local code, message = openai.failure(200, decoded)
-    return nil, message, code, usage_of(present(decoded.usage), true)
+    return nil, message, code, wire.usage(counts_of(present(decoded.usage)), true)
   end
   local choice = choice_of(decoded)
   local message = field(choice, "message")
   local text, refusal, told = text_of(field(message, "content")), field(message, "refusal"), told_calls(message)
-  local usage = usage_of(present(decoded.usage), some(text) or some(refusal) or told[1])
+  local usage = wire.usage(counts_of(present(decoded.usage)), some(text) or some(refusal) or told[1])
   if not choice then return nil, "the reply has no choice in it", "bad_response", usage end
   local finish = field(choice, "finish_reason")
   if finish == "error" then return nil, "the server gave up on the answer", "server_error", usage end
@@ -235,13 +235,12 @@ local function join_calls(stream, pieces)
       stream.calls[index] = call
       table.insert(stream.order, call)
     end
-    call.id, call.name = call.id or some(field(piece, "id")), call.name or some(name)
     if type(arguments) == "table" then arguments = json.encode(arguments) end
-    if type(arguments) == "string" then
-      local room, message, code = stream.take(arguments)
-      if not room then return nil, message, code end
-      table.insert(call.pieces, arguments)
-    end
+    local id = some(field(piece, "id")) or ""
+    local room, message, code = stream.take(id .. (some(name) or "") .. (some(arguments) or ""))
+    if not room then return nil, message, code end
+    call.id, call.name = call.id or some(id), call.name or some(name)
+    table.insert(call.pieces, some(arguments))
   end
   return true
 end
@@ -285,15 +284,10 @@ function openai.stream()
       return nil, message, code
     end
     -- the last usage counts: some servers tell a running sum with every chunk
-    local counted = type(present(chunk.usage)) == "table"
-    if counted then stream.usage = chunk.usage end
+    if type(present(chunk.usage)) == "table" then stream.counts = counts_of(chunk.usage) end
     stream.model = wire.name(chunk.model) or stream.model
     local choice = choice_of(chunk)
-    if not choice then
-      -- behind the finish only the bill can come
-      stream.billed = stream.billed or counted and stream.finish ~= nil
-      return ""
-    end
+    if not choice then return "" end
     local finish = some(field(choice, "finish_reason"))
     if finish == "error" then return nil, "the server gave up on the answer", "server_error" end
     stream.finish = finish or stream.finish
@@ -302,10 +296,9 @@ function openai.stream()
 
   function stream.answer()
     local text, refusal, told = table.concat(stream.texts), some(table.concat(stream.refusals)), joined_calls(stream)
-    local usage = usage_of(stream.usage, some(text) or refusal or told[1])
+    local usage = wire.usage(stream.counts, some(text) or refusal or told[1])
     -- usage told before a cut may be a running sum: it is not the bill
     if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text, usage end
-    if not stream.done and not stream.billed then usage = nil end
     local answer, message, code = calls.give({ text = text, stop = stops[stream.finish] or "end", refusal = refusal,
       model = stream.model, usage = usage }, told)
     if answer then return answer end

@@ -61,6 +61,14 @@ function wire.name(value)
   return type(value) == "string" and value ~= "" and #value <= 200 and not value:find("%c") and value or nil
 end
 
+--- t[a][b]... as a number: nil when there is none, false for what is no number, so that
+-- nothing large is kept in its place.
+function wire.number(t, ...)
+  local value = wire.field(t, ...)
+  if value == nil then return nil end
+  return math.type(value) and value or false
+end
+
 --- The value when it is a list or an object, else an empty one.
 function wire.list(value)
   return type(value) == "table" and value or {}
