@@ -54,7 +54,7 @@ local expected = {
   endless_head = "too_large", one_long_header = "connection_lost", length_longer = { "connection_lost", stream = "ok" },
   length_shorter = { "bad_response", stream = "stream_cut" }, length_negative = "bad_response", chunked = "ok",
   chunked_no_end = { "connection_lost", stream = "ok" }, chunked_bad_size = { "connection_lost", stream = "ok" }, no_length = "ok",
-  http_1_0 = "ok", interim = "ok", connection_close = "ok", slow_first = "ok", drip = "ok", dies_next = { "ok", requests = 2 },
+  http_1_0 = "ok", interim = "ok", connection_close = "ok", slow_first = "ok", open_end = { "timeout", stream = "ok" }, drip = "ok", dies_next = { "ok", requests = 2 },
   status_204 = "bad_response", status_299 = { "ok", stream = "bad_response" },
   gzip = "ok", gzip_broken = { "bad_response" }, gzip_cut = { "bad_response", stream = "stream_cut" },
   gzip_bomb = "too_large", encoding_unknown = "bad_response",
@@ -92,7 +92,7 @@ local expected = {
   tool = "ok", tool_no_arguments = "ok", tool_broken = { "bad_response", requests = 3 },
   tool_not_an_object = { "bad_response", requests = 3 },
   tool_unknown = { "bad_response", requests = 3 }, tool_misfit = { "bad_response", requests = 3 }, tool_same_ids = "ok", tool_no_id = "ok",
-  tool_no_name = { "bad_response", requests = 3 }, tool_cut = "bad_response", tool_hidden = "ok",
+  tool_no_name = { "bad_response", requests = 3 }, tool_cut = "bad_response", tool_heavy = "too_large", tool_hidden = "ok",
   tool_none = { "ok", anthropic = "ok" },
 }
 
@@ -101,7 +101,7 @@ local price = { input_picousd = 1000000, output_picousd = 2000000, cached_picous
   written_1h_picousd = 1250000 }
 -- What takes long and is the same for all is played once each way.
 local long = { overstuffed = true, big_body = true, endless_line = true, endless_event = true, endless_comments = true, endless_text = true,
-  lists = true, objects = true, numbers = true, long_text = true, gzip_bomb = true, endless_head = true, one_long_header = true }
+  tool_heavy = true, lists = true, objects = true, numbers = true, long_text = true, gzip_bomb = true, endless_head = true, one_long_header = true }
 local played = { ["openai whole"] = true, ["anthropic stream"] = true }
 
 local key = "sk-very-s3cret-k3y"
@@ -153,7 +153,7 @@ describe("a model server that plays", function()
         base_url = api == "openai" and server.base_url or server.url } } } } }:ask { prompt = "x" })
       server:books()
     end
-    local request = { prompt = "Hi", max_tokens = 50, timeout = (fault == "hang" or fault:find "^stall") and 40 or nil,
+    local request = { prompt = "Hi", max_tokens = 50, timeout = (fault == "hang" or fault == "open_end" or fault:find "^stall") and 40 or nil,
       tools = fault:find "^tool" and tools or nil,
       on_text = mode == "stream" and function(text) table.insert(got.heard, text) end or nil }
     calls_so_far = calls_so_far + 1
@@ -284,10 +284,12 @@ describe("a model server that is hostile to memory", function()
   setup(function()
     server = fake_model.start("fault_server")
     local tiers = {}
-    for i, fault in ipairs(faults) do
-      tiers[i] = ('%s = { { provider = "openai", model = "fault:%s", base_url = "%s", key = "k", price = { input = 1, output = 2 } } }')
-        :format(fault, fault, server.base_url)
+    local function tier(name, api, fault)
+      tiers[#tiers + 1] = ('%s = { { provider = "%s", model = "fault:%s", base_url = "%s", key = "k", price = { input = 1, output = 2 } } }')
+        :format(name, api, fault, api == "openai" and server.base_url or server.url)
     end
+    for _, fault in ipairs(faults) do tier(fault, "openai", fault) end
+    for _, api in ipairs { "openai", "anthropic", "ollama" } do tier("calls_" .. api, api, "tool_heavy") end
     h = home.make { config = ('return { zone = "UTC", owner = "Mira", tiers = { %s } }'):format(table.concat(tiers, ",\n")) }
   end)
   teardown(function()
@@ -308,13 +310,21 @@ describe("a model server that is hostile to memory", function()
     return out, code, tonumber(h:read("err"):match("peak (%d+)"))
   end
 
+  local function judge(tier, flag)
+    local out, code, peak = keel(("model --json %s --tier %s Hi"):format(flag, tier))
+    assert.equal(8, code, out)
+    assert.equal("string", type(json.decode(out).error.code))
+    assert.is_true(peak < 64 << 10, ("%d KB"):format(peak))
+  end
+
+  for _, api in ipairs { "openai", "anthropic", "ollama" } do
+    it("calls full of values, " .. api .. ": one JSON error, below 64 MB", function() judge("calls_" .. api, "--stream") end)
+  end
+
   for _, fault in ipairs(faults) do
     for _, flag in ipairs(streamed[fault] and { "", "--stream" } or { "" }) do
       it(("%s %s: one JSON error, below 64 MB"):format(fault, flag), function()
-        local out, code, peak = keel(("model --json %s --tier %s Hi"):format(flag, fault))
-        assert.equal(8, code, out)
-        assert.equal("string", type(json.decode(out).error.code))
-        assert.is_true(peak < 64 << 10, ("%d KB"):format(peak))
+        judge(fault, flag)
       end)
     end
   end

@@ -207,7 +207,7 @@ function events.content_block_start(stream, chunk, bytes)
   local room, message, code = stream.take(bytes)
   if not room then return nil, message, code end
   if kind == "tool_use" then
-    local call = { id = present(block.id), name = present(block.name), input = present(block.input), pieces = {} }
+    local call = { id = present(block.id), name = present(block.name), input = calls.packed(present(block.input)), pieces = {} }
     stream.blocks[present(chunk.index) or -1] = call
     table.insert(stream.order, call)
     if #stream.order > calls.most then return nil, ("the reply has more than %d tool calls"):format(calls.most), "bad_response" end

@@ -45,6 +45,21 @@ local function read(told, taken)
   return call
 end
 
+--- Arguments as they are kept until the answer is whole: as text, which is small.
+function calls.packed(args)
+  if type(args) == "table" then return json.encode(args) end
+  return args
+end
+
+--- Whether the arguments of all calls together would hold more than one reply may.
+local function too_many_values(told)
+  local bytes, values = 0, 0
+  for _, one in ipairs(told) do bytes = bytes + (type(one.args) == "string" and #one.args or 0) end
+  if bytes <= wire.most_values then return false end
+  for _, one in ipairs(told) do values = values + (type(one.args) == "string" and wire.values_in(one.args) or 0) end
+  return values > wire.most_values
+end
+
 --- Give an answer the calls that were told, a list of {id, name, args}; its stop says so.
 -- Returns the answer, or nil, message, code, usage as a dialect does.
 function calls.give(answer, told)
@@ -57,6 +72,9 @@ function calls.give(answer, told)
   end
   if #told > calls.most then
     return nil, ("the reply has more than %d tool calls"):format(calls.most), "bad_response", answer.usage
+  end
+  if too_many_values(told) then
+    return nil, ("the calls of the reply hold more than %d values"):format(wire.most_values), "too_large", answer.usage
   end
   local taken = {}
   answer.calls = {}

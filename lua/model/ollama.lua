@@ -89,7 +89,7 @@ end
 --- Calls come whole; `told` gets them.
 local function tell_calls(message, told)
   for _, call in ipairs(list(field(message, "tool_calls"))) do
-    told[#told + 1] = { id = field(call, "id"), name = field(call, "function", "name"), args = field(call, "function", "arguments") }
+    told[#told + 1] = { id = field(call, "id"), name = field(call, "function", "name"), args = calls.packed(field(call, "function", "arguments")) }
   end
 end
 

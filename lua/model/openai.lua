@@ -235,7 +235,7 @@ local function join_calls(stream, pieces)
       stream.calls[index] = call
       table.insert(stream.order, call)
     end
-    if type(arguments) == "table" then arguments = json.encode(arguments) end
+    arguments = calls.packed(arguments)
     local id = some(field(piece, "id")) or ""
     local room, message, code = stream.take(id .. (some(name) or "") .. (some(arguments) or ""))
     if not room then return nil, message, code end

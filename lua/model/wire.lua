@@ -10,7 +10,7 @@ wire.max_text = 4 << 20
 wire.most_values = 100000
 
 --- How many values a text of JSON can hold: its brackets and commas outside of texts.
-local function values_in(text)
+function wire.values_in(text)
   local count, at = 0, 1
   while true do
     local quote = text:find('"', at, true)
@@ -30,7 +30,7 @@ end
 -- "too_large" when it is one that only wants our memory.
 function wire.decode(text)
   if #text > wire.most_values and select(2, text:gsub("[,%[{]", "")) > wire.most_values
-      and values_in(text) > wire.most_values then
+      and wire.values_in(text) > wire.most_values then
     return nil, ("it holds more than %d values"):format(wire.most_values), "too_large"
   end
   return json.decode(text)

@@ -198,7 +198,7 @@ local function flood(unit, n, first)
   return function(q)
     local thing = answer(q, nil, { known = false })
     thing.play = function(c, head)
-      local block = unit:rep(65536 // #unit)
+      local block = unit:rep(math.max(1, 65536 // #unit))
       if not send(c, (head:gsub("content%-length: %d+\r\n", "")) .. (first or "")) then return end
       for _ = 1, n // #block do
         if not send(c, block) then return end
@@ -316,6 +316,13 @@ faults.interim = transport(function(c, head, body)
 end, true)
 faults.connection_close = transport(function(c, head, body) send(c, (head:gsub("\r\n", "\r\nconnection: close\r\n", 1)) .. body) close(c) end, true)
 faults.slow_first = transport(function(c, head, body) sleep(0.01) send(c, head .. body) end, true)
+-- all of the answer, and then neither an end nor more
+faults.open_end = function(q)
+  return answer(q, nil, { known = q.stream, play = function(c, head, body)
+    send(c, (head:gsub("content%-length: %d+", "content-length: 99999")) .. body)
+    hang(c)
+  end })
+end
 faults.drip = transport(function(c, head, body)
   for byte in (head .. body):gmatch "." do
     if not send(c, byte) then return end
@@ -572,6 +579,13 @@ faults.tool_cut = said { calls = { { "t1", "now", "" } }, finish = "length" }
 -- what the provider said to its model about the tools is charged, and the usage got lost
 faults.tool_hidden = function(q)
   return answer(q, { calls = { { "t1", "now", "{}" } }, usage = false, input = q.bytes + 900, cached = 0, written = 0, written_1h = 0 })
+end
+-- each call as full of values as an event may be, again and again
+faults.tool_heavy = function(q)
+  local pieces = replies[q.api].pieces(truth(q, { calls = { { "t", "look", '{"a":[' .. ("{},"):rep(40000) .. "0]}" } } }))
+  if q.api == "anthropic" then pieces = { replies.anthropic.event { type = "content_block_start", index = 1,
+    content_block = { type = "tool_use", id = "t", name = "look", input = { a = json.decode("[" .. ("{},"):rep(40000) .. "0]") } } } } end
+  return flood(pieces[q.api == "openai" and 2 or 1], 64 << 20)(q)
 end
 faults.tool_none = said { finish = "tool_calls" }
 
