@@ -79,7 +79,7 @@ local expected = {
   usage_missing = "ok", usage_null = "ok", usage_text = "ok", usage_list = "ok", usage_negative = "ok", usage_negative_output = "ok",
   usage_huge = "ok", usage_beyond = "ok", usage_float = "ok", usage_string = "ok", usage_half = "ok", usage_other_half = "ok",
   usage_zero = "ok", usage_zero_output = "ok", usage_cached_over = "ok", usage_plain = "ok", usage_nulls = "ok", usage_thought = "ok",
-  usage_total_less = "ok", usage_split_short = "ok", usage_every = "ok", usage_in_finish = "ok",
+  usage_total_less = "ok", usage_split_short = "ok", usage_every = "ok", usage_before_finish = "ok", usage_in_finish = "ok",
   -- streams
   done_missing = { "ok", anthropic = "ok", ollama = "bad_response", ["anthropic stream"] = "stream_cut", ["ollama stream"] = "stream_cut" },
   finish_missing = { "ok", ["ollama whole"] = "bad_response", stream = "stream_cut" },

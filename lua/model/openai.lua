@@ -12,7 +12,7 @@
 -- name, args or problem}}, refusal, model, usage } with usage {input, output, cached,
 -- written, written_1h, reasoning} or nil when it was not told. `answer` of a stream that
 -- failed returns nil, message, code, nil, the text so far, and the usage so far, which is
--- the least that will be charged.
+-- the least that will be charged (`told` in an answer).
 local calls = require "model.calls"
 local json = require "json"
 local wire = require "model.wire"
@@ -283,26 +283,27 @@ function openai.stream()
       local code, message = openai.failure(200, chunk)
       return nil, message, code
     end
-    -- the last usage counts: some servers tell a running sum with every chunk
-    if type(present(chunk.usage)) == "table" then stream.counts = counts_of(chunk.usage) end
     stream.model = wire.name(chunk.model) or stream.model
     local choice = choice_of(chunk)
-    if not choice then return "" end
     local finish = some(field(choice, "finish_reason"))
     if finish == "error" then return nil, "the server gave up on the answer", "server_error" end
     stream.finish = finish or stream.finish
+    -- the last usage counts, and only the end of the answer makes it the bill: some servers
+    -- tell a running sum with every chunk
+    if type(present(chunk.usage)) == "table" then stream.counts, stream.counted = counts_of(chunk.usage), stream.finish ~= nil end
+    if not choice then return "" end
     return join_delta(stream, field(choice, "delta"))
   end
 
   function stream.answer()
     local text, refusal, told = table.concat(stream.texts), some(table.concat(stream.refusals)), joined_calls(stream)
-    local usage = wire.usage(stream.counts, some(text) or refusal or told[1])
-    -- usage told before a cut may be a running sum: it is not the bill
-    if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text, usage end
+    local so_far = wire.usage(stream.counts, some(text) or refusal or told[1])
+    if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text, so_far end
+    local usage = stream.counted and so_far or nil
     local answer, message, code = calls.give({ text = text, stop = stops[stream.finish] or "end", refusal = refusal,
-      model = stream.model, usage = usage }, told)
+      model = stream.model, usage = usage, told = so_far }, told)
     if answer then return answer end
-    return nil, message, code, usage, text, usage
+    return nil, message, code, usage, text, so_far
   end
 
   return stream

@@ -500,6 +500,7 @@ faults.usage_split_short = told_usage(function(q)
   if q.api ~= "anthropic" then return usage(q, 20, 7) end
   return usage(q, 8, 7, { cache_creation_input_tokens = 12, cache_creation = { ephemeral_5m_input_tokens = 3, ephemeral_1h_input_tokens = 4 } })
 end, function(q) return q.api == "anthropic" and { written = 12, written_1h = 4 } or {} end)
+faults.usage_before_finish = said { every_usage = true, usage = false }
 faults.usage_every = said { every_usage = true }
 faults.usage_then_cut = function(q)
   return answer(q, { every_usage = true, no_finish = true, no_end = true, output = q.api == "ollama" and 7 or 5000, excess = true })
