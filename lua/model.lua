@@ -92,13 +92,14 @@ local function settle(self, held, entry, outcome, tx)
   local usage, rates = price.usage(outcome.usage), held.price or entry.price
   local at_least = not usage and outcome.told and price.usage(outcome.told)
   -- a stream that was cut had told of more already than was held
-  if at_least and price.cost(rates, at_least) > held.money then usage = at_least end
+  at_least = at_least and price.cost(rates, at_least) > held.money and at_least or nil
+  usage = usage or at_least
   local ok, message, code
   if usage then
     local cost = price.cost(rates, usage)
-    usage.cost, usage.request_id = cost, outcome.request_id
+    usage.cost, usage.request_id, usage.error = cost, outcome.request_id, at_least and "cut, at least this" or outcome.code
     ok, message, code = self.books:settle(held, usage, tx)
-    if ok then return cost, false, usage end
+    if ok then return cost, at_least ~= nil, usage end
   elseif outcome.charge == "none" then
     ok, message, code = self.books:release(held, outcome.code, outcome.request_id, tx)
     if ok then return 0, false end

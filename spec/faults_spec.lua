@@ -51,7 +51,7 @@ local expected = {
   fin_in_head = "bad_response", reset_in_body = { "connection_lost", stream = "stream_cut" },
   cut = { "connection_lost", stream = "stream_cut" }, hang = "timeout", stall = { "timeout", stream = "stream_cut" },
   stall_in_head = { "timeout", stream = "stream_cut" }, not_http = "bad_response", bad_status_line = "bad_response",
-  endless_head = "too_large", one_long_header = "connection_lost", length_longer = { "connection_lost", stream = "ok" },
+  endless_head = "too_large", one_long_header = "too_large", length_longer = { "connection_lost", stream = "ok" },
   length_shorter = { "bad_response", stream = "stream_cut" }, length_negative = "bad_response", chunked = "ok",
   chunked_no_end = { "connection_lost", stream = "ok" }, chunked_bad_size = { "connection_lost", stream = "ok" }, no_length = "ok",
   http_1_0 = "ok", interim = "ok", connection_close = "ok", slow_first = "ok", open_end = { "timeout", stream = "ok" }, drip = "ok", dies_next = { "ok", requests = 2 },

@@ -11,6 +11,8 @@
 
 /* ---- what there is -------------------------------------------------------- */
 
+#define PIECES_MOST ((size_t)4 << 20)	/* of a body between two tellings */
+
 struct fetch {
 	struct loop *loop;
 	CURLM *multi;
@@ -205,9 +207,11 @@ static void ended_by_curl(struct fetch_call *c, CURLcode code)
 
 	if (code == CURLE_ABORTED_BY_CALLBACK)	/* by before_request */
 		why = "the connection was closed before a reply";
-	if (c->header.failed == ERR_LIMIT)
+	/* a line of the header that is longer than libcurl takes */
+	if (c->header.failed == ERR_LIMIT ||
+	    (code == CURLE_OUT_OF_MEMORY && c->reply.sent))
 		end_call(c, FETCH_TOO_LARGE, "the reply's header is too large");
-	else if (c->received > c->body_limit)
+	else if (c->received > c->body_limit || c->body.failed == ERR_LIMIT)
 		end_call(c, FETCH_TOO_LARGE, "the reply's body is too large");
 	else if (c->header.failed != 0 || c->body.failed != 0)
 		end_call(c, FETCH_LOCAL, "no memory for the reply");
@@ -494,6 +498,9 @@ static struct fetch_call *new_call(struct fetch *f,
 	c->reply.header = &c->header;
 	c->reply.body = &c->body;
 	c->on_data = r->on_data;
+	/* what is told piece by piece is not held for long, whatever it comes to */
+	if (c->on_data != NULL && c->limits.body_bytes > PIECES_MOST)
+		buf_init(&c->body, PIECES_MOST);
 	c->done = r->done;
 	c->arg = r->arg;
 	c->start_us = clock_mono_us();

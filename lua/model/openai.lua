@@ -79,6 +79,7 @@ function openai.request(asked, entry, traits)
       strict = not traits.no_strict and wire.strict(asked.schema) or nil } }
   end
   if asked.tools then add_tools(body, asked, traits) end
+  body.service_tier = asked.service
   if not traits.no_effort then body.reasoning_effort = asked.effort end
   if asked.on_text then
     body.stream = true

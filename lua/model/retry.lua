@@ -50,7 +50,7 @@ function retry.asked_ms(headers, now)
   if ms and ms >= 0 and ms < 1e12 then return math.ceil(ms) end
   local text = headers["retry-after"]
   if not text then return nil end
-  local seconds = tonumber(text)
+  local seconds = text:match "^%d+%.?%d*$" and tonumber(text)
   if seconds then
     if seconds >= 0 and seconds < 1e9 then return math.ceil(seconds * 1000) end
     return nil
