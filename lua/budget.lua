@@ -71,9 +71,9 @@ function budget.open(options)
   self.prefix, self.calls = digest.make_id("call", self.now(), clock.random()) .. ".", 0
   self.lines = lines.new(store, z, self.limits)
   self.queue, self.advance = queue.new(self), advance.new(self)
-  function self.hear(ok, why)
-    if not ok then self.broken = why end
-  end
+  -- an engine's store is not posted to: its calls are of runs, and wait for the disk
+  self.posts = not options.submit
+  if self.posts then store:listen() end
   local tx = store:tx()
   core.recover(tx, self.now())
   local ok, why, code = self.commit(tx)
@@ -188,7 +188,8 @@ end
 -- wait no longer; 0 does not wait). Returns the reservation, or nil, message, code,
 -- detail {scope, window, limit_money, ..., throttle (true: a later try may do), stopped}.
 function budget:reserve(claim)
-  if self.broken then return nil, self.broken, "io" end
+  local lost, why_lost = self.store:lost()
+  if lost then return nil, lost, why_lost end
   if claim.agent and self.stopped[claim.agent] then return refusal(self, claim, "stopped") end
   local now = self.now()
   if not claim.key then
@@ -268,6 +269,11 @@ local function finish(self, held, fields, tx)
   fields.now = self.now()
   fields.cost, fields.input = fields.cost or 0, fields.input or 0
   fields.output, fields.cached = fields.output or 0, fields.cached or 0
+  if held.quick and not tx and fields.cost <= held.money then
+    apply(self, held, fields)
+    core.post_settle(self.store, fields)
+    return true
+  end
   local own = tx == nil
   tx = tx or self.store:tx()
   core.settle(tx, fields)
@@ -275,11 +281,6 @@ local function finish(self, held, fields, tx)
   if not own then
     -- it becomes true with somebody else's transaction, a little later
     loop.timer(2, function() apply(self, held, fields) end)
-    return true
-  end
-  if held.quick then
-    apply(self, held, fields)
-    self.submit(tx, self.hear, true)
     return true
   end
   local ok, message, code = self.commit(tx)

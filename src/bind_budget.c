@@ -58,17 +58,13 @@ static void read_lines(lua_State *L, struct ledger_line *lines, int *count)
 
 /* ---- verbs ----------------------------------------------------------------------- */
 
-/* reserve(tx, claim): the fields of struct ledger_claim, `hold` spread out as money,
- * tokens, calls. A bad claim is the caller's mistake, so it raises. */
-static int l_reserve(lua_State *L)
+/* The claim of a table at 2, borrowed from it: the fields of struct ledger_claim, `hold`
+ * spread out as money, tokens, calls. */
+static void read_claim(lua_State *L, struct ledger_claim *c,
+		       struct ledger_line lines[LEDGER_LINES])
 {
-	struct txn *t = bind_check_txn(L, 1);
-	struct ledger_line lines[LEDGER_LINES];
-	struct ledger_claim c;
-	struct err e;
-
 	luaL_checktype(L, 2, LUA_TTABLE);
-	c = (struct ledger_claim){
+	*c = (struct ledger_claim){
 		.key = text(L, 2, "key"), .advance = text(L, 2, "advance"),
 		.run = text(L, 2, "run"), .agent = text(L, 2, "agent"),
 		.tier = text(L, 2, "tier"), .provider = text(L, 2, "provider"),
@@ -80,10 +76,7 @@ static int l_reserve(lua_State *L)
 			  number(L, 2, "calls", 1) },
 		.lines = lines
 	};
-	read_lines(L, lines, &c.count);
-	if (budget_reserve(t, &c, &e) != 0)
-		return luaL_error(L, "%s", e.msg);
-	return 0;
+	read_lines(L, lines, &c->count);
 }
 
 static enum ledger_state state_of(lua_State *L)
@@ -98,16 +91,12 @@ static enum ledger_state state_of(lua_State *L)
 	return s;
 }
 
-/* settle(tx, end): the fields of struct ledger_end, `state` as a word. */
-static int l_settle(lua_State *L)
+/* The same of struct ledger_end, `state` as a word. */
+static void read_end(lua_State *L, struct ledger_end *end)
 {
-	struct txn *t = bind_check_txn(L, 1);
-	struct ledger_end end;
-	struct err e;
-
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_getfield(L, 2, "late");
-	end = (struct ledger_end){
+	*end = (struct ledger_end){
 		.key = text(L, 2, "key"), .request_id = text(L, 2, "request_id"),
 		.error = text(L, 2, "error"), .state = state_of(L),
 		.late = lua_toboolean(L, -1), .now = number(L, 2, "now", -1),
@@ -118,9 +107,72 @@ static int l_settle(lua_State *L)
 		.reasoning = number(L, 2, "reasoning", 0)
 	};
 	lua_pop(L, 1);
+}
+
+/* reserve(tx, claim). A bad claim is the caller's mistake, so it raises. */
+static int l_reserve(lua_State *L)
+{
+	struct txn *t = bind_check_txn(L, 1);
+	struct ledger_line lines[LEDGER_LINES];
+	struct ledger_claim c;
+	struct err e;
+
+	read_claim(L, &c, lines);
+	if (budget_reserve(t, &c, &e) != 0)
+		return luaL_error(L, "%s", e.msg);
+	return 0;
+}
+
+/* settle(tx, end) */
+static int l_settle(lua_State *L)
+{
+	struct txn *t = bind_check_txn(L, 1);
+	struct ledger_end end;
+	struct err e;
+
+	read_end(L, &end);
 	if (budget_settle(t, &end, &e) != 0)
 		return luaL_error(L, "%s", e.msg);
 	return 0;
+}
+
+static int post(lua_State *L, struct txn *t, int rc, const struct err *e)
+{
+	if (t == NULL)
+		return luaL_error(L, "no memory for a transaction");
+	if (rc != 0) {
+		txn_free(t);
+		return luaL_error(L, "%s", e->msg);
+	}
+	bind_post(L, 1, t);
+	return 0;
+}
+
+/* post_reserve(store, claim), post_settle(store, end): a transaction of its own, which is
+ * not waited for (see bind_post); the store listens. */
+static int l_post_reserve(lua_State *L)
+{
+	struct ledger_line lines[LEDGER_LINES];
+	struct ledger_claim c;
+	struct txn *t;
+	struct err e;
+
+	bind_check_store(L, 1);
+	read_claim(L, &c, lines);
+	t = txn_new();
+	return post(L, t, t != NULL ? budget_reserve(t, &c, &e) : 0, &e);
+}
+
+static int l_post_settle(lua_State *L)
+{
+	struct ledger_end end;
+	struct txn *t;
+	struct err e;
+
+	bind_check_store(L, 1);
+	read_end(L, &end);
+	t = txn_new();
+	return post(L, t, t != NULL ? budget_settle(t, &end, &e) : 0, &e);
 }
 
 /* recover(tx, now_ms) */
@@ -138,6 +190,8 @@ int bind_open_budget(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "reserve", l_reserve }, { "settle", l_settle },
+		{ "post_reserve", l_post_reserve },
+		{ "post_settle", l_post_settle },
 		{ "recover", l_recover }, { NULL, NULL }
 	};
 

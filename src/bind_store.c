@@ -15,6 +15,7 @@ struct held_store {
 	struct loop_wake wake;
 	atomic_bool listens;
 	int out;			/* submitted, and not heard of       */
+	struct err lost;		/* why a posted one failed, the first */
 };
 
 /* On the storage thread. */
@@ -220,6 +221,15 @@ static void on_committed(void *arg, struct txn *t)
 	free(w);
 }
 
+static void start_listening(lua_State *L, struct held_store *h)
+{
+	if (atomic_load(&h->listens))
+		return;
+	h->loop = bind_loop(L);
+	loop_wake_start(h->loop, &h->wake, on_wake, h);
+	atomic_store(&h->listens, true);
+}
+
 /* submit(store, tx, fn [, lazy]): does not wait; fn(true), or fn(nil, message, code),
  * is called from the loop when the outcome is known; lazy: a few ms later will do. Not
  * for an engine's store, whose runner does it. */
@@ -234,11 +244,7 @@ static int l_submit(lua_State *L)
 	luaL_argcheck(L, !h->borrowed, 1, "an engine's store is submitted to"
 		      " through its runner");
 	bind_check_txn(L, 2);
-	if (!atomic_load(&h->listens)) {
-		h->loop = bind_loop(L);
-		loop_wake_start(h->loop, &h->wake, on_wake, h);
-		atomic_store(&h->listens, true);
-	}
+	start_listening(L, h);
 	lua_pushvalue(L, 3);
 	w = malloc(sizeof(*w));
 	if (w == NULL)
@@ -254,6 +260,54 @@ static int l_submit(lua_State *L)
 		loop_hold(h->loop);
 	store_submit(s, t);
 	return 0;
+}
+
+static void on_posted(void *arg, struct txn *t)
+{
+	struct held_store *h = arg;
+
+	if (t->rc != 0 && h->lost.code == 0) {
+		h->lost = t->err;
+		h->lost.code = t->rc;
+	}
+	if (--h->out == 0)
+		loop_release(h->loop);
+}
+
+void bind_post(lua_State *L, int idx, struct txn *t)
+{
+	struct held_store *h = luaL_checkudata(L, idx, STORE);
+
+	t->done = on_posted;
+	t->arg = h;
+	t->lazy = true;
+	if (h->out++ == 0)
+		loop_hold(h->loop);
+	store_submit(h->s, t);
+}
+
+/* listen(store): what is posted to it is heard of in the loop. Not for an engine's. */
+static int l_listen(lua_State *L)
+{
+	struct held_store *h = luaL_checkudata(L, 1, STORE);
+
+	bind_check_store(L, 1);
+	luaL_argcheck(L, !h->borrowed, 1, "an engine's store is submitted to"
+		      " through its runner");
+	start_listening(L, h);
+	return 0;
+}
+
+/* lost(store) -> message, code of the first posted change that failed; or nothing */
+static int l_lost(lua_State *L)
+{
+	const struct held_store *h = luaL_checkudata(L, 1, STORE);
+
+	if (h->lost.code == 0)
+		return 0;
+	lua_pushstring(L, h->lost.msg);
+	lua_pushstring(L, err_name(h->lost.code));
+	return 2;
 }
 
 /* commit(store, tx) -> true | nil, message, code. Waits for the disk. */
@@ -303,7 +357,7 @@ int bind_open_store(lua_State *L)
 	};
 	static const luaL_Reg methods[] = {
 		{ "close", l_close }, { "tx", l_tx }, { "commit", l_commit },
-		{ "submit", l_submit },
+		{ "submit", l_submit }, { "listen", l_listen }, { "lost", l_lost },
 		{ "read", l_read }, { "next_id", l_next_id },
 		{ "__gc", l_close }, { "__close", l_close }, { NULL, NULL }
 	};

@@ -22,6 +22,11 @@ struct txn *bind_push_txn(lua_State *L);
  * yours. */
 struct txn *bind_take_txn(lua_State *L, int idx);
 
+/* Hand t over to the store at idx without waiting and without a word: it may lie for a
+ * few ms. What became of it is told only when it failed, by store:lost(). Not for an
+ * engine's store. t becomes the store's. */
+void bind_post(lua_State *L, int idx, struct txn *t);
+
 /* Push a store that somebody else closes, and then says so of the value at idx:
  * whoever still holds it finds it closed. */
 void bind_push_store(lua_State *L, struct store *s);

@@ -118,7 +118,7 @@ end
 --- Take the claim's reservation from an advance, and write it down with the next commit.
 -- Returns false when there is none to take it from.
 function advance:take(claim, set)
-  if claim.run or #self.books.queue.waiting > 0 then return false end
+  if claim.run or not self.books.posts or #self.books.queue.waiting > 0 then return false end
   self.making = self.making or {}
   local place = claim.agent or 0
   set.count = (set.count or 0) + 1
@@ -138,10 +138,8 @@ function advance:take(claim, set)
   one.money, one.tokens, one.calls = one.money - claim.money, one.tokens - claim.tokens, one.calls - claim.calls
   one.used = true
   claim.advance = one.key
-  local tx = self.books.store:tx()
-  core.reserve(tx, claim)
+  core.post_reserve(self.books.store, claim)
   claim.advance = nil
-  self.books.submit(tx, self.books.hear, true)
   return true
 end
 
