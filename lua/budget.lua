@@ -223,7 +223,6 @@ end
 
 --- Fractions of a limit that this end went past are told, each once.
 local function alert(self, line, warn, before, after)
-  if after < (warn[1] or 1) then return end
   for i = 1, #warn + 1 do
     local fraction = warn[i] or 1
     if before < fraction and after >= fraction and (i <= #warn or warn[#warn] ~= 1) then
@@ -243,15 +242,18 @@ local function apply(self, held, fields)
   self.queue:count(held, -1)
   for i = 1, #held.lines do
     local line = held.lines[i]
-    local limited = line.limit_money or line.limit_tokens or line.limit_calls
-    local before = limited and lines.fraction(line, line.spent, line.tokens, line.calls)
-    line.spent, line.tokens, line.calls = line.spent + spent, line.tokens + tokens, line.calls + calls
-    if limited then
-      local limits = line.scope:find("^agent:") and held.lines.limits or self.limits
-      alert(self, line, limits and limits.warn or default_warn, before, lines.fraction(line, line.spent, line.tokens, line.calls))
+    local before_spent, before_tokens, before_calls = line.spent, line.tokens, line.calls
+    line.spent, line.tokens, line.calls = before_spent + spent, before_tokens + tokens, before_calls + calls
+    if line.limit_money or line.limit_tokens or line.limit_calls then
+      local limits = line.of_agent and held.lines.limits or self.limits
+      local warn, after = limits and limits.warn or default_warn, lines.fraction(line, line.spent, line.tokens, line.calls)
+      -- mostly there is nothing to tell yet
+      if after >= (warn[1] or 1) then
+        alert(self, line, warn, lines.fraction(line, before_spent, before_tokens, before_calls), after)
+      end
     end
   end
-  self.queue:admit()
+  if #self.queue.waiting > 0 then self.queue:admit() end
 end
 
 --- A call cost more than it could: its agent asks for nothing more.

@@ -4,8 +4,8 @@
 -- Three things are measured, for the bare client first and then for ours: N streams at once,
 -- and what the process holds in memory then; calls that the server holds for 25 to 75 ms,
 -- which is less than any model takes, N at once: what a call takes beyond that; and as many
--- calls as go through, N at once, with the client and the storage thread on one core (the
--- server has another, where there is one): the rate, and how even it is.
+-- calls as go through, N at once, with us on one core and the server on another, and with
+-- everything on one: the rate, and how even it is.
 local bench = require "core.bench"
 local clock = require "core.clock"
 local errors = require "errors"
@@ -77,24 +77,26 @@ end
 local headers = { "Content-Type: application/json", "Accept: application/json" }
 local core_calls = 20000
 
---- As many as go through, all of us on one core.
-local function rate(out, folder, url, body, n)
+--- As many as go through, all of us on one core: with the server on another, and with the
+-- server there, too (`near_`), where no core has to wake another.
+local function rate(out, folder, url, body, n, near)
+  near = near or ""
   local calls = math.max(core_calls, 20 * n)
-  local s <close> = assert(store.open(file.join(folder, "rate.db")))
+  local s <close> = assert(store.open(file.join(folder, "rate" .. near .. ".db")))
   local m = open_model(s, url)
   ours(m, n, math.max(2000, n)) -- connections, statements and the advance are there
   assert(bench.fetch(url .. "/chat/completions", headers, body, n, math.max(2000, n)))
   local cpu, wall = clock.cpu_us(), nil
-  out.libcurl_p50_us, out.libcurl_p99_us, wall = bench.fetch(url .. "/chat/completions", headers, body, n, calls)
-  out.libcurl_calls_per_s, out.libcurl_cpu_us_per_call = calls / wall * 1e6, (clock.cpu_us() - cpu) / calls
+  out[near .. "libcurl_p50_us"], out[near .. "libcurl_p99_us"], wall = bench.fetch(url .. "/chat/completions", headers, body, n, calls)
+  out[near .. "libcurl_calls_per_s"], out[near .. "libcurl_cpu_us_per_call"] = calls / wall * 1e6, (clock.cpu_us() - cpu) / calls
   local times
   times, wall, cpu = ours(m, n, calls)
-  out.calls, out.calls_per_s, out.cpu_us_per_call = calls, calls / wall * 1e6, cpu / calls
-  out.calls_per_core_s = 1e6 / out.cpu_us_per_call
-  out.p50_us, out.p99_us = percentile(times, 0.5), percentile(times, 0.99)
-  out.p99_over_p50 = out.p99_us / out.p50_us
+  out.calls, out[near .. "calls_per_s"], out[near .. "cpu_us_per_call"] = calls, calls / wall * 1e6, cpu / calls
+  out[near .. "calls_per_core_s"] = 1e6 * calls / cpu
+  out[near .. "p50_us"], out[near .. "p99_us"] = percentile(times, 0.5), percentile(times, 0.99)
+  out[near .. "p99_over_p50"] = out[near .. "p99_us"] / out[near .. "p50_us"]
   m:close()
-  out.wrong_sums = #assert(s:read("budget.check", {}))
+  out.wrong_sums = (out.wrong_sums or 0) + #assert(s:read("budget.check", {}))
 end
 
 --- What a call takes beyond the time that the server holds it.
@@ -121,15 +123,16 @@ local function held_in_streams(out, folder, url, n)
   m:close()
 end
 
-local function run(options, port, cpus)
+local function run(options, port, near_port, cpus)
   local n, out = options.concurrency, { concurrency = options.concurrency }
   local body = require("json").encode { model = "stub", messages = { { role = "user", content = prompt } }, max_tokens = 100 }
-  local function url(hold) return ("http://127.0.0.1:%s/%s"):format(port, hold) end
+  local function url(hold, at) return ("http://127.0.0.1:%s/%s"):format(at or port, hold) end
   held_in_streams(out, options.folder, url "400000-800000", n)
   latency(out, options.folder, url "25000-75000", body, n)
   -- the first core is the one that interrupts come to
   if #cpus > 1 then bench.pin(cpus[#cpus]) end
   rate(out, options.folder, url "0-0", body, n)
+  if #cpus > 1 then rate(out, options.folder, url("0-0", near_port), body, n, "near_") end
   return out
 end
 
@@ -139,10 +142,12 @@ function measure.measure(options)
   assert(file.mkdir(file.join(options.folder, "var")))
   local fsync, err = lab.fsync(options.folder)
   if not fsync then return nil, err end
-  local child = lab.child("model", #cpus > 1 and cpus[1] or "")
-  local ran, out = xpcall(run, debug.traceback, options, child.lines(), cpus)
-  os.execute("kill " .. child.pid)
-  child.close()
+  local child, near = lab.child("model", #cpus > 1 and cpus[1] or ""), lab.child("model", cpus[#cpus] or "")
+  local ran, out = xpcall(run, debug.traceback, options, child.lines(), near.lines(), cpus)
+  for _, one in ipairs { child, near } do
+    os.execute("kill " .. one.pid)
+    one.close()
+  end
   if not ran then return nil, errors.new("K1009", { name = "the bench", detail = tostring(out) }) end
   out.fsync_p50_us = fsync
   return out

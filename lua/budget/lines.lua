@@ -50,7 +50,7 @@ function lines:at(scope, window, start)
   local id = scope .. " " .. window .. " " .. start
   local line = self.known[id]
   if not line then
-    line = { scope = scope, window = window, start = start, id = id }
+    line = { scope = scope, window = window, start = start, id = id, of_agent = scope:find "^agent:" ~= nil }
     assert(self:refresh(line))
     self.known[id] = line
   end
@@ -191,7 +191,10 @@ end
 
 --- The most of a line's limits that is used up, 0 to 1 and more.
 function lines.fraction(line, spent, tokens, calls)
-  return math.max(part(line.limit_money, spent), part(line.limit_tokens, tokens), part(line.limit_calls, calls))
+  local most = part(line.limit_money, spent)
+  if line.limit_tokens then most = math.max(most, part(line.limit_tokens, tokens)) end
+  if line.limit_calls then most = math.max(most, part(line.limit_calls, calls)) end
+  return most
 end
 
 return lines

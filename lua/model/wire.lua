@@ -63,9 +63,14 @@ end
 
 --- t[a][b]... as a number: nil when there is none, false for what is no number, so that
 -- nothing large is kept in its place.
-function wire.number(t, ...)
-  local value = wire.field(t, ...)
-  if value == nil then return nil end
+function wire.number(t, key, next_key)
+  if type(t) ~= "table" then return nil end
+  local value = t[key]
+  if next_key ~= nil then
+    if type(value) ~= "table" then return nil end
+    value = value[next_key]
+  end
+  if value == nil or value == json.null then return nil end
   return math.type(value) and value or false
 end
 
