@@ -1,3 +1,4 @@
+local file = require "file"
 local fake_model = require "spec.support.fake_model"
 local home = require "spec.support.home"
 local http = require "http"
@@ -6,6 +7,9 @@ local loop = require "loop"
 local model = require "model"
 local program = require "spec.support.program"
 local store = require "store"
+
+-- The address sanitizer takes more of everything.
+local watched = file.read("/proc/self/maps"):find "libasan" ~= nil
 
 -- What becomes of each fault of spec/support/fault_server.lua: "ok", or the code of the
 -- failure, or a table of these by "API MODE", MODE, API, else [1]. `requests` is how many
@@ -194,7 +198,7 @@ describe("a model server that plays", function()
     local began = os.clock()
     local got, what = ask(api, mode, fault), expected[fault]
     -- everybody else waits meanwhile
-    assert.is_true(os.clock() - began < 4, "the engine was kept busy")
+    if not watched then assert.is_true(os.clock() - began < 4, "the engine was kept busy") end
     if type(what) ~= "table" then what = { what, requests = 1 } end
     local code = chosen(what, api, mode)
     assert.equal(code, got.code or "ok", got.message)
@@ -314,7 +318,8 @@ describe("a model server that is hostile to memory", function()
     local out, code, peak = keel(("model --json %s --tier %s Hi"):format(flag, tier))
     assert.equal(8, code, out)
     assert.equal("string", type(json.decode(out).error.code))
-    assert.is_true(peak < 64 << 10, ("%d KB"):format(peak))
+    -- the address sanitizer keeps a shadow of all memory, and holds back what was freed
+    if not watched then assert.is_true(peak < 64 << 10, ("%d KB"):format(peak)) end
   end
 
   for _, api in ipairs { "openai", "anthropic", "ollama" } do

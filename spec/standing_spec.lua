@@ -91,7 +91,7 @@ describe("an agent's standing", function()
   it("is not touched by a refusal that a minute mends", function()
     local e = open { asker = asker 'calls = "2/min"' }
     local run = assert(e:start("asker", { times = 3 }))
-    for _ = 1, 200 do require("loop").turn(false) end
+    require("spec.support.server").eventually(function() return e.models and #e.models.books.queue.waiting == 1 end, "the third call waiting")
     assert.equal("on", (e:agent_state "asker"))
     h.now = h.now + 60000
     require("loop").sleep(1)
