@@ -212,6 +212,11 @@ function budget:reserve(claim)
   if why then return refusal(self, claim, why, line) end
   held.lines, held.made = set, self.now()
   local ok, message, code = write(self, claim, held.lines)
+  if ok and claim.agent and self.stopped[claim.agent] then
+    -- it was stopped while this went to the disk
+    self:release(held, "the agent was stopped")
+    return refusal(self, claim, "stopped")
+  end
   if ok then return held end
   lines.hold(held.lines, claim.money, claim.tokens, claim.calls, -1)
   self.queue:count(claim, -1)

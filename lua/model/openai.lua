@@ -290,8 +290,12 @@ function openai.stream()
     if finish == "error" then return nil, "the server gave up on the answer", "server_error" end
     stream.finish = finish or stream.finish
     -- the last usage counts, and only the end of the answer makes it the bill: some servers
-    -- tell a running sum with every chunk
-    if type(present(chunk.usage)) == "table" then stream.counts, stream.counted = counts_of(chunk.usage), stream.finish ~= nil end
+    -- tell a running sum with every chunk, the one of the finish included. Behind that, in a
+    -- chunk without a choice, only the bill can come.
+    if type(present(chunk.usage)) == "table" then
+      stream.counts, stream.counted = counts_of(chunk.usage), stream.finish ~= nil
+      stream.billed = stream.counted and not choice
+    end
     if not choice then return "" end
     return join_delta(stream, field(choice, "delta"))
   end
@@ -300,7 +304,7 @@ function openai.stream()
     local text, refusal, told = table.concat(stream.texts), some(table.concat(stream.refusals)), joined_calls(stream)
     local so_far = wire.usage(stream.counts, some(text) or refusal or told[1])
     if not stream.finish then return nil, "the stream ended before the answer did", "stream_cut", nil, text, so_far end
-    local usage = stream.counted and so_far or nil
+    local usage = (stream.billed or stream.counted and stream.done) and so_far or nil
     local answer, message, code = calls.give({ text = text, stop = stops[stream.finish] or "end", refusal = refusal,
       model = stream.model, usage = usage, told = so_far }, told)
     if answer then return answer end

@@ -182,17 +182,10 @@ end
 
 -- ---- sending -----------------------------------------------------------------------
 
-local on_path = {} -- prepared requests of an entry are kept under these
-
 --- The prepared request of an entry for this address; whole and streamed ones differ in
 -- their headers.
 local function prepared(entry, asked, url, headers)
-  local kind = asked.on_text and "streamed" or "whole"
-  local kept = entry[on_path]
-  if not kept then
-    kept = {}
-    entry[on_path] = kept
-  end
+  local kept, kind = entry.prepared, asked.on_text and "streamed" or "whole"
   local one = kept[kind]
   if not one or one.url ~= url then
     one = http.prepared { url = url, method = "POST", headers = headers, ca_file = entry.ca_file,
@@ -231,14 +224,19 @@ function send.once(entry, asked, used, url, headers, body, total_ms, token)
   end)
   if token then token.give_up = nil end
   if raw.outcome ~= "ok" then
-    if stream and stream.failure then
-      local failure = stream.failure
-      failure.status, failure.sent, failure.began, failure.charge = 200, true, true, "unknown"
-      return nil, keep_part(stream, failure)
-    end
+    local id = raw.header and raw.header ~= "" and request_id(entry, http.parse_header(raw.header)) or nil
     local whole = stream and stream.ended()
-    if whole then return whole end
-    local failure = transport_failure(entry, raw.message, raw.outcome, raw, stream)
+    if whole then
+      whole.request_id = id
+      return whole
+    end
+    local failure = stream and stream.failure
+    if failure then
+      failure.status, failure.sent, failure.began, failure.charge = 200, true, true, "unknown"
+    else
+      failure = transport_failure(entry, raw.message, raw.outcome, raw, stream)
+    end
+    failure.request_id = id
     return nil, stream and keep_part(stream, failure) or failure
   end
   local reply = http.reply(raw)
