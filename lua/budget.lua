@@ -124,6 +124,12 @@ function budget:reload()
   return ok, message, code
 end
 
+--- The store was told of costs in another way: budgets in which nothing is held are read
+-- anew when they are next asked; the others count what they counted, which is more.
+function budget:look_anew()
+  self.lines:forget_idle()
+end
+
 --- Set the limit of a scope ("engine", "agent:NAME") and a window over what the files say:
 -- { money, tokens, calls }, or nil to have the files' again.
 function budget.set_limit(store, commit, scope, window, limit, who, now)

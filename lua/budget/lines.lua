@@ -57,6 +57,14 @@ function lines:at(scope, window, start)
   return line
 end
 
+--- Forget lines in which nothing is held.
+function lines:forget_idle()
+  self.sets = {}
+  for id, line in pairs(self.known) do
+    if line.held_calls <= 0 then self.known[id] = nil end
+  end
+end
+
 --- Forget lines that nobody used for a while, and whose time may be over.
 function lines:tidy()
   for id, line in pairs(self.known) do

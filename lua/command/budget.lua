@@ -150,7 +150,7 @@ local function resolve(words, context)
     return nil, usage("K1004", { name = "CALL", detail = ("no call %s has an unknown outcome; keel budget unknown lists them"):format(key) })
   end
   if not ok then return nil, require("errors").from(why, code) end
-  if e.models then e.models.books.lines.known, e.models.books.lines.sets = {}, {} end
+  if e.models then e.models.books:look_anew() end
   if context.json then
     context.print_json { key = key, cost_picousd = require("money").to_json(cost) }
   else

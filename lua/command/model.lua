@@ -79,7 +79,8 @@ local function failed(context, message, code, detail, streamed)
   elseif detail.text and detail.text ~= "" and not context.json then
     context.err("what came: " .. harmless(context, detail.text) .. "\n")
   end
-  return nil, errors.from(message, code, { provider = detail.model or "the provider", more = {
+  local next_step = code ~= "budget" and context.command(code == "invalid_request" and "help model" or "model doctor") or nil
+  return nil, errors.from(message, code, { provider = detail.model or "the provider", next = next_step, more = {
     attempts = detail.attempts, cost_picousd = detail.cost_picousd and money.to_json(detail.cost_picousd),
     estimated = detail.estimated, status = detail.status, text = detail.text ~= "" and detail.text or nil } })
 end
@@ -114,6 +115,7 @@ local function doctor(args, context)
     context.out "no tier has a model: add `tiers` to config.lua\n"
   else
     print_checks(context, list)
+    for _, text in ipairs(config.warnings) do context.err("warning: " .. text .. "\n") end
   end
   return well and 0 or 1
 end
