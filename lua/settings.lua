@@ -361,7 +361,7 @@ local function warnings(config, unset)
   end
   for _, tier in ipairs(values.keys(config.tiers)) do
     for i, entry in ipairs(config.tiers[tier]) do
-      if not entry.price then
+      if not entry.price and entry.provider ~= "recorded" and entry.model ~= "recorded" then
         list[#list + 1] = ("tiers.%s[%d] has no price, so it is never called")
           :format(tier, i)
       end
