@@ -282,6 +282,7 @@ int stub_serve(void (*listening)(int port), struct err *e)
 {
 	struct epoll_event ev = { .events = EPOLLIN }, got[256];
 	int i, n, port, wait_ms, poll, listener = open_listener(&port, e);
+	int64_t late_us;
 
 	if (listener < 0)
 		return ERR_IO;
@@ -292,9 +293,12 @@ int stub_serve(void (*listening)(int port), struct err *e)
 	listening(port);
 	for (;;) {
 		pay_all();
-		wait_ms = owed == 0 ? -1
-			: (int)((heap[1]->due_us - clock_mono_us()) / 1000);
-		n = epoll_wait(poll, got, 256, wait_ms < -1 ? 0 : wait_ms);
+		wait_ms = -1;
+		if (owed > 0) {
+			late_us = clock_mono_us() - heap[1]->due_us;
+			wait_ms = late_us >= 0 ? 0 : (int)(-late_us / 1000);
+		}
+		n = epoll_wait(poll, got, 256, wait_ms);
 		for (i = 0; i < n; i++) {
 			if (got[i].data.ptr == NULL)
 				greet(listener, poll);
