@@ -61,16 +61,17 @@ end
 
 --- What the process has resident, at most, while `n` streams are open.
 local function streams(m, n)
-  local most, over, pieces = 0, 0, 0
+  local most, over, pieces, failed = 0, 0, 0, nil
   local look = loop.timer(20, function() most = math.max(most, bench.rss()) end, 20)
   for _ = 1, n do
     loop.spawn(function()
-      assert(m:ask { tier = "small", prompt = prompt, max_tokens = 100, on_text = function() pieces = pieces + 1 end })
-      over = over + 1
+      local answer, message = m:ask { tier = "small", prompt = prompt, max_tokens = 100, on_text = function() pieces = pieces + 1 end }
+      over, failed = over + 1, failed or not answer and message
     end)
   end
   while over < n do loop.turn(true) end
   look:stop()
+  if failed then error("a stream of the bench failed: " .. failed, 0) end
   return most, pieces
 end
 
