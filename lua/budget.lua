@@ -53,7 +53,7 @@ end
 
 --- options: store; limits (the engine's budget of the settings); zone (a name);
 -- now() in milliseconds; commit(tx) -> true | nil, message, code, which may yield, and
--- submit(tx, fn, lazy), which does not wait (the store's own unless told); on_alert(alert) with
+-- submit(tx, fn), which does not wait (the store's own unless told); on_alert(alert) with
 -- {scope, window, start, fraction, limit_picousd, spent_picousd}; on_stop(agent, reason).
 -- Reservations of an engine that died count as spent from here on.
 function budget.open(options)
@@ -64,7 +64,7 @@ function budget.open(options)
     store = store, limits = options.limits or {}, zone = z, stopped = {},
     now = options.now or clock.now_ms,
     commit = options.commit or committer(store),
-    submit = options.submit or function(tx, fn, lazy) store:submit(tx, fn, lazy) end,
+    submit = options.submit or function(tx, fn) store:submit(tx, fn) end,
     on_alert = options.on_alert or function() end, on_stop = options.on_stop or function() end,
   }, budget)
   -- a call is named by who opened the books, which no other is, and its number
@@ -173,10 +173,8 @@ local function write(self, claim, set)
     if ok or code ~= "budget" then return ok, message, code end
     loop.sleep(math.min(try, 20))
   end
-  for i = 1, #set do
-    self.lines:refresh(set[i])
-    set[i].held = set[i].held + claim.money
-  end
+  for i = 1, #set do self.lines:refresh(set[i]) end
+  lines.hold(set, claim.money, claim.tokens, claim.calls, 1) -- as the caller believes
   return nil, "the store finds no room", "budget"
 end
 

@@ -230,9 +230,9 @@ static void start_listening(lua_State *L, struct held_store *h)
 	atomic_store(&h->listens, true);
 }
 
-/* submit(store, tx, fn [, lazy]): does not wait; fn(true), or fn(nil, message, code),
- * is called from the loop when the outcome is known; lazy: a few ms later will do. Not
- * for an engine's store, whose runner does it. */
+/* submit(store, tx, fn): does not wait; fn(true), or fn(nil, message, code), is called
+ * from the loop when the outcome is known. Not for an engine's store, whose runner does
+ * it. */
 static int l_submit(lua_State *L)
 {
 	struct held_store *h = luaL_checkudata(L, 1, STORE);
@@ -255,7 +255,6 @@ static int l_submit(lua_State *L)
 	t = bind_take_txn(L, 2);
 	t->done = on_committed;
 	t->arg = w;
-	t->lazy = lua_toboolean(L, 4);
 	if (h->out++ == 0)
 		loop_hold(h->loop);
 	store_submit(s, t);

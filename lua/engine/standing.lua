@@ -41,9 +41,9 @@ local function audit(self, tx, what, agent, who, detail)
   tx:add("audit.put", { now = self.clock(), who = who, what = what, subject = "agent:" .. agent, detail_codec = detail })
 end
 
---- Tell those who listen, once for ever for a key. The agent that it is about is not asked.
+--- Tell those who listen, once for ever for a key.
 function standing:tell_budget(kind, payload, key)
-  if self.closing or self.failed or not self.options.home then return end
+  if self.closing or self.failed then return end
   self:task(function() self:emit(kind, payload, { key = key }) end, 0)
 end
 

@@ -77,10 +77,9 @@ local function ask(cmd, request)
   local guard = guard_of(cmd)
   local stop, value, err = before(cmd, guard, request)
   if stop then return value, err end
-  cmd.token = {}
   request = e:overheard(run, cmd.seq, request)
   local answer, message, code, detail = e:model_client():ask(request,
-    { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx, token = cmd.token })
+    { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx })
   cmd.effect = "idempotent"
   explain(cmd, answer and answer.trace or detail and detail.trace)
   if not answer then
