@@ -268,9 +268,7 @@ end
 --- A call cost more than it could: its agent asks for nothing more.
 local function check_excess(self, held, fields, tx)
   local excess = fields.cost - held.money
-  if excess <= 0 then return end
-  self.excess = (self.excess or 0) + excess
-  if not held.agent then return end
+  if excess <= 0 or not held.agent then return end
   self:stop(held.agent, "deactivated", ("a call cost %s more than its limits allow"):format(require("money").format(excess)),
     "budget", tx)
 end

@@ -110,6 +110,9 @@ end
 local function new_stream(entry, asked, give_up)
   local stream = { joined = entry.dialect.stream(), said = false }
   local wanted = entry.dialect.stream_kind
+  local function is_stream(status, headers)
+    return status == 200 and (headers["content-type"] or ""):lower():find(wanted, 1, true) ~= nil
+  end
   local parser = (wanted == "ndjson" and ndjson or sse).new(function(event)
     if stream.failure then return end
     local text, message, code = stream.joined.event(event)
@@ -122,8 +125,7 @@ local function new_stream(entry, asked, give_up)
   end)
   function stream.take(piece, status, headers)
     if stream.failure then return end
-    local kind = headers["content-type"] or ""
-    if status ~= 200 or not kind:lower():find(wanted, 1, true) then
+    if not is_stream(status, headers) then
       stream.other = stream.other or pieces.new(whole_limit)
       if not stream.other:add(piece) then
         stream.failure = { code = "too_large", message = "the reply's body is too large" }
@@ -140,8 +142,7 @@ local function new_stream(entry, asked, give_up)
   end
   --- What came that is no stream: an answer in one piece, or an error's page; else nil.
   function stream.body(reply)
-    local is_stream = reply.status == 200 and (reply.headers["content-type"] or ""):lower():find(wanted, 1, true)
-    if is_stream and not stream.other then return nil end
+    if is_stream(reply.status, reply.headers) and not stream.other then return nil end
     return stream.other and stream.other:take("", 1, 0) or ""
   end
   --- What came so far, when its end marker came, too: then the answer is whole, whatever
@@ -195,8 +196,9 @@ local function prepared(entry, asked, url, headers)
   return one
 end
 
---- Send what the dialect made of `asked` by the traits `used` and read the reply, within total_ms. `token`, when
--- the caller gave one, can end it early. Returns an answer, or nil and a failure.
+--- Send what the dialect made of `asked` by the traits `used` and read the reply, within
+-- total_ms. `token`, when the caller gave one, can end it early. Returns an answer, or nil
+-- and a failure.
 function send.once(entry, asked, used, url, headers, body, total_ms, token)
   if entry.dialect.at_hand then return entry.dialect.reply(asked, entry) end
   local call, give_up
