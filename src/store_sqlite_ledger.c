@@ -118,4 +118,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL, upgrade_4 };
+const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL, upgrade_4, NULL };

@@ -1,4 +1,4 @@
-/* store_sqlite_runs.c -- tables and verbs of runs, code, timers, approvals.
+/* store_sqlite_runs.c -- tables and verbs of runs, code, timers.
  *
  * runs.tail is the lsn of the run's last record as of its last change of state.
  * While a run is `running` it may be behind; a crash is healed by looking through
@@ -38,20 +38,8 @@ static const char schema[] =
 " PRIMARY KEY(run, seq)) WITHOUT ROWID;"
 "CREATE INDEX timers_due ON timers(due);"
 
-"CREATE TABLE approvals(id TEXT PRIMARY KEY, kind TEXT NOT NULL, run INTEGER"
-" NOT NULL, seq INTEGER NOT NULL, agent TEXT NOT NULL, subject TEXT NOT NULL,"
-" proposal BLOB, digest TEXT NOT NULL, risk TEXT, deadline INTEGER,"
-" otherwise TEXT, state TEXT NOT NULL, value BLOB, decided_by TEXT,"
-" decided_at INTEGER, note TEXT, delivered INTEGER NOT NULL DEFAULT 0,"
-" created INTEGER NOT NULL) WITHOUT ROWID;"
-"CREATE INDEX approvals_open ON approvals(created) WHERE state = 'open';"
-"CREATE INDEX approvals_run ON approvals(run, seq);"
-
 "CREATE TABLE agents(name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT,"
 " updated INTEGER NOT NULL) WITHOUT ROWID;"
-
-"CREATE TABLE audit(id INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
-" who TEXT NOT NULL, what TEXT NOT NULL, subject TEXT, detail BLOB);"
 
 PAUSES;
 
@@ -60,12 +48,6 @@ PAUSES;
 	" parent_seq, input AS \"input#codec\", output AS \"output#codec\"," \
 	" error AS \"error#codec\", steps, cost, tail, created, updated," \
 	" ended, active_ms"
-
-#define APPROVAL_COLUMNS \
-	"a.id, a.kind, a.run AS run_id, r.run, a.seq, a.agent, a.subject," \
-	" a.proposal AS \"proposal#codec\", a.digest, a.risk, a.deadline," \
-	" a.otherwise, a.state, a.value AS \"value#codec\", a.decided_by," \
-	" a.decided_at, a.note, a.created, a.delivered AS \"delivered#bool\""
 
 static const struct sqlite_verb verbs[] = {
 	{ "code.put", "INSERT INTO code(hash, body) VALUES(:hash, :body)"
@@ -139,49 +121,6 @@ static const struct sqlite_verb verbs[] = {
 	{ "timer.drop_others", "DELETE FROM timers WHERE run = :run AND seq NOT"
 	  " IN (SELECT value FROM json_each(:seqs_json))", false },
 
-	/* Approvals. Deciding must find the approval still open. */
-	{ "approval.put", "INSERT INTO approvals(id, kind, run, seq, agent,"
-	  " subject, proposal, digest, risk, deadline, otherwise, state,"
-	  " created) VALUES(:id, :kind, :run, :seq, :agent, :subject,"
-	  " :proposal_codec_shared, :digest, :risk_opt, :deadline_opt,"
-	  " :otherwise_opt, 'open', :now) ON CONFLICT DO NOTHING", false },
-	{ "approval.decide", "UPDATE approvals SET state = :state, value ="
-	  " :value_codec_shared_opt, decided_by = :by, decided_at = :now, note ="
-	  " :note_opt WHERE id = :id AND state = 'open' AND digest = :digest",
-	  true },
-	{ "approval.close_run", "UPDATE approvals SET state = 'obsolete',"
-	  " decided_at = :now WHERE run = :run AND state = 'open' AND kind ="
-	  " 'approval'", false },
-	{ "approval.close", "UPDATE approvals SET state = 'obsolete',"
-	  " decided_at = :now, delivered = 1 WHERE run = :run AND seq = :seq"
-	  " AND state = 'open'", false },
-	{ "approval.close_others", "UPDATE approvals SET state = 'obsolete',"
-	  " decided_at = :now, delivered = 1 WHERE run = :run AND state ="
-	  " 'open' AND kind = 'approval' AND seq NOT IN (SELECT value FROM json_each(:seqs_json))",
-	  false },
-	{ "approval.get", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
-	  " runs r ON r.id = a.run WHERE a.id = :id", false },
-	{ "approval.prefix", "SELECT id, state FROM approvals WHERE id >= :prefix AND"
-	  " id < :prefix || 'zzzz' ORDER BY state != 'open', id LIMIT 5", false },
-	{ "approval.open", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
-	  " runs r ON r.id = a.run WHERE a.state = 'open' ORDER BY a.created,"
-	  " a.id", false },
-	{ "approval.last", "SELECT " APPROVAL_COLUMNS " FROM approvals a JOIN"
-	  " runs r ON r.id = a.run WHERE a.subject = :subject AND a.state IN"
-	  " ('approved', 'edited', 'rejected') ORDER BY a.decided_at DESC"
-	  " LIMIT 1", false },
-	{ "approval.of_command", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
-	  " JOIN runs r ON r.id = a.run WHERE a.run = :run AND a.seq = :seq"
-	  " ORDER BY a.delivered, a.created DESC, a.id DESC LIMIT 1", false },
-	{ "approval.deliver", "UPDATE approvals SET delivered = 1 WHERE run ="
-	  " :run AND seq = :seq", false },
-	{ "approval.undelivered", "SELECT DISTINCT a.run FROM approvals a JOIN"
-	  " runs r ON r.id = a.run WHERE a.state != 'open' AND a.delivered = 0"
-	  " AND r.ended IS NULL ORDER BY a.run", false },
-	{ "approval.of_run", "SELECT " APPROVAL_COLUMNS " FROM approvals a"
-	  " JOIN runs r ON r.id = a.run WHERE a.run = :run ORDER BY a.seq",
-	  false },
-
 	{ "agent.state", "INSERT INTO agents(name, state, reason, updated)"
 	  " VALUES(:name, :state, :reason_opt, :now) ON CONFLICT DO UPDATE SET"
 	  " state = excluded.state, reason = excluded.reason, updated ="
@@ -219,12 +158,6 @@ static const struct sqlite_verb verbs[] = {
 	  true },
 	{ "journal.at", "SELECT seq, name FROM journal WHERE lsn = :lsn", false },
 
-	{ "audit.put", "INSERT INTO audit(time, who, what, subject, detail)"
-	  " VALUES(:now, :who, :what, :subject_opt, :detail_codec_opt)", false },
-
-	{ "audit.list", "SELECT id, time, who, what, subject, detail AS"
-	  " \"detail#codec\" FROM audit ORDER BY id DESC LIMIT :limit", false },
-
 	{ "check.integrity", "SELECT integrity_check AS result FROM"
 	  " pragma_integrity_check", false },
 	{ NULL, NULL, false }
@@ -233,8 +166,6 @@ static const struct sqlite_verb verbs[] = {
 static const char upgrade[] =
 "ALTER TABLE timers ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;"
 "ALTER TABLE timers ADD COLUMN since INTEGER;"
-"DROP INDEX approvals_run;"
-"CREATE INDEX approvals_run ON approvals(run, seq);"
 PAUSES;
 
-const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL, NULL };
+const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL, NULL, NULL };
