@@ -2,7 +2,7 @@
 --
 -- An adapter is a module { open = function(engine, name, settings) -> one }, where one:op(NAME)
 -- gives nil or
---   { effect = "read"|"idempotent"|"at_most_once"|..., perform = function(cmd, key) -> result | nil, err,
+--   { effect = "read"|"idempotent"|"at_most_once"|..., risk = a word of policy.lua ("outward"), perform = function(cmd, key) -> result | nil, err,
 --     probe = function(cmd, key) -> "happened", result | "not" | "unknown",
 --     undo = function(cmd, key, result) -> result | nil, err, retry = a policy (retry.lua) }
 -- Which one stands behind a name ("mail") is one line in config.lua (adapters.mail).
@@ -150,8 +150,15 @@ function adapter.perform(cmd)
   local op = op_of(one, cmd.name, cmd)
   local key = type(cmd.args.key) == "string" and cmd.args.key or cmd.key
   cmd.effect = op.effect
-  if cmd.intended then return go_on(cmd, op, key) end
-  if changes_the_world(op) then cmd:intent(op.effect) end
+  if not changes_the_world(op) then
+    if op.effect == "read" then cmd.engine:saw_external(cmd.run, cmd.seq) end
+    if cmd.intended then return go_on(cmd, op, key) end
+    return send(cmd, op, key, 1)
+  end
+  local allowed, fresh, err = cmd.engine:permit(cmd, op, key)
+  if not allowed then return fresh, err end
+  if cmd.intended and not fresh then return go_on(cmd, op, key) end
+  if not cmd.intended then cmd:intent(op.effect) end
   return send(cmd, op, key, 1)
 end
 

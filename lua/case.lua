@@ -168,7 +168,7 @@ local function next_thing(self)
   for i, one in ipairs(self.coming) do
     if not first or one.at < self.coming[first].at then first = i end
   end
-  local timer = (self.e:rows("timer.next", { after = -1 })[1] or {}).due
+  local timer = self.e:next_wake()
   if first and (not timer or self.coming[first].at <= timer) then return table.remove(self.coming, first) end
   return timer and { at = timer } or nil
 end

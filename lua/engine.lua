@@ -9,6 +9,7 @@
 -- command means (lua/handler/KIND.lua) and when a run sleeps. A run that waits for
 -- something slow is forgotten here and lives in the store alone; waking it replays
 -- its journal, so the path after a crash is the path of every day.
+local approvals = require "engine.approvals"
 local bundle = require "engine.bundle"
 local bus = require "engine.bus"
 local clock = require "core.clock"
@@ -31,8 +32,9 @@ local settings = require "settings"
 
 local engine = setmetatable({}, { __index = look })
 engine.__index = engine
-for _, part in ipairs { bus, commands, events, operations, questions, schedules, require "engine.quarantine",
-  require "engine.recovery", require "engine.retention", require "engine.purge", require "engine.standing" } do
+for _, part in ipairs { approvals, bus, commands, events, operations, questions, schedules, require "engine.quarantine",
+  require "engine.recovery", require "engine.retention", require "engine.purge", require "engine.standing", require "engine.gate",
+  require "engine.overrides" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 
@@ -219,9 +221,10 @@ local function start_new(self, agent, input, options)
   local now = self.clock()
   local setup, err = bundle.make(self, agent, input, now)
   if not setup then return nil, err end
+  if options.trust == "external" then setup.trust = "external" end
 
   local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running",
-    parent = options.parent }
+    parent = options.parent, seen = { whole = true, external = setup.trust and 0 } }
   local ok, message, code
   run.handle, message, code = self.runner:run { id = run.id }
   if not run.handle then return nil, errors.from(message, code) end
@@ -367,6 +370,8 @@ function engine:set_timer(after)
   if self.timer then self.timer:stop() end
   self.timer, self.timers_after = nil, after
   self.next_due = self:next_slot((self:rows("timer.next", { after = after or -1 })[1] or {}).due)
+  local asked = self:next_approval(after)
+  if asked and (not self.next_due or asked < self.next_due) then self.next_due = asked end
   if not self.next_due then return end
   self:look_again(math.max(0, math.min(self.next_due - self.clock(), longest_look_ms)))
 end
@@ -398,6 +403,7 @@ function engine:fire(anyway)
     if row.seq == 0 then self:time_out(row.run) else self:wake(row.run) end
   end
   self:fire_due_slots(now)
+  self:fire_due_approvals(now)
   self:set_timer((self.more_due or #due < 2 * most_woken) and now or nil)
   if self.more_due then self:look_again(soon_ms, true) end
 end

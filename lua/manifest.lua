@@ -166,6 +166,7 @@ local agent_shape = shape.record("an agent's manifest", {
   uses = { shape.list(name_of("a skill")), default = {} },
   memory = { shape.record("memory", { read = pattern_list,
     write = pattern_list }), default = {} },
+  policy = require("policy").shape(false),
   on_node = shape.text(),
   timeout = { shape.duration, as = "timeout_ms" },
   run = { shape.code, required = true },

@@ -210,6 +210,11 @@ local default_adapters = { mail = { use = "outbox" }, docs = { use = "folder" } 
 local default_inbox = { ["mail.received"] = "inbox/mail",
   ["file.created"] = "inbox/notes" }
 
+local approvals = shape.record("approvals", {
+  undo = { shape.duration, as = "undo_ms" },
+  web_undo = { shape.duration, as = "web_undo_ms", default = 15000 },
+})
+
 local function config_shape(getenv)
   local function default_of(record) return record({}, {}) end
   return shape.record("config.lua", {
@@ -223,6 +228,8 @@ local function config_shape(getenv)
     http = { http, default = default_of(http) },
     memory = { memory, default = default_of(memory) },
     retention = { retention, default = default_of(retention) },
+    policy = { require("policy").shape(true), default = {} },
+    approvals = { approvals, default = default_of(approvals) },
     agents = { shape.map(shape.map(shape.any)), default = {} },
   })
 end

@@ -54,7 +54,7 @@ local effects = { read = "read", list = "read" }
 function folder:op(op)
   local perform = folder.ops[op]
   if not perform then return nil end
-  return { effect = effects[op] or "idempotent", perform = function(cmd) return perform(self, cmd.args) end }
+  return { effect = effects[op] or "idempotent", risk = "reversible", perform = function(cmd) return perform(self, cmd.args) end }
 end
 
 return folder

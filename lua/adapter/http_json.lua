@@ -35,6 +35,7 @@ local op_shape = shape.record("an op of http_json", {
   method = shape.one_of { "POST", "PUT", "PATCH", "DELETE", "GET" },
   effect = shape.one_of { "read", "idempotent", "at_most_once" },
   keys = shape.flag, probe = path, undo = shape.text(),
+  risk = shape.one_of { "read", "reversible", "outward", "irreversible" },
 })
 
 local function host_of(url) return (url:match("^https?://([^/?#]+)"):gsub(":%d+$", "")):lower() end
@@ -206,7 +207,7 @@ function adapter:op(name)
   if not op then return nil end
   local undo = op.undo and self.ops[op.undo]
   return {
-    effect = op.effect,
+    effect = op.effect, risk = op.risk or "outward",
     perform = function(cmd, key) return perform(self, op, cmd.args, key) end,
     probe = op.probe and function(cmd, key) return probe(self, op, cmd.args, key) end,
     --- Takes an effect back that happened with `result`, under a key of its own.

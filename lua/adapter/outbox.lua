@@ -41,11 +41,16 @@ local function refused(cmd, message, code)
   return loop.await(function() end)
 end
 
+local risks = { refund = "irreversible", charge = "irreversible", pay = "irreversible", payout = "irreversible",
+  transfer = "irreversible", delete = "irreversible", draft = "reversible", create = "reversible", hold = "reversible",
+  void_draft = "reversible", delete_if_empty = "reversible", unschedule = "reversible", label = "reversible" }
+
 --- Any op is taken: the outbox stands for every service.
 function outbox:op(op)
   local place = self.name .. "\0" .. op .. "\0"
   return {
     effect = "idempotent",
+    risk = risks[op] or "outward",
     probe = function(_, key)
       if self.keys[place .. key] then return "happened", { key = key, sent = true } end
       return "not"

@@ -38,6 +38,8 @@ return {
     { "edit", "JSON", "approve this instead of the proposal" },
     { "edit-file", "FILE", "approve what this JSON file holds" },
     { "note", "TEXT", "why, for the record" },
+    { "digest", "HEX", "only if this is the digest of what it asks" },
+    { "same", nil, "and every other question that asks the very same thing" },
   },
   notes = "ID is the question's id or the beginning of it, as `keel inbox` shows it. The run"
     .. " goes on at once; the exit code is that of its new state.",
@@ -45,7 +47,8 @@ return {
   run = function(args, context)
     local edited, value, err = edited_value(args)
     if err then return nil, err end
-    return require("decide").run(context, args.id, { state = edited and "edited" or "approved",
-      value = value, note = args.note })
+    local decision = { state = edited and "edited" or "approved", value = value, note = args.note, digest = args.digest }
+    if args.same then return require("decide").same(context, args.id, decision) end
+    return require("decide").run(context, args.id, decision)
   end,
 }

@@ -126,7 +126,7 @@ end
 --- Skip what a run sleeps: the clock goes ahead to its next timer. Returns how long, in ms,
 --- or nil when nothing sleeps.
 function trial:skip()
-  local due = not self.real_time and (self.e:rows("timer.next", { after = -1 })[1] or {}).due
+  local due = not self.real_time and self.e:next_wake()
   local ms = due and due - self.e.clock()
   if not ms then return nil end
   self.ahead_ms = self.ahead_ms + math.max(ms, 0)

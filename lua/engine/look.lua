@@ -205,9 +205,11 @@ end
 
 local function item_of(row)
   return { id = row.id, kind = row.kind, run = row.run, run_id = row.run_id, seq = row.seq, agent = row.agent, subject = row.subject,
-    proposal = row.proposal, risk = row.risk, deadline = time(row.deadline), otherwise = row.otherwise,
-    digest = row.digest, state = row.state, value = row.value, by = row.decided_by, at = time(row.decided_at),
-    note = row.note, created = time(row.created) }
+    proposal = row.proposal, risk = row.risk, tier = require("policy").tier(row.risk), deadline = time(row.deadline),
+    otherwise = row.otherwise, digest = row.digest, state = row.state, value = row.value, by = row.decided_by,
+    at = time(row.decided_at), note = row.note, created = time(row.created), effect = row.effect, why = row.why,
+    channel = row.channel, undo_until = time(row.undo_until), spent = time(row.spent), snoozed_until = time(row.snoozed),
+    schema = row.plan and row.plan.schema, escalations = row.stage > 0 and row.stage or nil }
 end
 
 --- One approval by its id or the beginning of it.
@@ -217,15 +219,47 @@ function look:approval(id)
   return item_of(self:rows("approval.get", { id = full })[1])
 end
 
---- What waits for the owner, oldest first, with what was last decided on the subject.
-function look:inbox()
+--- What may be said to an item.
+local function allowed_for(row)
+  if row.kind ~= "approval" then return nil end
+  return json.array { "approve", "edit", "reject", "snooze" }
+end
+
+--- Whether the agent is another one by now than when it asked.
+local function agent_changed(self, row)
+  local agent = row.plan and row.plan.code and self.library and self.library.agents[row.agent]
+  if not agent then return nil end
+  local now = require("engine.bundle").code_of(self, agent)
+  return now ~= nil and now ~= row.plan.code or nil
+end
+
+--- What waits for the owner: what ends first before what has longer, then by age; with what
+--- was last decided on the subject. What was put off is not shown before its time, but for
+--- options.all.
+function look:inbox(options)
+  local list, now = json.array {}, self.clock()
+  for _, row in ipairs(self:rows("approval.open", {})) do
+    if (options or {}).all or not row.snoozed or row.snoozed <= now then
+      local item = item_of(row)
+      local last = self:rows("approval.last", { subject = row.subject })[1]
+      item.run_id, item.state, item.seq = nil, nil, nil
+      item.allowed, item.agent_changed = allowed_for(row), agent_changed(self, row)
+      item.diff = last and require("diff").values(last.value == nil and last.proposal or last.value, row.proposal) or json.array {}
+      list[#list + 1] = item
+    end
+  end
+  return list
+end
+
+--- Approvals, decided ones too, newest first. Filters: state, agent, subject, before (ms), changed
+--- (only what a person edited or rejected), limit (50).
+function look:approvals(filter)
+  filter = filter or {}
   local list = json.array {}
-  for i, row in ipairs(self:rows("approval.open", {})) do
-    local item = item_of(row)
-    local last = self:rows("approval.last", { subject = row.subject })[1]
-    item.run_id, item.state, item.seq = nil, nil, nil
-    item.diff = last and require("diff").values(last.value or last.proposal, row.proposal) or json.array {}
-    list[i] = item
+  for i, row in ipairs(self:rows("approval.list", { state = filter.state, agent = filter.agent, subject = filter.subject,
+      ["until"] = filter.before, changed = filter.changed and 1 or nil, limit = filter.limit or 50 })) do
+    list[i] = item_of(row)
+    list[i].run_id = nil
   end
   return list
 end

@@ -8,7 +8,6 @@
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local clock = require "core.clock"
-local crash = require "core.crash"
 local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
@@ -21,6 +20,7 @@ function questions:ask_owner(cmd, question)
     seq = cmd.seq, agent = cmd.run.agent, subject = question.subject, proposal_codec = question.proposal,
     digest = digest.sha256(json.pack { subject = question.subject, proposal = question.proposal }),
     risk = question.risk, otherwise = "hold", now = self.clock() })
+  self:tell_changed("inbox")
 end
 
 --- Effects that were on their way when the engine ended, and for which no command of the
@@ -33,7 +33,9 @@ function questions:ask_about_lost(run, tx)
     if record.kind == "intent" and record.effect == "at_most_once" and not run.pending[record.seq] then open[record.seq] = record end
     if record.kind == "result" or record.kind == "note" and record.name == "late" then open[record.seq] = nil end
   end
-  for _, row in ipairs(self:rows("approval.of_run", { run = run.id })) do asked[row.seq] = true end
+  for _, row in ipairs(self:rows("approval.of_run", { run = run.id })) do
+    if row.kind ~= "approval" or not row.spent then asked[row.seq] = true end
+  end
   for seq, record in pairs(open) do
     if not asked[seq] then
       local name, key = record.name:match("^skill:(.*)$") or record.name, ("%s/%d"):format(run.run, seq)
@@ -46,7 +48,7 @@ end
 
 --- The newest question about a command, or nil.
 function questions:question_of(cmd)
-  return self:rows("approval.of_command", { run = cmd.run.id, seq = cmd.seq })[1]
+  return self:rows("approval.question", { run = cmd.run.id, seq = cmd.seq })[1]
 end
 
 --- An answer was taken note of: say so in the journal, in cmd.tx.
@@ -54,37 +56,6 @@ function questions:note_answer(cmd, row)
   cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
   cmd:note("reconcile", { id = row.id, answer = row.state, value = row.value, by = row.decided_by, at = row.decided_at,
     note = row.note })
-end
-
---- Write a decision down and let the run go on. Returns the item as it is then, or nil, err.
-local function close_question(self, item, decision)
-  if item.state ~= "open" then return nil, errors.new("K1014", { name = item.id, detail = item.state }) end
-  local tx, now, who = self.store:tx(), self.clock(), decision.by or self.settings.owner or "owner"
-  tx:add("approval.decide", { id = item.id, state = decision.state, value_codec = decision.value, by = who, now = now,
-    note = decision.note, digest = item.digest })
-  if type(item.proposal) == "table" and item.proposal.orphan then -- no command waits for the answer
-    tx:add("approval.deliver", { run = item.run_id, seq = item.seq })
-  end
-  tx:add("audit.put", { now = now, who = who, what = decision.audit, subject = item.subject,
-    detail_codec = { question = item.id, run = item.run, digest = item.digest, note = decision.note } })
-  crash.point "decide"
-  local ok, message, code = self:commit(tx)
-  crash.point "decided"
-  if not ok then
-    return nil, code == "conflict" and errors.new("K1014", { name = item.id }) or errors.from(message, code)
-  end
-  self:wake(item.run_id)
-  return self:approval(item.id)
-end
-
---- Decide an open approval: { state = "approved"|"edited"|"rejected", value, by, note }.
--- Durable when it returns; the run goes on in the next drain. Returns the item, or nil, err.
-function questions:decide(id, decision)
-  local item, err = self:approval(id)
-  if not item then return nil, err end
-  if item.kind ~= "approval" then return nil, errors.new("K1041", { name = item.id, command = "reconcile" }) end
-  return close_question(self, item, { state = decision.state, value = decision.value, by = decision.by, note = decision.note,
-    audit = "approval." .. decision.state })
 end
 
 --- Answer an open question: { answer, value, by, note }. Durable when it returns; the run
@@ -96,8 +67,8 @@ function questions:reconcile(id, answer)
   if answer.answer == "undo" and item.kind == "reconcile" and not item.proposal.undo then
     return nil, errors.new("K7006", { name = item.subject, id = item.id })
   end
-  return close_question(self, item, { state = answer.answer, value = answer.value, by = answer.by, note = answer.note,
-    audit = "reconcile." .. answer.answer })
+  return self:close_question(self:rows("approval.get", { id = item.id })[1], { state = answer.answer, value = answer.value,
+    by = answer.by, note = answer.note, channel = answer.channel, audit = "reconcile." .. answer.answer })
 end
 
 return questions

@@ -112,6 +112,16 @@ define(1, {
   { "K1046", "cancelled", "run {run} was cancelled",
     "Somebody gave it up, or the run that called it. What its steps had done was"
     .. " undone where they have an undo.", "keel show {run}" },
+  { "K1070", "too_late", "{name} cannot be taken back: {detail}",
+    "A decision can be recalled until its run has gone on with it; from then on only the"
+    .. " run itself could undo what it did.", "keel show {run}" },
+  { "K1071", "edit_invalid", "what {name} is changed to does not fit: {detail}",
+    "The question says in a JSON Schema what may be approved in place of its proposal.", "keel inbox" },
+  { "K1072", "other_digest", "{name} is not what was looked at",
+    "The digest that came with the decision is another one than the question's, so somebody"
+    .. " would say yes to what he has not seen.", "keel inbox" },
+  { "K1073", "not_together", "{name} cannot be decided with others",
+    "What cannot be undone wants a look of its own.", "keel approve {name}" },
   { "K1901", "test_failed", "{count} of {total} do not hold",
     "A test, an example or a case gave another result than it states.",
     "keel test" },
@@ -266,6 +276,8 @@ define(3, {
     "The run has read text from outside and private memory; what it sends out"
     .. " must be seen by a person, unless the agent's policy says otherwise.",
     "keel inbox" },
+  { "K3012", "effect_denied", "an effect is not allowed",
+    "A rule of `policy` in config.lua or in the agent's manifest says deny.", "keel explain K3012" },
 })
 
 -- The REPL has its own: what is typed is run in a sandbox and asks an engine.

@@ -38,8 +38,10 @@ function ops.remember(cmd)
   allowed(cmd, "write", item.kind or "note", item.key or item.id)
   cmd.effect = "local"
   item.run, item.seq, item.now = cmd.run.id, cmd.seq, cmd.now
+  if item.trust ~= "external" and cmd.engine:is_tainted(cmd.run) then item.trust = "external" end
   local ok, message, code = cmd.engine:memory():put(cmd.tx, item)
   if not ok then return nil, { code = code or "error", message = message } end
+  if item.key then cmd.engine:fact_written_by(cmd, { memory = item.kind or "note", key = item.key }) end
   return { kind = item.kind, key = item.key }
 end
 
@@ -49,6 +51,7 @@ function ops.get(cmd)
   cmd.effect = "read"
   local item, message, code = cmd.engine:memory():get(args)
   if message then return nil, { code = code, message = message } end
+  if item then cmd.engine:saw_memory(cmd, { item }) end
   return item
 end
 
@@ -61,15 +64,17 @@ function ops.search(cmd)
   local m = cmd.engine:memory()
   local found, message, code = m[args.tokens and "pack" or "search"](m, args)
   if not found then return nil, { code = code, message = message } end
+  cmd.engine:saw_memory(cmd, found.items or found)
   return found
 end
-
 
 function ops.history(cmd)
   local args = arguments(cmd)
   allowed(cmd, "read", kind_of(args), args.key)
   cmd.effect = "read"
-  return cmd.engine:memory():history(args)
+  local list, message, code = cmd.engine:memory():history(args)
+  cmd.engine:saw_memory(cmd, list or {})
+  return list, message, code
 end
 
 function ops.forget(cmd)
@@ -78,6 +83,7 @@ function ops.forget(cmd)
   cmd.effect = "local"
   local ok, message, code = memory.drop(cmd.tx, args, cmd.now, "forgotten by " .. cmd.run.agent)
   if not ok then return nil, { code = code, message = message } end
+  if args.key then cmd.engine:fact_written_by(cmd, { memory = kind_of(args), key = args.key }) end
   return true
 end
 

@@ -21,6 +21,7 @@ function ops.put(cmd)
   cmd.effect = "local"
   cmd.tx:add("record.put", { type = cmd.args.type, key = cmd.args.key, value_json = cmd.args.value,
     now = cmd.now, run = cmd.run.id, seq = cmd.seq })
+  cmd.engine:fact_written_by(cmd, { records = cmd.args.type, key = cmd.args.key })
   return { type = cmd.args.type, key = cmd.args.key }
 end
 
@@ -48,6 +49,7 @@ ops["delete"] = function(cmd)
   need(cmd, "key")
   cmd.effect = "local"
   cmd.tx:add("record.drop", { type = cmd.args.type, key = cmd.args.key })
+  cmd.engine:fact_written_by(cmd, { records = cmd.args.type, key = cmd.args.key })
   return true
 end
 

@@ -84,6 +84,9 @@ return function(cmd)
   cmd.tx:add("wait.heard", { run = run.id, seq = cmd.seq })
   cmd.tx:add("wait.drop", { run = run.id, seq = cmd.seq })
   cmd.tx:add("timer.drop", { run = run.id, seq = cmd.seq })
-  if event then return event end
+  if event then
+    if event.trust == "external" then e:saw_external(run, cmd.seq) end
+    return event
+  end
   return nil, { code = "timeout", message = ("no %s within %s"):format(cmd.args.event, cmd.args.within) }
 end

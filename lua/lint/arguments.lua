@@ -32,7 +32,7 @@ end
 
 -- One table --------------------------------------------------------------------------------
 
-local durations = { ["ctx.step"] = { "timeout" }, ["ctx.approve"] = { "within" }, ["ctx.wait"] = { "within" } }
+local durations = { ["ctx.step"] = { "timeout" }, ["ctx.approve"] = { "within", "undo" }, ["ctx.wait"] = { "within" } }
 
 local text = { string = true, number = true }
 local types = {
