@@ -68,9 +68,9 @@ static const struct sqlite_verb verbs[] = {
 	  " value_digest = NULL, decided_by = NULL, decided_at = NULL, note = NULL,"
 	  " channel = NULL, undo_until = NULL, due = :due_opt WHERE id = :id AND"
 	  " state IN ('approved', 'edited', 'rejected') AND spent IS NULL AND"
-	  " undo_until >= :now", true },
-	{ "approval.spend", "UPDATE approvals SET spent = :now, due = NULL,"
-	  " delivered = :delivered WHERE id = :id AND state != 'open' AND spent IS"
+	  " undo_until > :now", true },
+	{ "approval.spend", "UPDATE approvals SET spent = :now, due = NULL"
+	  " WHERE id = :id AND state != 'open' AND spent IS"
 	  " NULL AND decided_at = :decided_at", true },
 	/* One approval lets one effect through: the command that it was. */
 	{ "approval.use", "UPDATE approvals SET used = :seq WHERE id = :id AND used"

@@ -120,19 +120,30 @@ function approvals:facts_watched()
   return self.watched_facts
 end
 
---- A record or an item of memory is being written: look, once that is true, at what hangs on it.
+--- A record or an item of memory is another now: look at what hangs on it.
 function approvals:fact_written(name)
-  local waiting = self:facts_watched()[name]
-  if not waiting then return end
-  self:task(function()
-    if not self:commit(self.store:tx()) then return end -- true behind what was written
-    for id in pairs(waiting) do self:withdraw_if_changed(id) end
-  end, 0)
+  local ids = {}
+  for id in pairs(self:facts_watched()[name] or {}) do ids[#ids + 1] = id end
+  for _, id in ipairs(ids) do
+    self:task(function() self:withdraw_if_changed(id) end, 0)
+  end
 end
 
---- The same, by a command that is not done yet.
-function approvals:fact_written_by(_, fact)
-  if next(self:facts_watched()) ~= nil then self:fact_written(fact_name(fact)) end
+--- It is being written by a command: look when that is true.
+function approvals:fact_written_by(cmd, fact)
+  local name, before = fact_name(fact), cmd.after
+  if not self:facts_watched()[name] then return end
+  cmd.after = function()
+    if before then before() end
+    self:fact_written(name)
+  end
+end
+
+--- Facts may have changed behind the back of an engine that ended meanwhile.
+function approvals:look_at_facts()
+  local names = {}
+  for name in pairs(self:facts_watched()) do names[#names + 1] = name end
+  for _, name in ipairs(names) do self:fact_written(name) end
 end
 
 --- Withdraw an approval one of whose facts is another now.
@@ -317,18 +328,18 @@ function approvals:recall(id, options)
 end
 
 --- The run goes on with what was decided: true, once for a decision, and durable; else false
---- and why not: "open" (it was taken back), "undo" (it may be, still), "digest", "facts". With
---- `delivered` nothing of the command is left to say later. Called again after a crash, it is true.
-function approvals:spend(cmd, row, expected_digest, delivered)
+--- and why not: "open" (it was taken back), "undo" (it may be, still), "digest", "facts". Called again
+--- after a crash, it is true. That it reached its command is said with what the command does.
+function approvals:spend(row, expected_digest)
   if row.state == "open" then return false, "open" end
   if row.digest ~= expected_digest then return false, "digest" end
   local decided = row.state == "approved" or row.state == "edited" or row.state == "rejected"
   if decided and row.value_digest and row.value_digest ~= approvals.value_digest(row, row.value) then return false, "digest" end
   if row.spent then return true end
-  if row.undo_until and row.undo_until >= self.clock() then return false, "undo" end
+  if row.undo_until and row.undo_until > self.clock() then return false, "undo" end
   if (row.state == "approved" or row.state == "edited") and not self:facts_hold(row.plan and row.plan.facts) then return false, "facts" end
   local tx = self.store:tx()
-  tx:add("approval.spend", { id = row.id, now = self.clock(), decided_at = row.decided_at, delivered = delivered and 1 or 0 })
+  tx:add("approval.spend", { id = row.id, now = self.clock(), decided_at = row.decided_at })
   crash.point "spend"
   local ok, message, code = self:commit(tx)
   crash.point "spent"

@@ -213,9 +213,10 @@ function gate:permit(cmd, op, key)
     return true, true
   end
   local was = row.spent ~= nil
-  local ok, why = self:spend(cmd, row, digest_now(self, cmd, row), true)
+  local ok, why = self:spend(row, digest_now(self, cmd, row))
   if not ok and why == "digest" then return ask(self, cmd, op, key, "what was approved is not what would be done now") end
   if not ok then return false, cmd:park "approval" end
+  cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
   if row.state ~= "approved" and row.state ~= "edited" then
     return false, nil, { code = "rejected", message = ("%s.%s %s: %s"):format(cmd.name, tostring(cmd.args.op), key,
       row.state == "rejected" and "a person said no" .. (row.note and ": " .. row.note or "") or "it was not approved (" .. row.state .. ")") }

@@ -91,6 +91,7 @@ function recovery:recover()
   for _, verb in ipairs { "approval.undelivered", "run.orphans", "wait.told" } do
     for _, row in ipairs(self:rows(verb, {})) do self:wake(row.run or row.id) end
   end
+  self:look_at_facts()
   self:wake_resumed()
   crash.point "recovered"
   self:try_faults_again()

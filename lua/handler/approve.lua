@@ -34,7 +34,7 @@ return function(cmd)
     if not ok then return nil, err end
   end
   local row = approval_of(cmd)
-  local ok, why = e:spend(cmd, row, e.digest_of(cmd.args.subject, cmd.args.proposal, cmd.args.effect))
+  local ok, why = e:spend(row, e.digest_of(cmd.args.subject, cmd.args.proposal, cmd.args.effect))
   if not ok and (why == "open" or why == "undo") then return cmd:park("approval") end
   if why == "digest" then
     return nil, { code = "digest", message = "what was decided is not what is asked now", raise = true }

@@ -80,6 +80,15 @@ function methods.decide(e, mine, ...)
   return item, err
 end
 
+--- Each is decided as the guest's own, so that it waits for all of them.
+function methods.decide_many(e, mine, items, decision)
+  for _, one in ipairs(items) do
+    local item = e:approval(one.id)
+    if item then mine.runs[item.run_id] = true end
+  end
+  return e:decide_many(items, decision)
+end
+
 function methods.reconcile(e, mine, ...)
   local item, err = e:reconcile(...)
   if item then mine.runs[item.run_id] = true end

@@ -44,9 +44,18 @@ function play.books(path, realm)
   return list
 end
 
+--- Whether a decision was taken back once already.
+local function recalled(e)
+  for _, row in ipairs(e:rows("audit.list", { limit = 100 })) do
+    if row.what == "approval.recalled" then return true end
+  end
+  return false
+end
+
 local function answer(e, scenario, item, books, realm)
   if item.kind == "approval" then
     if scenario.decide then e:decide(item.id, scenario.decide) end
+    if scenario.recall and not recalled(e) then e:recall(item.id) end
   elseif item.kind == "reconcile" then
     local happened
     for _, entry in ipairs(play.books(books, realm)) do
