@@ -343,6 +343,9 @@ function view.question(context, item, number)
   for _, line in ipairs(terminal.wrap(table.concat(facts, ", "), t.width - indent)) do
     add(left .. t:style("dim", line))
   end
+  if not json.absent(item.why) then
+    for _, line in ipairs(terminal.wrap("asks because " .. terminal.escape(item.why), t.width - indent)) do add(left .. line) end
+  end
   add("")
   if not json.absent(item.proposal) then
     add((view.value(item.proposal, t.width, indent + 2):gsub("\n$", "")))

@@ -89,3 +89,40 @@ end }
     assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
   end)
 end)
+
+-- Format 4 (spec/data/format-4.db.gz, written by the version before): one question decided, two open
+-- with deadlines, which were timers of their runs then.
+describe("a store of format 4", function()
+  local h
+  after_each(function() h:remove() end)
+
+  it("keeps its questions, their deadlines and what was decided", function()
+    h = home.make { agents = { asker = [[
+return agent { version=1, about="asks", run=function(ctx,input)
+  local a=ctx.model{tier="small",prompt=input.text or "hello",max_tokens=20}
+  local v=ctx.approve{ subject="say:"..input.n, proposal={ text=a, n=input.n }, within="900d", otherwise="reject", risk="low" }
+  ctx.memory.remember{kind="note",text="it said "..a}
+  ctx.skill.mail{ op="send", key="say:"..input.n, to="a@b.example", body=v.value.text }
+  return { v.outcome, v.value.n }
+end, uses={"mail"} }
+]] }, config = [[return { zone="UTC", owner="Mira", budget={ day="$1.00" },
+  tiers={ small={ {provider="echo",model="echo-1",price={input=1,output=2}} } } }]] }
+    h.now = 1796000000000
+    assert(os.execute(("gzip -dc spec/data/format-4.db.gz > '%s/var/keel.db'"):format(h.path)))
+    local e = h:open()
+    local items = e:inbox()
+    assert.equal(2, #items)
+    assert.equal("2029-05-15T09:47:09.224Z", items[1].deadline)
+    assert(e:decide(items[1].id, { state = "approved", digest = items[1].digest }))
+    assert(e:drain())
+    assert.same({ "approved", 2 }, e:describe(items[1].run).output)
+    h.now = 1796000000000 + 900 * 86400000
+    e:fire()
+    assert(e:drain())
+    assert.same({ "rejected", 3 }, e:describe(items[2].run).output)
+    assert.equal(0, #e:rows("timer.due", { now = h.now }))
+    for _, run in ipairs(e:list()) do assert.is_true(e:replay(run.run).equal) end
+    e = h:reopen()
+    assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
+  end)
+end)
