@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "bind_archive.h"
+#include "bind_audit.h"
 #include "bind_bench.h"
 #include "bind_core.h"
 #include "bind_console.h"
@@ -80,6 +81,7 @@ static const luaL_Reg halves[] = {
 	{ "core.crash", bind_open_crash },
 	{ "core.file", bind_open_file },
 	{ "core.archive", bind_open_archive },
+	{ "core.audit", bind_open_audit },
 	{ "core.bench", bind_open_bench },
 	{ "core.store", bind_open_store },
 	{ "core.run", bind_open_run },

@@ -287,7 +287,8 @@ static void wait_for_work(struct store *s)
 	struct timespec until;
 	struct err e;
 
-	if (s->driver->backlog(s->writer) < BACKLOG_IDLE) {
+	if (s->driver->backlog(s->writer) < BACKLOG_IDLE &&
+	    !s->driver->owes(s->writer)) {
 		pthread_cond_wait(&s->work, &s->lock);
 		return;
 	}
@@ -296,7 +297,9 @@ static void wait_for_work(struct store *s)
 	    s->queue != NULL || s->stop)
 		return;
 	pthread_mutex_unlock(&s->lock);
-	s->driver->checkpoint(s->writer, &e);
+	if (s->driver->backlog(s->writer) >= BACKLOG_IDLE)
+		s->driver->checkpoint(s->writer, &e);
+	s->driver->pay(s->writer);
 	pthread_mutex_lock(&s->lock);
 }
 

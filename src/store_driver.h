@@ -63,6 +63,11 @@ struct store_driver {
 	int64_t (*backlog)(struct db *db);
 	int (*checkpoint)(struct db *db, struct err *e);
 
+	/* Whether something was put off that wants doing soon, in a pause between
+	 * commits; and do it. A driver that is never given a pause takes one. */
+	bool (*owes)(struct db *db);
+	void (*pay)(struct db *db);
+
 	/* Outside of any commit: write the file anew without what was deleted
 	 * (`whole`), and leave nothing in the log. ERR_CONFLICT when a reader
 	 * held on to the log. */

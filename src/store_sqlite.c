@@ -30,45 +30,7 @@ struct sqlite_slot {
 	int columns, order[MAX_COLUMNS];	/* columns by name */
 };
 
-/* ---- errors -------------------------------------------------------------- */
-
-int sqlite_err(struct sqlite_db *db, struct err *e, const char *what)
-{
-	int code = sqlite3_errcode(db->h) & 0xff;
-
-	switch (code) {
-	case SQLITE_FULL:
-		return err_set(e, ERR_FULL, "%s: no space left for the store",
-			       what);
-	case SQLITE_NOMEM:
-		return err_set(e, ERR_NOMEM, "%s: no memory", what);
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return err_set(e, ERR_LOCKED, "%s: the store is locked", what);
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return err_set(e, ERR_DAMAGED, "%s: the store is damaged: %s",
-			       what, sqlite3_errmsg(db->h));
-	case SQLITE_CONSTRAINT:
-		return err_set(e, ERR_CONFLICT, "%s: %s", what,
-			       sqlite3_errmsg(db->h));
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-		return err_set(e, ERR_DENIED, "%s: this user may not write the "
-			       "store", what);
-	case SQLITE_IOERR:
-	case SQLITE_CANTOPEN:
-		if (sqlite_no_room(db))
-			return err_set(e, ERR_FULL, "%s: no room for the store "
-				       "(a quota or a limit on the size of files)",
-				       what);
-		return err_set(e, ERR_IO, "%s: %s", what,
-			       sqlite3_errmsg(db->h));
-	default:
-		return err_set(e, ERR_INPUT, "%s: %s", what,
-			       sqlite3_errmsg(db->h));
-	}
-}
+/* ---- statements ---------------------------------------------------------- */
 
 sqlite3_stmt *sqlite_prepare(struct sqlite_db *db, const char *sql,
 			     struct err *e)
@@ -235,6 +197,8 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 
 	if (rc == 0)
 		rc = sqlite_payload_functions(db, e);
+	if (rc == 0)
+		rc = sqlite_audit_functions(db, e);
 	sqlite3_busy_timeout(db->h, BUSY_MS);
 	/* Asked before the first table, or it is not heard. */
 	if (rc == 0 && write)
@@ -253,6 +217,8 @@ static int set_up(struct sqlite_db *db, const char *path, bool write,
 		rc = make_tables(db, path, e);
 	if (rc == 0 && write)
 		rc = take_epoch(db, e);
+	if (rc == 0 && write)
+		rc = sqlite_audit_open(db, path, e);
 	version = write || rc != 0 ? STORE_VERSION
 		: sqlite_number(db, "PRAGMA user_version");
 	if (version != STORE_VERSION)
@@ -268,6 +234,7 @@ static void sqlite_close(struct db *base)
 
 	for (i = 0; db->slots != NULL && i < n; i++)
 		sqlite3_finalize(db->slots[i].stmt);
+	sqlite_audit_release(db);
 	sqlite_memory_release(db);
 	sqlite_budget_release(db);
 	for (i = 0; i < SQLITE_STATEMENTS; i++)
@@ -362,6 +329,7 @@ static int sqlite_commit(struct db *base, struct err *e)
 	if (rc != 0)
 		return rc;
 	sqlite_budget_committed(db);
+	sqlite_audit_committed(db);
 	sqlite_log_room(db);
 	return 0;
 }
@@ -370,6 +338,7 @@ static void sqlite_rollback(struct db *base)
 {
 	sqlite_memory_doubt(sqlite_of(base));
 	sqlite_budget_drop(sqlite_of(base));
+	sqlite_audit_doubt(sqlite_of(base));
 	if (!sqlite3_get_autocommit(sqlite_of(base)->h))
 		sqlite_run(sqlite_of(base), "ROLLBACK", "rolling back", NULL);
 }
@@ -387,8 +356,10 @@ static int sqlite_unmark(struct db *base, bool keep, struct err *e)
 	int rc = keep ? 0 : say(db, SAY_UNDO, "ROLLBACK TO one", "unmarking", e);
 
 	sqlite_memory_doubt(db);
-	if (!keep)
+	if (!keep) {
 		sqlite_budget_undo(db);
+		sqlite_audit_doubt(db);
+	}
 	return rc ? rc : say(db, SAY_KEEP, "RELEASE one", "unmarking", e);
 }
 
@@ -691,6 +662,7 @@ const struct store_driver store_sqlite = {
 	.reserve = sqlite_reserve, .settle = sqlite_end_claim,
 	.recover = sqlite_recover_ledger,
 	.skim = sqlite_skim, .tops = sqlite_tops,
+	.owes = sqlite_audit_owes, .pay = sqlite_audit_pay,
 	.backlog = sqlite_backlog, .checkpoint = sqlite_checkpoint,
 	.tidy = sqlite_tidy,
 	.copy = sqlite_copy,

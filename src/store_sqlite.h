@@ -52,7 +52,20 @@ enum sqlite_statement {
 	SEGMENT_PUT, PAYLOAD_GET, PAYLOAD_PUT, PAYLOAD_COUNT, PAYLOAD_PACK,
 	JOURNAL_SCAN, JOURNAL_SKIM, SAY_BEGIN, SAY_COMMIT, SAY_MARK, SAY_KEEP,
 	SAY_UNDO, BUDGET_OF_LINE, BUDGET_OF_ID, BUDGET_PUT, BUDGET_SET,
-	LEDGER_OPEN, LEDGER_PUT, LEDGER_END, LEDGER_HOLD, SQLITE_STATEMENTS
+	LEDGER_OPEN, LEDGER_PUT, LEDGER_END, LEDGER_HOLD, AUDIT_LAST,
+	SQLITE_STATEMENTS
+};
+
+/* The end of the audit trail, as the writer knows it. */
+struct sqlite_audit {
+	bool known;			/* id, time and hash are the last row's       */
+	bool added;			/* to be committed                            */
+	bool broken;			/* the last anchor does not fit: no more      */
+	int64_t id, time_ms;
+	unsigned char hash[32];
+	char *anchors;			/* the file's name, or NULL                   */
+	size_t thin_at;
+	int64_t owed_us, try_us;	/* since when, 0 for not; not before          */
 };
 
 struct sqlite_db {
@@ -67,6 +80,7 @@ struct sqlite_db {
 	int64_t log_bytes;		/* of the log's file, as far as known  */
 	struct sqlite_memory *memory;	/* statements of memory */
 	struct sqlite_budgets *budgets;	/* sums that a group changes */
+	struct sqlite_audit audit;
 };
 
 /* The connection of a db that this driver opened. */
@@ -183,6 +197,20 @@ int sqlite_payload_count(struct sqlite_db *db, const unsigned char *hashes,
 /* Pack the payload of a hash where it lies, when that makes it smaller. */
 int sqlite_payload_pack(struct sqlite_db *db, const unsigned char *hash,
 			struct err *e);
+
+/* ---- the audit trail (store_sqlite_audit.c) ------------------------------ */
+
+/* Register keel_audit_next, keel_audit_seal, keel_audit_digest, keel_audit_left. */
+int sqlite_audit_functions(struct sqlite_db *db, struct err *e);
+/* The writer opens: is the trail what it was when it was last anchored? */
+int sqlite_audit_open(struct sqlite_db *db, const char *path, struct err *e);
+void sqlite_audit_release(struct sqlite_db *db);
+/* What was written last is undone; or it is true. */
+void sqlite_audit_doubt(struct sqlite_db *db);
+void sqlite_audit_committed(struct sqlite_db *db);
+/* store_driver's: an anchor is due. */
+bool sqlite_audit_owes(struct db *base);
+void sqlite_audit_pay(struct db *base);
 
 /* ---- the journal (store_sqlite_journal.c) -------------------------------- */
 

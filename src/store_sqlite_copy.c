@@ -17,7 +17,9 @@ static const char forget_work[] =
 	"DELETE FROM seals; DELETE FROM schedules; DELETE FROM slots; DELETE FROM pauses;"
 	"DELETE FROM ledger; DELETE FROM budgets; DELETE FROM agents;"
 	"DELETE FROM checkpoint_steps; DELETE FROM checkpoints; DELETE FROM code_sets;"
-	"DELETE FROM code; DELETE FROM audit;";
+	"DELETE FROM code;"
+	"INSERT INTO meta(key, value) VALUES('audit.open', 2); DELETE FROM audit;"
+	"DELETE FROM meta WHERE key = 'audit.open';";
 
 static int run_sql(sqlite3 *h, const char *sql, const char *what, struct err *e)
 {

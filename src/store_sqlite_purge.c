@@ -46,7 +46,8 @@ static const struct sqlite_verb verbs[] = {
 	  " record_history) WHERE " HAS("key") " OR " HAS("value")
 	  " ORDER BY type, key", false },
 	{ "purge.audit", "SELECT id, subject, detail AS \"detail#codec\" FROM"
-	  " audit WHERE " HAS("subject") " OR " HAS("detail") " ORDER BY id",
+	  " audit WHERE (" HAS("subject") " OR " HAS("detail") ") AND what !="
+	  " 'audit.scrub' ORDER BY id",
 	  false },
 	/* Steps of trusted scripts are theirs: only named. */
 	{ "purge.checkpoints", "SELECT DISTINCT run AS name FROM checkpoint_steps"
@@ -101,7 +102,11 @@ static const struct sqlite_verb verbs[] = {
 	  " :key", false },
 	{ "purge.drop_history", "DELETE FROM record_history WHERE type = :type"
 	  " AND key = :key", false },
-	{ "purge.scrub_audit", "UPDATE audit SET subject = CASE WHEN subject LIKE"
+	/* The digests of the words stay, so that the chain holds. Between audit.open
+	 * and audit.shut only, and with audit.vouch behind it. */
+	{ "purge.scrub_audit", "UPDATE audit SET subject_hash = coalesce("
+	  "subject_hash, keel_audit_digest(subject)), detail_hash = coalesce("
+	  "detail_hash, keel_audit_digest(detail)), subject = CASE WHEN subject LIKE"
 	  " 'sha256:%' THEN subject ELSE 'sha256:' || keel_sha256(subject) END,"
 	  " detail = :detail_codec WHERE id = :id", false },
 	{ "purge.scrub_ledger", "UPDATE ledger SET error = NULL, request_id ="

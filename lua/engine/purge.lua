@@ -139,21 +139,24 @@ end
 -- ---- carrying out ------------------------------------------------------------------
 
 --- Audit rows keep who, what and when, and digests; no words.
-local function scrub_audit(self, tx, words)
+local function scrub_audit(self, tx, words, who, now)
   local n = 0
+  tx:add("audit.open", {})
   for _, row in ipairs(self:rows("purge.audit", { text = words })) do
     local detail = type(row.detail) == "table" and row.detail or {}
     tx:add("purge.scrub_audit", { id = row.id, detail_codec = { approval = detail.approval, run = detail.run,
       digest = detail.digest, purged = true } })
+    tx:add("audit.vouch", { id = row.id, who = who, now = now })
     n = n + 1
   end
+  tx:add("audit.shut", {})
   return n
 end
 
 local function take_out(self, tx, plan, who, note, now)
-  local audit = plan.text and scrub_audit(self, tx, plan.text) or 0
+  local audit = plan.text and scrub_audit(self, tx, plan.text, who, now) or 0
   for _, row in ipairs(plan.runs) do
-    audit = audit + scrub_audit(self, tx, row.run)
+    audit = audit + scrub_audit(self, tx, row.run, who, now)
     tx:add("purge.scrub_ledger", { run = row.run })
     archive.drop(tx, { run = row.id, now = now, who = who, why = "purge", note = note, whole = true }, everything,
       everything)
