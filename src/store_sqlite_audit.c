@@ -76,6 +76,11 @@ GUARDS;
 #define BY "(:who_opt IS NULL OR who = :who_opt) AND (:what_opt IS NULL OR what = :what_opt)"
 #define NEWEST " ORDER BY id DESC LIMIT :limit"
 
+#define EVENT "coalesce(e.event, 'evt_' || e.id) AS id, e.id AS number, e.type, e.key," \
+	" e.time, e.trust, e.state"
+#define MEMORY "SELECT m.id AS row, coalesce(m.name, 'mem_' || m.id) AS id, m.kind, m.key," \
+	" m.created, m.run, m.seq"
+
 static const struct sqlite_verb verbs[] = {
 	/* Casts: what is sealed is what the columns keep. */
 	{ "audit.put", "WITH row AS MATERIALIZED (SELECT keel_audit_next() AS id,"
@@ -110,6 +115,28 @@ static const struct sqlite_verb verbs[] = {
 	  " :limit", false },
 	{ "uses.of_run", "SELECT kind, item, seq FROM uses WHERE run = :run ORDER BY seq,"
 	  " kind, item", false },
+	/* Of an event that a step published, in its transaction. */
+	{ "uses.published", "INSERT OR IGNORE INTO uses(kind, item, run, seq) SELECT 'p',"
+	  " id, :run, :seq FROM events WHERE event = :event", false },
+
+	/* What lineage asks of other tables. */
+	{ "event.begun", "SELECT " EVENT ", d.seq FROM deliveries d JOIN events e ON e.id ="
+	  " d.event WHERE d.run = :run ORDER BY e.id", false },
+	{ "event.numbered", "SELECT " EVENT " FROM events e WHERE e.id = :number", false },
+	{ "event.published_by", "SELECT " EVENT ", u.seq FROM uses u JOIN events e ON e.id ="
+	  " u.item WHERE u.run = :run AND u.kind = 'p' ORDER BY e.id", false },
+	{ "event.publisher", "SELECT run, seq FROM uses WHERE kind = 'p' AND item = :number",
+	  false },
+	{ "event.given_to", "SELECT run, seq FROM deliveries WHERE event = :number AND run"
+	  " IS NOT NULL UNION SELECT run, seq FROM uses WHERE kind = 'e' AND item = :number"
+	  " ORDER BY run LIMIT :limit", false },
+	{ "memory.any", MEMORY ", m.text, m.trust, NULL AS forgotten FROM memory m WHERE"
+	  " m.id = :row UNION ALL " MEMORY ", NULL, NULL, gone FROM memory_grave m WHERE"
+	  " m.id = :row LIMIT 1", false },
+	/* By the time of its making, for which there is an index. */
+	{ "memory.written_by", MEMORY ", m.text, m.trust, NULL AS forgotten FROM memory_space"
+	  " s CROSS JOIN memory m WHERE m.ns = s.id AND m.created BETWEEN :since AND :until"
+	  " AND m.run = :run ORDER BY m.id LIMIT 1000", false },
 	{ NULL, NULL, false }
 };
 

@@ -1,6 +1,7 @@
 --- ctx.memory: what was learned, in the agent's namespace. Writes become true together
 --- with the step; the manifest's memory.read and memory.write say what may be touched.
 local glob = require "glob"
+local json = require "json"
 local memory = require "memory"
 
 local ops = {}
@@ -33,6 +34,19 @@ local function kind_of(args)
   return type(args.kind) == "string" and args.kind or args.kind == nil and args.key ~= nil and "note" or ""
 end
 
+--- Which memories a run was given, for whoever asks what it was made of: their rows' numbers;
+--- and for the gate, what it has seen.
+local function note_uses(cmd, items)
+  cmd.engine:saw_memory(cmd, items)
+  local rows = json.array {}
+  for _, item in ipairs(items) do
+    local row = item.row or math.tointeger(tonumber(tostring(item.id):match "^mem_(%d+)$"))
+      or (cmd.engine:rows("memory.get_id", { ns = cmd.engine.namespace, id = item.id, now = cmd.now })[1] or {}).row
+    rows[#rows + 1] = row
+  end
+  if #rows > 0 then cmd.tx:add("uses.put", { kind = "m", run = cmd.run.id, seq = cmd.seq, items_json = rows }) end
+end
+
 function ops.remember(cmd)
   local item = arguments(cmd)
   allowed(cmd, "write", item.kind or "note", item.key or item.id)
@@ -51,7 +65,7 @@ function ops.get(cmd)
   cmd.effect = "read"
   local item, message, code = cmd.engine:memory():get(args)
   if message then return nil, { code = code, message = message } end
-  if item then cmd.engine:saw_memory(cmd, { item }) end
+  if item then note_uses(cmd, { item }) end
   return item
 end
 
@@ -64,7 +78,7 @@ function ops.search(cmd)
   local m = cmd.engine:memory()
   local found, message, code = m[args.tokens and "pack" or "search"](m, args)
   if not found then return nil, { code = code, message = message } end
-  cmd.engine:saw_memory(cmd, found.items or found)
+  note_uses(cmd, found.items or found)
   return found
 end
 
@@ -72,9 +86,10 @@ function ops.history(cmd)
   local args = arguments(cmd)
   allowed(cmd, "read", kind_of(args), args.key)
   cmd.effect = "read"
-  local list, message, code = cmd.engine:memory():history(args)
-  cmd.engine:saw_memory(cmd, list or {})
-  return list, message, code
+  local rows, message, code = cmd.engine:memory():history(args)
+  if not rows then return nil, { code = code, message = message } end
+  note_uses(cmd, rows)
+  return rows
 end
 
 function ops.forget(cmd)

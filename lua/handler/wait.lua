@@ -5,6 +5,7 @@
 -- that came before the wait is looked for among those that are kept: since the run began,
 -- unless `since` says a length of time before the wait, or "now" for none.
 local duration = require "duration"
+local json = require "json"
 local rfc3339 = require "rfc3339"
 local where = require "where"
 
@@ -66,6 +67,9 @@ end
 
 local function given(cmd)
   local event = cmd.engine:rows("wait.event", { run = cmd.run.id, seq = cmd.seq })[1]
+  if event then
+    cmd.tx:add("uses.put", { kind = "e", run = cmd.run.id, seq = cmd.seq, items_json = json.array { event.number } })
+  end
   return event and { id = event.id, type = event.type, key = event.key, payload = event.payload,
     time = rfc3339.format(event.time), trust = event.trust }
 end
