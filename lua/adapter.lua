@@ -144,6 +144,15 @@ local function go_on(cmd, op, key)
   return ask(cmd, op, key, "the engine ended before its outcome was known")
 end
 
+--- What was done to the world is a row of the audit trail, true with the result.
+local function told(cmd, key, result, err)
+  if err == nil and result ~= cmd.parked_mark then
+    cmd.tx:add("audit.put", { now = cmd.engine.clock(), who = cmd.run.agent, what = "effect",
+      subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key), run = cmd.run.run, seq = cmd.seq })
+  end
+  return result, err
+end
+
 --- Perform cmd.args.op of the adapter cmd.name.
 function adapter.perform(cmd)
   local one = open(cmd.engine, cmd.name)
@@ -157,9 +166,9 @@ function adapter.perform(cmd)
   end
   local allowed, fresh, err = cmd.engine:permit(cmd, op, key)
   if not allowed then return fresh, err end
-  if cmd.intended and not fresh then return go_on(cmd, op, key) end
+  if cmd.intended and not fresh then return told(cmd, key, go_on(cmd, op, key)) end
   if not cmd.intended then cmd:intent(op.effect) end
-  return send(cmd, op, key, 1)
+  return told(cmd, key, send(cmd, op, key, 1))
 end
 
 return adapter

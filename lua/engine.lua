@@ -106,7 +106,10 @@ function engine.open(options)
   if not ok then return nil, err end
   self.library = library.load(self.home, self.settings.adapters)
   ok, err = pcall(self.recover, self)
-  if ok then return self end
+  if ok then
+    self:look_at_anchor()
+    return self
+  end
   self:close()
   if errors.is(err) then return nil, err end
   error(err, 0)

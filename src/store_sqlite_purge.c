@@ -46,7 +46,7 @@ static const struct sqlite_verb verbs[] = {
 	  " record_history) WHERE " HAS("key") " OR " HAS("value")
 	  " ORDER BY type, key", false },
 	{ "purge.audit", "SELECT id, subject, detail AS \"detail#codec\" FROM"
-	  " audit WHERE (" HAS("subject") " OR " HAS("detail") ") AND what !="
+	  " audit WHERE (" HAS("subject") " OR " HAS("detail") " OR run = :text) AND what !="
 	  " 'audit.scrub' ORDER BY id",
 	  false },
 	/* Steps of trusted scripts are theirs: only named. */

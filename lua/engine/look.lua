@@ -286,4 +286,8 @@ function look:replay(id, options)
   return require("engine.replay").check(self, id, options or {})
 end
 
+for _, part in ipairs { require "engine.trail", require "engine.lineage" } do
+  for name, method in pairs(part) do look[name] = method end
+end
+
 return look

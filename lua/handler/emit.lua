@@ -3,9 +3,11 @@ return function(cmd)
   local e, args = cmd.engine, cmd.args
   cmd.effect = "local"
   -- in the transaction of the step: a crash keeps both or neither
-  local ok, message = pcall(cmd.tx.add, cmd.tx, "event.put", { event = e:event_id(), type = cmd.name, key = args.key,
+  local id = e:event_id()
+  local ok, message = pcall(cmd.tx.add, cmd.tx, "event.put", { event = id, type = cmd.name, key = args.key,
     payload_codec = args.payload, now = cmd.now, trust = "agent" })
   if not ok then return nil, { code = "error", message = message, raise = true } end
+  cmd.tx:add("uses.published", { event = id, run = cmd.run.id, seq = cmd.seq })
   e:after(cmd, function() e:pump() end)
   return true
 end
