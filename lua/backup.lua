@@ -62,12 +62,12 @@ end
 -- ---- writing -----------------------------------------------------------------------------
 
 --- A list of { name, path, bytes, sha256 } of what goes in; nil, err.
-local function gather(home, inbox, copy, with_secrets)
+local function gather(home, inbox, copies, with_secrets)
   local list = {}
   local names = files_of(home, inbox, with_secrets)
-  if copy then table.insert(names, 1, "var/keel.db") end
+  if copies["var/keel.db"] then table.insert(names, 1, "var/keel.db") end
   for _, name in ipairs(names) do
-    local path = name == "var/keel.db" and copy or file.join(home, name)
+    local path = copies[name] or file.join(home, name)
     local hashes, bytes = measure(path)
     if not hashes then return nil, errors.new("K1009", { name = path, detail = bytes }) end
     list[#list + 1] = { name = name, path = path, bytes = bytes, sha256 = hashes }
@@ -104,24 +104,33 @@ local function manifest_of(home, list)
   return manifest
 end
 
+--- The anchors of the audit trail as they are now, in a file beside.
+local function copy_anchors(home, path)
+  local text = file.read(file.join(home, "var", "audit.anchor"))
+  if not text or not file.write(path .. ".anchor", text) then return {} end
+  return { ["var/audit.anchor"] = path .. ".anchor" }
+end
+
 --- Keep a home in a file. options: with_secrets (the token of HTTP, too), force (write over
 --- it), inbox (folders of config.lua). Returns { file, bytes, files, at }, or nil, err.
 function backup.write(home, path, options)
   if file.exists(path) and not options.force then return nil, errors.new("K9101", { name = path }) end
-  local copy
+  local copies = {}
   if file.exists(file.join(home, "var", "keel.db")) then
-    copy = path .. ".store"
+    local copy = path .. ".store"
     os.remove(copy)
+    copies = copy_anchors(home, path) -- first: an anchor of a row that is not in the copy would say that it was cut
     local ok, message, code = store.copy(file.join(home, "var", "keel.db"), copy)
     if not ok then return nil, errors.from(message, code, { name = copy }) end
+    copies["var/keel.db"] = copy
   end
   local partial = path .. ".part"
   local function done(result, err)
-    if copy then os.remove(copy) end
+    for _, name in pairs(copies) do os.remove(name) end
     if not result then os.remove(partial) end
     return result, err
   end
-  local list, err = gather(home, options.inbox or {}, copy, options.with_secrets)
+  local list, err = gather(home, options.inbox or {}, copies, options.with_secrets)
   if not list then return done(nil, err) end
   local manifest = manifest_of(home, list)
   file.write(partial, "", tonumber("600", 8))

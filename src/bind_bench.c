@@ -55,6 +55,17 @@ static int l_scan(lua_State *L)
 	return 2;
 }
 
+/* damage(path, sql) -> true | nil, message, code: see store_bench_damage */
+static int l_damage(lua_State *L)
+{
+	struct err e;
+
+	if (store_bench_damage(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* rss() -> resident bytes of this process */
 static int l_rss(lua_State *L)
 {
@@ -259,7 +270,7 @@ int bind_open_bench(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "commits", l_commits }, { "fsync", l_fsync },
-		{ "scan", l_scan }, { "rss", l_rss },
+		{ "scan", l_scan }, { "damage", l_damage }, { "rss", l_rss },
 		{ "vector", l_vector }, { "nearest", l_nearest },
 		{ "bare_scan", l_bare_scan },
 		{ "raw_side", l_raw_side }, { "stub", l_stub },

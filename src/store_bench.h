@@ -28,4 +28,8 @@ int store_bench_scan(const char *path, int64_t *rows, double *ms,
 int store_bench_fsync(const char *path, int times, double *p50_us,
 		      struct err *e);
 
+/* Run SQL on the database at path, past every verb and promise: for specs that damage a
+ * store as somebody with a tool would. */
+int store_bench_damage(const char *path, const char *sql, struct err *e);
+
 #endif

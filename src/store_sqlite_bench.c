@@ -153,3 +153,19 @@ out:
 	free(took);
 	return rc;
 }
+
+int store_bench_damage(const char *path, const char *sql, struct err *e)
+{
+	sqlite3 *h = NULL;
+	char *message = NULL;
+	int rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(h, sql, NULL, NULL, &message);
+	if (rc != SQLITE_OK)
+		err_set(e, ERR_IO, "%s: %s", path,
+			message != NULL ? message : sqlite3_errstr(rc));
+	sqlite3_free(message);
+	sqlite3_close(h);
+	return rc == SQLITE_OK ? 0 : ERR_IO;
+}
