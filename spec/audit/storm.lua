@@ -114,6 +114,17 @@ function ways.rewrite()
   return "BEGIN;" .. forger.reseal(list, rows[i - 1].hash) .. "COMMIT;", { [anchor] = true }
 end
 
+--- One bit of the file itself, in a row's record: its length, its number, its types, its columns.
+-- What lies around it may become unreadable with it, so its neighbours count as its place.
+function ways.raw_byte()
+  local i = anywhere(2, n - 1)
+  local at = assert(whole:find(rows[i - 1].hash .. rows[i].hash, 1, true))
+  at = at + anywhere(-50, 63)
+  local text = whole:sub(1, at - 1) .. string.char(whole:byte(at) ~ (1 << anywhere(0, 7))) .. whole:sub(at + 1)
+  assert(file.write(hurt, text))
+  return nil, { [i - 1] = true, [i] = true, [i + 1] = true, any = true }
+end
+
 local names = {}
 for name in pairs(ways) do names[#names + 1] = name end
 table.sort(names)
@@ -125,7 +136,7 @@ for turn = 1, times do
   local sum = sums[name]
   assert(file.write(hurt, whole))
   local sql, where = ways[name]()
-  forger.damage(hurt, sql)
+  if sql then forger.damage(hurt, sql) end
   local found = forger.verify(hurt)
   local located, stray = false, nil
   for _, problem in ipairs(found.problems) do
@@ -143,7 +154,7 @@ for turn = 1, times do
       for i, problem in ipairs(found.problems) do
         if i <= 4 then list[i] = ("%s %d (%s)"):format(problem.kind, problem.id, problem.what) end
       end
-      print(("%s: %s\n  told: %s"):format(name, sql:sub(1, 120), #list > 0 and table.concat(list, "; ") or "nothing"))
+      print(("%s: %s\n  told: %s"):format(name, (sql or 'raw'):sub(1, 120), #list > 0 and table.concat(list, "; ") or "nothing"))
     end
   end
 end
