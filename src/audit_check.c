@@ -308,12 +308,14 @@ static int scrubbing(struct audit_check *c, const struct audit_row *row,
 	char hex[DIGEST_HEX + 1];
 	int rc;
 
+	if (s->bad)	/* told of already */
+		return 0;
 	if (row->subject_hash.type != AUDIT_NULL || row->detail_hash.type != AUDIT_NULL) {
 		rc = audit_left(row, &c->scratch, left);
 		digest_hex(left, DIGEST_BYTES, hex);
 		return rc != 0 ? rc : note_scrub(&c->scrubbed, row->id, hex);
 	}
-	if (!s->bad && is_text(&row->cell[AUDIT_WHAT], "audit.scrub") &&
+	if (is_text(&row->cell[AUDIT_WHAT], "audit.scrub") &&
 	    row->cell[AUDIT_SEQ].type == AUDIT_INT && says->type == AUDIT_TEXT &&
 	    says->n >= DIGEST_HEX)
 		return note_scrub(&c->vouched, row->cell[AUDIT_SEQ].integer + c->shift,
