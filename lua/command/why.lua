@@ -84,8 +84,10 @@ local function tree(context, graph, mine, other)
     for _, next_one in ipairs(list) do
       local again = seen[next_one.id]
       seen[next_one.id] = true
-      context.out(indent .. line_of(context, nodes[next_one.id], next_one.how) .. (again and by[next_one.id] and "  (above)" or "")
-        .. "\n")
+      if next_one.id ~= graph.root.id then
+        context.out(indent .. line_of(context, nodes[next_one.id], next_one.how)
+          .. (again and by[next_one.id] and "  (above)" or "") .. "\n")
+      end
       if not again then walk(next_one.id, indent .. "  ") end
     end
   end
