@@ -147,17 +147,20 @@ end
 --- What was done to the world is a row of the audit trail, true with the result.
 local function told(cmd, key, result, err)
   if err == nil and result ~= cmd.parked_mark then
-    cmd.tx:add("audit.put", { now = cmd.engine.clock(), who = cmd.run.agent, what = "effect",
-      subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key), run = cmd.run.run, seq = cmd.seq })
+    cmd.told = { now = cmd.engine.clock(), who = cmd.run.agent, what = "effect",
+      subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key), run = cmd.run.run, seq = cmd.seq }
+    cmd.tx:add("audit.put", cmd.told)
   end
   return result, err
 end
+
+local function key_of(cmd) return type(cmd.args.key) == "string" and cmd.args.key or cmd.key end
 
 --- Perform cmd.args.op of the adapter cmd.name.
 function adapter.perform(cmd)
   local one = open(cmd.engine, cmd.name)
   local op = op_of(one, cmd.name, cmd)
-  local key = type(cmd.args.key) == "string" and cmd.args.key or cmd.key
+  local key = key_of(cmd)
   cmd.effect = op.effect
   if not changes_the_world(op) then
     if op.effect == "read" then cmd.engine:saw_external(cmd.run, cmd.seq) end
@@ -166,6 +169,7 @@ function adapter.perform(cmd)
   end
   local allowed, fresh, err = cmd.engine:permit(cmd, op, key)
   if not allowed then return fresh, err end
+  key = key_of(cmd) -- who approved may have changed it
   if cmd.intended and not fresh then return told(cmd, key, go_on(cmd, op, key)) end
   if not cmd.intended then cmd:intent(op.effect) end
   return told(cmd, key, send(cmd, op, key, 1))

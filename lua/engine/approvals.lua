@@ -169,8 +169,8 @@ end
 
 function approvals:audit_approval(tx, row, what, options)
   tx:add("audit.put", { now = self.clock(), who = options.who or options.by or self.settings.owner or "owner", what = what,
-    subject = row.subject, detail_codec = { question = row.id, run = row.run, digest = row.digest, note = options.note,
-      channel = options.channel, value_digest = options.value_digest, until_t = options.until_t, to = options.to } })
+    subject = row.subject, run = row.run, seq = row.seq, channel = options.channel,
+    detail_codec = { question = row.id, run = row.run, digest = row.digest, note = options.note, value_digest = options.value_digest, until_t = options.until_t, to = options.to } })
 end
 
 --- How long a decision may be recalled before its run goes on.

@@ -145,11 +145,14 @@ end
 
 --- What became of an effect whose command nobody waits for any more, for the record.
 local function late(self, cmd, value, err)
-  if not cmd.settles then cmd.tx = self.store:tx() end
+  if not cmd.settles then
+    cmd.tx = self.store:tx()
+    if cmd.told then cmd.tx:add("audit.put", cmd.told) end
+  end
   local what = { key = cmd.key, value = value, error = err and plain_failure(err) }
   cmd:note("late", what)
   cmd.tx:add("audit.put", { now = self.clock(), who = cmd.run.agent, what = "effect.late", subject = cmd.run.run .. "/" .. cmd.seq,
-    detail_codec = what })
+    run = cmd.run.run, seq = cmd.seq, detail_codec = what })
   return self:commit(cmd.tx)
 end
 
