@@ -25,7 +25,8 @@ local agents = {
     local paid = ctx.wait{ event = "paid", where = { id = input.id } }
     ctx.skill.mail{ op = "send", to = "x@y.example", body = known.text }
     return ctx.call("count", { id = input.id, sum = paid.payload.sum }) ]],
-    [[on = { event = "client.welcomed", key = "id" }, uses = { "mail" }, memory = { read = { "*" } }, ]]),
+    [[on = { event = "client.welcomed", key = "id" }, uses = { "mail" }, memory = { read = { "*" } },
+      policy = { { effect = "mail.send", say = "auto" } }, ]]),
   count = home.agent([[
     local all = ctx.memory.search{ query = "client", tokens = 50 }
     return { n = #(ctx.memory.search{ query = "note " .. input.id, k = 2 }) } ]], [[memory = { read = { "*" } }, ]]),
