@@ -24,6 +24,10 @@ return {
   -- everything with it, then put a real adapter in its place, on this one line.
   adapters = { mail = "outbox" },
 
+  -- What agents may do by themselves: what cannot be taken back (money that leaves) is
+  -- asked first; so is, always, what mixes text from outside with private memory.
+  policy = { { risk = "irreversible", say = "ask" } },
+
   -- Folders that are watched: a file that appears becomes an event.
   inbox = { ["mail.received"] = "inbox/mail", ["file.created"] = "inbox/notes" },
 

@@ -11,6 +11,9 @@ return {
   -- Where effects go. "outbox" writes them to var/outbox.jsonl instead of the world.
   adapters = { mail = "outbox" },
 
+  -- What agents may do by themselves: what cannot be taken back is asked first.
+  policy = { { risk = "irreversible", say = "ask" } },
+
   -- What all agents together may spend on models. There is none yet, as for example
   -- tiers = { small = { { provider = "ollama", model = "llama3",
   --   base_url = "http://127.0.0.1:11434", price = "free" } } },
