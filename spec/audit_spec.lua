@@ -188,6 +188,41 @@ describe("the audit trail of a home", function()
     assert.equal(2, forger.verify(path).count)
   end)
 
+  it("loses the keys of a run's effects with the run, and is verified beside other work", function()
+    h = home.make { config = 'return { zone = "UTC", owner = "Mira", adapters = { mail = "outbox" } }', agents = {
+      sends = home.agent([[ return ctx.skill.mail{ op = "send", key = input.key, to = "a@b.example" } ]], [[ uses = { "mail" }, ]]) } }
+    local e = h:open()
+    local run = h:run("sends", { key = "letter to Zanzibar" })
+    assert.equal("effect", e:lineage("letter to Zanzibar").root.kind)
+    assert(e:purge(assert(e:purge_plan { runs = { run.run } }), {}))
+    assert.equal("K1007", select(2, e:lineage "letter to Zanzibar").number)
+    assert.match("^sha256:", e:audit { run = run.run }[1].subject)
+    local found
+    e:task(function() found = e:audit_verify() end)
+    assert(e:drain())
+    assert.is_true(found.ok)
+    assert.equal(3, found.rows)
+  end)
+
+  it("is whole behind a kill around its commits and its anchors, and anchored by the next owner", function()
+    h = home.make { config = 'return { zone = "UTC", owner = "Mira", adapters = { mail = "outbox" } }', agents = {
+      sends = home.agent([[ return ctx.skill.mail{ op = "send", to = "a@b.example" } ]], [[ uses = { "mail" }, ]]) } }
+    local words, killed = { "--home", h.path, "run", "sends", "--json" }, 0
+    for _, place in ipairs { "before_commit", "after_commit", "before_anchor", "after_anchor" } do
+      for n = 1, 4 do
+        local done = keel(words, { env = ("KEEL_CRASH=%s:%d"):format(place, n) })
+        killed = killed + (done.code == 137 and 1 or 0)
+        local found = forger.verify(h.path .. "/var/keel.db")
+        assert.equal(0, found.count, place)
+        local next_one = keel(words)
+        assert.equal(0, next_one.code, next_one.err)
+        found = forger.verify(h.path .. "/var/keel.db")
+        assert.same({ 0, 0 }, { found.count, found.unanchored }, place)
+      end
+    end
+    assert.is_true(killed >= 8, killed)
+  end)
+
   it("is not anchored on when it does not fit, and says so once", function()
     h = home.make {}
     local e = h:open()

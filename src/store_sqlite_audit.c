@@ -21,6 +21,7 @@
 #include "audit_anchor.h"
 #include "audit_chain.h"
 #include "clock.h"
+#include "crash.h"
 #include "store_audit.h"
 
 #define PAUSE_US 500000		/* so long a commit leaves it to a pause      */
@@ -382,8 +383,10 @@ static void write_anchor(struct sqlite_db *db)
 	now.id = a->id;
 	now.time_ms = a->time_ms;
 	memcpy(now.hash, a->hash, sizeof(now.hash));
+	CRASH_POINT("before_anchor");
 	if (audit_anchor_add(a->anchors, &now, &a->thin_at, NULL) != 0)
 		return;
+	CRASH_POINT("after_anchor");
 	a->owed_us = a->try_us = 0;
 }
 
