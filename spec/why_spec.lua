@@ -171,6 +171,21 @@ describe("why", function()
     assert.equal(2, effects) -- the welcome, and the letter of the run that the welcome began
   end)
 
+  it("names the slot of a schedule, and the run that another was forked off", function()
+    h:write("agents/tick.lua", home.agent([[ ctx.step{ name = "a", run = function() return 1 end } return 1 ]], [[ on = { every = "1h" }, ]]))
+    e = h:reopen { schedules = true }
+    h.now = h.now + 2 * 3600000
+    e:fire()
+    assert(e:drain())
+    local run = e:list { agent = "tick" }[1]
+    local _, list = about(assert(e:lineage(run.run)), run.run)
+    assert.same({ "from schedule " .. run.key }, list)
+    local new = assert(e:fork(run.run, 1, {}))
+    assert(e:drain())
+    _, list = about(assert(e:lineage(new.run)), new.run)
+    assert.same({ "from person person:Mira", "from run " .. run.run }, list)
+  end)
+
   it("says so when an id is nobody's, or more than one's", function()
     lead_lives(2)
     local _, err = e:lineage "nothing"

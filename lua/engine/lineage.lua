@@ -91,8 +91,23 @@ end
 
 -- ---- what a run was made of ------------------------------------------------------------------
 
+--- What people did to a run as a whole: forked it off another, cancelled it, moved it.
+local function done_to(g, row, node)
+  local forked = false
+  for _, audit in ipairs(g.e:rows("audit.of_subject", { subject = row.run, limit = 50 })) do
+    local detail = type(audit.detail) == "table" and audit.detail or {}
+    if audit.who ~= "engine" then g:edge(person_node(g, audit.who), node, ("%s, %s"):format(audit.what, time(audit.time))) end
+    local from = audit.what == "fork" and detail.from and g.e:rows("run.get", { run = detail.from })[1]
+    if from then
+      forked = true
+      g:edge(run_node(g, from), node, "forked at step " .. tostring(detail.at))
+    end
+  end
+  return forked
+end
+
 local function began_by(g, row, node)
-  local e, told = g.e, false
+  local e, told = g.e, done_to(g, row, node)
   if row.parent then
     local parent = e:rows("run.by_id", { id = row.parent })[1]
     if parent then
@@ -113,7 +128,7 @@ end
 local function code_of(g, row, records, node)
   local setup
   for _, record in ipairs(records) do
-    if record.kind == "start" or record.kind == "switch" then setup = record.value or setup end
+    if record.kind == "start" or record.name == "switch" then setup = record.value or setup end
     for name, source in pairs(type(setup) == "table" and setup.sources or {}) do
       local code = g:node("code", source.hash, source.file, nil, { hash = source.hash,
         version = name == "agent" and row.version or nil })
@@ -215,7 +230,7 @@ end
 --- All that went into a run, and into what began it.
 local function run_backwards(g, row, depth)
   local node = run_node(g, row)
-  if not g:first("back", row.run) then return node end
+  if node.left_out or not g:first("back", row.run) then return node end
   began_by(g, row, node)
   code_of(g, row, journal(g, row), node)
   models_of(g, row, node)
@@ -234,7 +249,7 @@ end
 --- All that came out of a run, and where that went.
 local function run_forwards(g, row, depth)
   local node = run_node(g, row)
-  if not g:first("on", row.run) then return node end
+  if node.left_out or not g:first("on", row.run) then return node end
   effects_of(g, row, journal(g, row), node)
   remembered_by(g, row, node)
   published_by(g, row, node)
