@@ -57,6 +57,9 @@ describe("why", function()
       if i % 4 ~= 0 then assert(e:emit("paid", { id = "P-" .. i, sum = i })) end
       assert(e:drain())
     end
+    -- what a run does that read memory, and was begun by words from outside, is asked about
+    for _, item in ipairs(e:inbox()) do assert(e:decide(item.id, { state = "approved" })) end
+    assert(e:drain())
   end
 
   --- The nodes by id, and the edges that touch one, as a sorted list of "from -> to".
