@@ -66,13 +66,13 @@ function approvals:ask_approval(cmd, request)
   row.due = next_due({ deadline = row.deadline, plan = plan }, 0)
   cmd.tx:add("approval.put", row)
   if request.facts then self:watch_facts(row.id, cmd.run.id, request.facts) end
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
   return row
 end
 
---- Somebody may watch: a page that shows it. (serve/live.lua replaces it.)
-function approvals:tell_changed(what, id)
-  if self.changed then self:changed(what, id) end
+--- Who looks at it (serve/live.lua) hears that it is another now.
+function approvals:tell_changed(what)
+  if self.on_change then self.on_change(what) end
 end
 
 -- ---- facts -------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ function approvals:withdraw_if_changed(id)
   self:audit_approval(tx, row, "approval.obsolete", { who = "engine", note = why })
   if not self:commit(tx) then return end
   self:forget_facts(row)
-  self:tell_changed("inbox", id)
+  self:tell_changed("inbox")
   self:wake(row.run_id)
 end
 
@@ -219,7 +219,7 @@ function approvals:close_question(row, decision)
   crash.point "decided"
   if not ok then return nil, code == "conflict" and conflict(row) or errors.from(message, code) end
   self:forget_facts(row)
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
   if wait then self:set_timer() else self:wake(row.run_id) end
   return self:approval(row.id)
 end
@@ -275,7 +275,7 @@ function approvals:snooze(id, ms, options)
   local ok, message, code = self:commit(tx)
   if not ok then return nil, code == "conflict" and conflict(row) or errors.from(message, code) end
   self:set_timer()
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
   return self:approval(row.id)
 end
 
@@ -323,7 +323,7 @@ function approvals:recall(id, options)
   if not ok then return nil, too_late(self, row, not row.spent and "the time to take it back is over" or nil) end
   if row.plan and row.plan.facts then self:watch_facts(row.id, row.run_id, row.plan.facts) end
   self:set_timer()
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
   return self:approval(row.id)
 end
 
@@ -373,7 +373,7 @@ local function expire(self, row, now)
     self:audit_approval(tx, row, row.otherwise == "escalate" and "approval.escalated" or "approval.held", { who = "deadline" })
     if not self:commit(tx) then return end
     say(self, row, row.otherwise == "escalate" and "approval.escalated" or "approval.held", { key = "deadline" })
-    return self:tell_changed("inbox", row.id)
+    return self:tell_changed("inbox")
   end
   tx:add("approval.decide", { id = row.id, state = state, by = "deadline", now = now, digest = row.digest,
     value_digest = approvals.value_digest(row, nil) })
@@ -381,7 +381,7 @@ local function expire(self, row, now)
   if not self:commit(tx) then return end -- the owner was faster, whose word then holds
   self:forget_facts(row)
   say(self, row, "approval.expired", { key = "deadline" })
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
   self:wake(row.run_id)
 end
 
@@ -400,7 +400,7 @@ local function tend_open(self, row, now)
   tx:add("approval.tend", { id = row.id, now = now, stage = stage, due = next_due(row, stage) })
   if not self:commit(tx) then return end
   for _, one in ipairs(told) do say(self, row, one.kind, one) end
-  self:tell_changed("inbox", row.id)
+  self:tell_changed("inbox")
 end
 
 --- Do what is due about approvals: reminders, escalations, deadlines, the end of a rest or of
