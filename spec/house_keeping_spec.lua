@@ -128,7 +128,7 @@ describe("completion", function()
   end
 
   it("knows commands, flags, agents, runs and words of choice", function()
-    assert.same({ "schedule", "serve", "show" }, (function(list)
+    assert.same({ "schedule", "serve", "show", "snooze" }, (function(list)
       local out = {}
       for _, name in ipairs(list) do
         if name ~= "sandbox" then out[#out + 1] = name end
