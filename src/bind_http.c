@@ -1,16 +1,22 @@
 /* bind_http.c -- core.http.
  *
- *   server = listen(host, port, { body_bytes, idle_s, connections, keep }, told)
+ *   server = listen(host, port, { body_bytes, idle_s, head_ms, whole_ms,
+ *        connections, keep }, told)
  *        keep: a role for which the supervisor keeps the socket (supervise.h)
  *   server:port()   server:close()
- *   told(request, answer): request = { method, path, headers, query, body }, the
+ *   told(request, answer, stream): request = { method, path, headers, query, body }, the
  *        names of headers in small letters, what repeats joined by ", ";
- *        answer(status, { name = value }, body) once, now or later
+ *        answer(status, { name = value }, body) once, now or later; or
+ *        stream(status, { name = value }, ceiling, gone) -> s | nil: an answer
+ *        that goes on. s:send(text) -> whether the client still takes it;
+ *        s:close(); gone() when the client left or lagged behind by `ceiling`
+ *   gzip(text) -> the text, packed
  *   same(a, b) -> whether two texts are equal, in constant time               */
 #include "bind_http.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "bind_loop.h"
 #include "http.h"
@@ -18,6 +24,7 @@
 
 #define SERVER "keel.http.server"
 #define REQUEST "keel.http.request"
+#define STREAM "keel.http.stream"
 #define HEADERS 32
 
 struct held {
@@ -76,6 +83,7 @@ static void push_values(lua_State *L, struct http_request *q,
 }
 
 static int l_answer(lua_State *L);
+static int l_stream(lua_State *L);
 
 /* (held, request) in a protected call, so that nothing here can escape through
  * the frames of the library */
@@ -99,7 +107,10 @@ static int tell_in_lua(lua_State *L)
 	push_values(L, q, HTTP_QUERY, "query");
 	lua_pushvalue(L, 2);
 	lua_pushcclosure(L, l_answer, 1);
-	lua_call(L, 2, 0);
+	lua_pushlightuserdata(L, h);
+	lua_pushvalue(L, 2);
+	lua_pushcclosure(L, l_stream, 2);
+	lua_call(L, 3, 0);
 	return 0;
 }
 
@@ -186,6 +197,118 @@ static int request_gc(lua_State *L)
 	return 0;
 }
 
+/* ---- streams ------------------------------------------------------------------ */
+
+struct held_stream {
+	struct http_request *q;		/* NULL once it is over          */
+	lua_State *T;
+	int gone;			/* references of the registry:   */
+	int self;			/* held while the client is there */
+};
+
+static void let_go(lua_State *L, struct held_stream *s)
+{
+	luaL_unref(L, LUA_REGISTRYINDEX, s->gone);
+	luaL_unref(L, LUA_REGISTRYINDEX, s->self);
+	s->gone = s->self = LUA_NOREF;
+	s->q = NULL;
+}
+
+static void on_gone(void *arg)
+{
+	struct held_stream *s = arg;
+	lua_State *T = s->T;
+	bool room = lua_checkstack(T, 4) != 0;
+
+	if (room)
+		lua_rawgeti(T, LUA_REGISTRYINDEX, s->gone);
+	let_go(T, s);
+	if (room)
+		bind_loop_call(T, 0);
+}
+
+/* stream(status, headers, ceiling, gone); the server and the request are the
+ * upvalues */
+static int l_stream(lua_State *L)
+{
+	struct held *h = lua_touserdata(L, lua_upvalueindex(1));
+	struct held_request *r = lua_touserdata(L, lua_upvalueindex(2));
+	struct http_header headers[HEADERS];
+	int status = (int)luaL_checkinteger(L, 1);
+	size_t n = read_headers(L, 2, headers);
+	lua_Integer ceiling = luaL_checkinteger(L, 3);
+	struct held_stream *s;
+	struct http_request *q;
+
+	luaL_checktype(L, 4, LUA_TFUNCTION);
+	luaL_argcheck(L, ceiling > 0, 3, "not a ceiling");
+	s = lua_newuserdatauv(L, sizeof(*s), 0);
+	*s = (struct held_stream){ NULL, h->T, LUA_NOREF, LUA_NOREF };
+	luaL_setmetatable(L, STREAM);
+	lua_pushvalue(L, 4);
+	s->gone = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_pushvalue(L, -1);
+	s->self = luaL_ref(L, LUA_REGISTRYINDEX);
+	q = r->q;
+	if (q == NULL || http_stream(q, status, headers, n, (size_t)ceiling,
+				     on_gone, s) != 0) {
+		let_go(L, s);
+		return 0;
+	}
+	s->q = q;
+	return 1;
+}
+
+static int l_send(lua_State *L)
+{
+	struct held_stream *s = luaL_checkudata(L, 1, STREAM);
+	size_t n;
+	const char *text = luaL_checklstring(L, 2, &n);
+
+	lua_pushboolean(L, s->q != NULL && http_stream_push(s->q, text, n) == 0);
+	return 1;
+}
+
+static int l_end(lua_State *L)
+{
+	struct held_stream *s = luaL_checkudata(L, 1, STREAM);
+
+	if (s->q != NULL)
+		http_stream_end(s->q);
+	let_go(L, s);
+	return 0;
+}
+
+/* ---- packing ------------------------------------------------------------------ */
+
+#define GZIP 16		/* to zlib: write a header of gzip */
+
+static int l_gzip(lua_State *L)
+{
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+	struct buf *out = bind_buf(L, n + n / 8 + 64);
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)n };
+	uLong most;
+	int rc;
+
+	luaL_argcheck(L, n < 1u << 30, 1, "too long");
+	if (deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + GZIP, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return luaL_error(L, "no memory to pack an answer");
+	most = deflateBound(&z, (uLong)n);
+	out->limit = most;
+	z.next_out = buf_reserve(out, most);
+	z.avail_out = (uInt)most;
+	rc = z.next_out != NULL ? deflate(&z, Z_FINISH) : Z_MEM_ERROR;
+	out->len = z.total_out;
+	deflateEnd(&z);
+	if (rc != Z_STREAM_END)
+		return luaL_error(L, "no memory to pack an answer");
+	lua_pushlstring(L, (char *)out->data, out->len);
+	return 1;
+}
+
 /* ---- the server ------------------------------------------------------------- */
 
 static lua_Integer limit(lua_State *L, const char *name, lua_Integer def)
@@ -215,6 +338,8 @@ static int l_listen(lua_State *L)
 	luaL_checktype(L, 4, LUA_TFUNCTION);
 	o.body_bytes = (size_t)limit(L, "body_bytes", 1 << 20);
 	o.idle_s = (int)limit(L, "idle_s", 30);
+	o.head_ms = (int)limit(L, "head_ms", 20000);
+	o.whole_ms = (int)limit(L, "whole_ms", 60000);
 	o.connections = (int)limit(L, "connections", 64);
 	h = lua_newuserdatauv(L, sizeof(*h), 0);
 	*h = (struct held){ .T = bind_loop_thread(L), .told = LUA_NOREF };
@@ -268,7 +393,11 @@ static int l_same(lua_State *L)
 int bind_open_http(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "listen", l_listen }, { "same", l_same }, { NULL, NULL }
+		{ "listen", l_listen }, { "same", l_same },
+		{ "gzip", l_gzip }, { NULL, NULL }
+	};
+	static const luaL_Reg stream_methods[] = {
+		{ "send", l_send }, { "close", l_end }, { NULL, NULL }
 	};
 	static const luaL_Reg methods[] = {
 		{ "port", l_port }, { "close", l_close }, { "__gc", l_close },
@@ -276,6 +405,7 @@ int bind_open_http(lua_State *L)
 	};
 
 	bind_class(L, SERVER, methods);
+	bind_class(L, STREAM, stream_methods);
 	luaL_newmetatable(L, REQUEST);
 	lua_pushcfunction(L, request_gc);
 	lua_setfield(L, -2, "__gc");

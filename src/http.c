@@ -2,10 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +10,16 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "clock.h"
+#include "http_port.h"
 
 /* ---- libmicrohttpd, when first needed -------------------------------------- */
 
 #define FUNCTIONS(X) \
 	X(start_daemon) X(stop_daemon) X(run) X(get_timeout) \
-	X(get_daemon_info) X(get_connection_values) \
-	X(create_response_from_buffer) X(add_response_header) \
+	X(get_daemon_info) X(get_connection_values) X(get_connection_info) \
+	X(create_response_from_buffer) X(create_response_from_callback) \
+	X(add_response_header) \
 	X(queue_response) X(destroy_response) X(suspend_connection) \
 	X(resume_connection)
 
@@ -57,11 +57,22 @@ static int load_library(struct err *e)
 
 /* ---- what there is ---------------------------------------------------------- */
 
+/* A connection, for as long as it is there. */
+struct link {
+	struct link *next, **at;
+	struct MHD_Connection *connection;
+	int fd;
+	int64_t since_us;	/* of the request that is on its way  */
+	int64_t till_us;	/* then it is hung up on; 0: never    */
+	struct http_request *streaming;
+};
+
 struct http {
 	struct loop *loop;
 	struct http_options opt;
 	struct loop_fd in;		/* the port, later the daemon's epoll */
-	struct loop_timer timer;
+	struct loop_timer timer, watch;
+	struct link *links;
 	struct loop_soon soon;
 	int fd, port;			/* fd: -1 once the daemon has it      */
 	struct MHD_Daemon *daemon;
@@ -80,6 +91,18 @@ struct http_request {
 	struct http_request **holder;
 	size_t received;
 	bool told, suspended, too_large;
+	struct link *link;
+	struct stream *stream;
+};
+
+/* What is to be sent of a streamed answer. */
+struct stream {
+	struct buf out;
+	size_t taken;			/* of out, by the library      */
+	struct loop_fd peer;		/* hears when the client left  */
+	void (*gone)(void *arg);
+	void *arg;
+	bool ended, cut;
 };
 
 const char *http_method(const struct http_request *q)
@@ -148,6 +171,83 @@ static void on_event(void *arg, int fd, int events)
 	turn(arg);
 }
 
+/* ---- links: no client is waited for ------------------------------------------- */
+
+#define LOOKS 8		/* so often in the shortest limit */
+
+/* The library sees the end of it in its next turn, and lets go of everything. */
+static void hang_up(struct link *k)
+{
+	k->till_us = 0;
+	shutdown(k->fd, SHUT_RDWR);
+}
+
+static void set_deadline(struct link *k, int64_t from_us, int ms)
+{
+	k->till_us = ms > 0 ? from_us + (int64_t)ms * 1000 : 0;
+}
+
+static void on_watch(void *arg)
+{
+	struct http *h = arg;
+	int64_t now_us = clock_mono_us();
+	struct link *k;
+
+	for (k = h->links; k != NULL; k = k->next)
+		if (k->till_us != 0 && k->till_us <= now_us)
+			hang_up(k);
+	if (h->links == NULL)
+		loop_timer_stop(h->loop, &h->watch);
+}
+
+static void add_link(struct http *h, struct MHD_Connection *c, void **slot)
+{
+	const union MHD_ConnectionInfo *info =
+		mhd.get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct link *k = info != NULL ? calloc(1, sizeof(*k)) : NULL;
+	int shortest = h->opt.head_ms < h->opt.whole_ms ? h->opt.head_ms :
+		h->opt.whole_ms;
+
+	if (k == NULL)
+		return;		/* its requests are refused: new_request */
+	*k = (struct link){ .next = h->links, .at = &h->links, .connection = c,
+			    .fd = info->connect_fd, .since_us = clock_mono_us() };
+	set_deadline(k, k->since_us, h->opt.head_ms);
+	if (k->next != NULL)
+		k->next->at = &k->next;
+	h->links = k;
+	*slot = k;
+	if (!loop_timer_active(&h->watch) && shortest > 0)
+		loop_timer_start(h->loop, &h->watch, shortest / LOOKS + 1,
+				 shortest / LOOKS + 1, on_watch, h);
+}
+
+static void on_link(void *arg, struct MHD_Connection *c, void **slot,
+		    enum MHD_ConnectionNotificationCode what)
+{
+	struct link *k = *slot;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		add_link(arg, c, slot);
+		return;
+	}
+	if (k == NULL)
+		return;
+	*k->at = k->next;
+	if (k->next != NULL)
+		k->next->at = k->at;
+	free(k);
+	*slot = NULL;
+}
+
+static struct link *link_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info =
+		mhd.get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
 /* ---- requests ----------------------------------------------------------------- */
 
 struct each {
@@ -203,19 +303,8 @@ static void join_waiting(struct http *h, struct http_request *q)
 	h->waiting = q;
 }
 
-void http_answer(struct http_request *q, int status,
-		 const struct http_header *headers, size_t n_headers,
-		 const void *body, size_t len)
+static void go_on(struct http_request *q)
 {
-	size_t i;
-
-	leave_waiting(q);
-	q->response = mhd.create_response_from_buffer(len, (void *)(uintptr_t)body,
-						      MHD_RESPMEM_MUST_COPY);
-	q->status = status;
-	for (i = 0; q->response != NULL && i < n_headers; i++)
-		mhd.add_response_header(q->response, headers[i].name,
-					headers[i].value);
 	if (!q->suspended)
 		return;
 	q->suspended = false;
@@ -223,14 +312,161 @@ void http_answer(struct http_request *q, int status,
 	loop_soon_start(q->http->loop, &q->http->soon, on_timer, q->http);
 }
 
+static void begin_answer(struct http_request *q, int status,
+			 const struct http_header *headers, size_t n_headers)
+{
+	size_t i;
+
+	q->status = status;
+	for (i = 0; q->response != NULL && i < n_headers; i++)
+		mhd.add_response_header(q->response, headers[i].name,
+					headers[i].value);
+	go_on(q);
+}
+
+void http_answer(struct http_request *q, int status,
+		 const struct http_header *headers, size_t n_headers,
+		 const void *body, size_t len)
+{
+	leave_waiting(q);
+	set_deadline(q->link, clock_mono_us(), q->http->opt.whole_ms);
+	q->response = mhd.create_response_from_buffer(len, (void *)(uintptr_t)body,
+						      MHD_RESPMEM_MUST_COPY);
+	begin_answer(q, status, headers, n_headers);
+}
+
+/* ---- streams ------------------------------------------------------------------- */
+
+/* Nothing to send: the connection rests until there is, so that the library
+ * neither spins nor counts the silence. */
+static ssize_t on_read(void *arg, uint64_t at, char *to, size_t most)
+{
+	struct http_request *q = arg;
+	struct stream *s = q->stream;
+	size_t n = s->out.len - s->taken;
+
+	(void)at;
+	if (n == 0 && (s->ended || s->cut))
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (n == 0) {
+		q->suspended = true;
+		mhd.suspend_connection(q->connection);
+		return 0;
+	}
+	if (n > most)
+		n = most;
+	memcpy(to, s->out.data + s->taken, n);
+	s->taken += n;
+	if (s->taken == s->out.len) {
+		buf_reset(&s->out);
+		s->taken = 0;
+	}
+	return (ssize_t)n;
+}
+
+static void cut(struct http_request *q)
+{
+	loop_fd_stop(q->http->loop, &q->stream->peer);
+	q->stream->cut = true;
+	hang_up(q->link);
+	go_on(q);
+}
+
+/* The library does not look at a connection that rests, so we do: a client says
+ * nothing more on a stream, and what can be read is its end. */
+static void on_peer(void *arg, int fd, int events)
+{
+	struct http_request *q = arg;
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	cut(q);
+}
+
+int http_stream(struct http_request *q, int status,
+		const struct http_header *headers, size_t n_headers,
+		size_t ceiling, void (*gone)(void *arg), void *arg)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	q->response = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, 4096,
+							on_read, q, NULL);
+	if (q->response == NULL) {
+		free(s);
+		return ERR_NOMEM;
+	}
+	leave_waiting(q);
+	q->link->till_us = 0;
+	buf_init(&s->out, ceiling);
+	s->gone = gone;
+	s->arg = arg;
+	q->stream = s;
+	q->link->streaming = q;
+	loop_fd_start(q->http->loop, &s->peer, q->link->fd, LOOP_READ, on_peer, q);
+	begin_answer(q, status, headers, n_headers);
+	return 0;
+}
+
+int http_stream_push(struct http_request *q, const void *data, size_t len)
+{
+	struct stream *s = q->stream;
+
+	if (s->ended || s->cut)
+		return ERR_LIMIT;
+	if (s->taken > 0) {
+		memmove(s->out.data, s->out.data + s->taken,
+			s->out.len - s->taken);
+		s->out.len -= s->taken;
+		s->taken = 0;
+	}
+	if (buf_add(&s->out, data, len) != 0) {
+		cut(q);
+		return ERR_LIMIT;
+	}
+	go_on(q);
+	return 0;
+}
+
+void http_stream_end(struct http_request *q)
+{
+	q->stream->gone = NULL;
+	q->stream->ended = true;
+	set_deadline(q->link, clock_mono_us(), q->http->opt.whole_ms);
+	go_on(q);
+}
+
+static void forget_stream(struct http_request *q)
+{
+	struct stream *s = q->stream;
+
+	if (s == NULL)
+		return;
+	q->link->streaming = NULL;
+	loop_fd_stop(q->http->loop, &s->peer);
+	if (s->gone != NULL)
+		s->gone(s->arg);
+	buf_release(&s->out);
+	free(s);
+}
+
+/* ---- from the head to the end --------------------------------------------------- */
+
 static struct http_request *new_request(struct http *h,
 					struct MHD_Connection *c,
 					const char *path, const char *method)
 {
-	struct http_request *q = calloc(1, sizeof(*q));
+	struct link *k = link_of(c);
+	struct http_request *q = k != NULL ? calloc(1, sizeof(*q)) : NULL;
 
 	if (q == NULL)
 		return NULL;
+	q->link = k;
+	set_deadline(k, k->since_us, h->opt.whole_ms);
 	q->http = h;
 	q->connection = c;
 	q->path = strdup(path);
@@ -279,6 +515,7 @@ static enum MHD_Result complete(struct http_request *q)
 		http_answer(q, 503, NULL, 0, "", 0);
 		return send_response(q);
 	}
+	q->link->till_us = 0;	/* it is our turn now */
 	join_waiting(q->http, q);
 	q->http->opt.told(q->http->opt.arg, q);
 	if (q->at == NULL)
@@ -326,6 +563,9 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **slot,
 	if (q == NULL)
 		return;
 	leave_waiting(q);
+	forget_stream(q);
+	q->link->since_us = clock_mono_us();
+	set_deadline(q->link, q->link->since_us, q->http->opt.head_ms);
 	if (q->response != NULL)
 		mhd.destroy_response(q->response);
 	buf_release(&q->body);
@@ -349,6 +589,7 @@ static int start_daemon(struct http *h, struct err *e)
 		on_request, h,
 		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)h->fd,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+		MHD_OPTION_NOTIFY_CONNECTION, on_link, h,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)h->opt.connections,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)h->opt.idle_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
@@ -377,60 +618,6 @@ static void on_first(void *arg, int fd, int events)
 		fprintf(stderr, "keel: %s\n", e.msg);
 }
 
-static int bound_socket(const struct addrinfo *a, const char *host, int port,
-			struct err *e)
-{
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-			0);
-	int on = 1, why;
-
-	if (fd < 0)
-		return err_errno(e, errno, "the system gives no socket");
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 128) == 0)
-		return fd;
-	why = errno;
-	close(fd);
-	if (why == EADDRINUSE)
-		return err_set(e, ERR_LOCKED, "%s:%d is already in use", host,
-			       port);
-	return err_errno(e, why, "cannot listen at %s:%d", host, port);
-}
-
-static int open_port(const char *host, int port, struct err *e)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE |
-				  AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *a;
-	char text[16];
-	int fd;
-
-	snprintf(text, sizeof(text), "%d", port);
-	if (strcmp(host, "localhost") == 0)
-		host = "127.0.0.1";
-	if (getaddrinfo(host, text, &hints, &a) != 0)
-		return err_set(e, ERR_INPUT, "'%s' is not an address to listen at",
-			       host);
-	fd = bound_socket(a, host, port, e);
-	freeaddrinfo(a);
-	return fd;
-}
-
-static int port_of(int fd)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} a;
-	socklen_t n = sizeof(a);
-
-	if (getsockname(fd, &a.any, &n) != 0)
-		return 0;
-	return ntohs(a.any.sa_family == AF_INET6 ? a.in6.sin6_port :
-		     a.in.sin_port);
-}
-
 int http_open(struct http **out, struct loop *l, const char *host, int port,
 	      const struct http_options *o, struct err *e)
 {
@@ -443,14 +630,14 @@ int http_open(struct http **out, struct loop *l, const char *host, int port,
 	}
 	h->loop = l;
 	h->opt = *o;
-	h->fd = o->socket > 0 ? o->socket : open_port(host, port, e);
+	h->fd = o->socket > 0 ? o->socket : http_port_open(host, port, e);
 	if (h->fd < 0) {
 		int rc = h->fd;
 
 		free(h);
 		return rc;
 	}
-	h->port = port_of(h->fd);
+	h->port = http_port_of(h->fd);
 	loop_fd_start(l, &h->in, h->fd, LOOP_READ, on_first, h);
 	*out = h;
 	return 0;
@@ -458,15 +645,21 @@ int http_open(struct http **out, struct loop *l, const char *host, int port,
 
 void http_close(struct http *h)
 {
+	struct link *k;
+
 	if (h == NULL)
 		return;
 	h->closing = true;
+	for (k = h->links; k != NULL; k = k->next)
+		if (k->streaming != NULL)
+			http_stream_end(k->streaming);
 	while (h->waiting != NULL)
 		http_answer(h->waiting, 503, NULL, 0, "", 0);
 	if (h->daemon != NULL)
 		mhd.run(h->daemon);	/* let the last answers go */
 	loop_fd_stop(h->loop, &h->in);
 	loop_timer_stop(h->loop, &h->timer);
+	loop_timer_stop(h->loop, &h->watch);
 	loop_soon_stop(h->loop, &h->soon);
 	if (h->daemon != NULL)
 		mhd.stop_daemon(h->daemon);

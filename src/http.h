@@ -4,8 +4,10 @@
  * what that pulls in) is loaded when the first connection comes: an engine that
  * nobody asks pays nothing for being askable.
  *
- * A request is told when all of it is there, within the limits; it is answered
- * once, then or later. Nothing is checked here but form and size. */
+ * A request is told when all of it is there, within the limits of size and of
+ * time; it is answered once, then or later, whole or as a stream. Nothing is
+ * checked here but form and size. Who sends or reads too slowly is hung up on:
+ * nothing here ever waits for a client. */
 #ifndef KEEL_HTTP_H
 #define KEEL_HTTP_H
 
@@ -21,6 +23,10 @@ struct http_request;
 struct http_options {
 	size_t body_bytes;	/* of a request; more is answered with 413 */
 	int idle_s;		/* a silent connection is closed           */
+	int head_ms;		/* for the head of a request, counted from the
+				 * answer before it: no trickle holds a place */
+	int whole_ms;		/* for all of a request; then again for the
+				 * client to take its whole answer         */
 	int connections;	/* at once                                 */
 	int socket;		/* above 0: one that listens there already; it
 				 * is the server's then, also on failure   */
@@ -62,6 +68,19 @@ struct http_header {
 void http_answer(struct http_request *q, int status,
 		 const struct http_header *headers, size_t n_headers,
 		 const void *body, size_t len);
+
+/* ---- a streamed answer --------------------------------------------------- */
+
+/* Answer with a stream that goes on until http_stream_end, or until the client
+ * leaves or lags: gone(arg) is called then, once, and q is gone for the caller;
+ * also after http_stream_end, which is gone without a word. Headers are copied.
+ * More than `ceiling` bytes that the client did not take yet cut it off. */
+int http_stream(struct http_request *q, int status,
+		const struct http_header *headers, size_t n_headers,
+		size_t ceiling, void (*gone)(void *arg), void *arg);
+/* ERR_LIMIT when the client lags: it is cut, and gone() comes in a later turn. */
+int http_stream_push(struct http_request *q, const void *data, size_t len);
+void http_stream_end(struct http_request *q);
 
 /* Whether two texts are the same, in a time that tells nothing of where they
  * differ. */
