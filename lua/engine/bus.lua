@@ -199,6 +199,7 @@ function bus:entered(run)
   local lane = lane_of(self, run.agent)
   self.places[run.id] = lane
   self.at_work[lane] = (self.at_work[lane] or 0) + 1
+  if self.on_change then self.on_change("runs", "run:" .. run.run) end
 end
 
 --- A run is over, or waits, and the store says so: its place is free.
@@ -208,6 +209,10 @@ function bus:over(id)
   if lane then
     self.places[id] = nil
     self.at_work[lane] = self.at_work[lane] - 1
+  end
+  if self.on_change then
+    local row = self:rows("run.by_id", { id = id })[1]
+    self.on_change("runs", "inbox", "costs", row and "run:" .. row.run)
   end
   if self.backlog then self:admit() end
 end

@@ -44,6 +44,7 @@ function events:emit(kind, payload, options)
   local row = self:rows("event.by_id", { id = event.event })[1]
   local new = row ~= nil
   row = row or event.seal and self:rows("event.by_seal", event)[1] or self:rows("event.by_key", event)[1]
+  if new and self.on_change then self.on_change("events") end
   if new then self:pump() end
   return { new = new, id = row.id, number = row.number }
 end
