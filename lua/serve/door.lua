@@ -50,6 +50,8 @@ end
 local function bad_body(request)
   if request.body == "" then return nil end
   local kind = kind_of(request)
+  -- programs may say nothing of it; a browser with a session that says nothing is no form of ours
+  if kind == "" and not request.headers.cookie then return nil end
   if kind == "application/json" or kind == "application/x-www-form-urlencoded" then return nil end
   return bad(415, "the Content-Type header", "expected application/json or application/x-www-form-urlencoded")
 end

@@ -235,7 +235,7 @@ local function known(self, request, answer, stream, session)
   if route then return call(self, request, answer, route, id, body, form, session) end
   if #id > 0 then return not_known(answer, request, id) end
   if acts then return not_found(answer, request) end
-  if path == "/api/openapi.json" then return send_json(answer, request, api.describe(require("core.host").version or "0")) end
+  if path == "/api/openapi.json" then return send_json(answer, request, api.describe(require("core.program").version)) end
   if path == "/metrics" then return metrics(self, request, answer) end
   if path == "/live" and request.method == "GET" then return listen_live(self, request, answer, stream) end
   if path:find "^/api/" or path == "/live" then return not_found(answer, request) end
