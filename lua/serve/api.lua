@@ -19,8 +19,8 @@ function api.status(err)
 end
 
 local routes = {}
-for _, subject in ipairs { "run", "approval", "home", "look" } do
-  for _, route in ipairs(require("serve.api." .. subject)) do
+for _, subject in ipairs { require "serve.api.run", require "serve.api.approval", require "serve.api.home", require "serve.api.look" } do
+  for _, route in ipairs(subject) do
     local class = route[2]:find "{name}" and "(.+)" or "([%%w_.%%-]+)"
     route.method, route.path, route.about, route.run = table.unpack(route, 1, 4)
     route.pattern = "^" .. route.path:gsub("[%-.]", "%%%0"):gsub("{%l+}", class) .. "$"
