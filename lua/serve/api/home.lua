@@ -67,6 +67,12 @@ end
 local function forget(e, _, body)
   local count, err = ask_memory(e, "forget", { ns = body.ns, id = body.id, kind = body.kind, key = body.key, reason = body.reason })
   if not count then return nil, err end
+  if count == 0 and (body.id or body.key) then
+    return nil, errors.new("K1007", { kind = "memory", name = body.id or body.key })
+  end
+  local settled
+  settled, err = ask_memory(e, "settle") -- the bytes go, too
+  if not settled and err then return nil, err end
   return { forgotten = count }
 end
 
@@ -93,5 +99,5 @@ return {
     query = { ns = "text!", q = "text!", k = "count", kind = "text", as_of = "time" }, answer = "array" },
   { "POST", "/api/memory/forget", "Forget an item, by id or by kind and key", forget,
     body = { ns = "text!", id = "text", kind = "text", key = "text", reason = "text" } },
-  { "GET", "/api/memory/{id}", "One item of memory", one_memory, query = { ns = "text!" } },
+  { "GET", "/api/memory/{name}", "One item of memory", one_memory, query = { ns = "text!" } },
 }

@@ -1,5 +1,4 @@
 --- Routes about what things cost and where they come from: sums, the audit trail, lineage.
-local errors = require "errors"
 local tools = require "serve.api.tools"
 
 local function words(text)
@@ -26,5 +25,5 @@ return {
   { "GET", "/api/audit", "The audit trail, newest first", audit,
     query = { limit = "count", before = "seq", who = "text", what = "text", subject = "text", run = "text" }, answer = "array" },
   { "GET", "/api/audit/verify", "Whether the audit trail is whole", verify },
-  { "GET", "/api/why/{id}", "What a thing was made of, and what was made of it", why },
+  { "GET", "/api/why/{name}", "What a thing was made of, and what was made of it", why },
 }
