@@ -23,6 +23,9 @@ local methods = { GET = true, HEAD = true, POST = true }
 --- Answers smaller than this are sent as they are.
 local gzip_from = 1024
 
+--- Assets, packed.
+local packed_of = setmetatable({}, { __mode = "k" })
+
 --- Whether a request may change something.
 function door.acts(request) return request.method ~= "GET" and request.method ~= "HEAD" end
 
@@ -110,8 +113,9 @@ function door.own_path(text, default)
   return good and text or default or "/"
 end
 
---- Send an answer: the headers of all, packed where it is text and the client reads that.
-function door.send(answer, request, status, headers, body)
+--- Send an answer: the headers of all, packed where it is text and the client reads that;
+--- once for what stays as it is, which is `kept`.
+function door.send(answer, request, status, headers, body, kept)
   for name, value in pairs(door.headers) do headers[name] = headers[name] or value end
   headers["Cache-Control"] = headers["Cache-Control"] or "no-store"
   local kind = headers["Content-Type"] or ""
@@ -121,7 +125,9 @@ function door.send(answer, request, status, headers, body)
     local takes = (request.headers["accept-encoding"] or ""):lower()
     if takes:find "%f[%w]gzip%f[%W]" and not takes:find "gzip *; *q=0%f[^%d.]" then
       headers["Content-Encoding"] = "gzip"
-      body = core.gzip(body)
+      local packed = kept and packed_of[kept] or core.gzip(body)
+      if kept then packed_of[kept] = packed end
+      body = packed
     end
   end
   answer(status, headers, body)

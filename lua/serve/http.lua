@@ -174,7 +174,7 @@ local function asset(request, answer)
   if not one then return not_found(answer, request) end
   local headers = { ["Content-Type"] = one.type, ["Cache-Control"] = "public, max-age=31536000, immutable", ETag = one.etag }
   if one.etag and request.headers["if-none-match"] == one.etag then return door.send(answer, request, 304, headers, "") end
-  door.send(answer, request, 200, headers, one.body)
+  door.send(answer, request, 200, headers, one.body, one)
 end
 
 local function page(self, request, answer, session)

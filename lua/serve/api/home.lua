@@ -37,7 +37,12 @@ end
 local function dead(e, _, ask) return e:event_list { state = "dead", agent = ask.agent, limit = ask.limit } end
 
 local function retry(_, body) return { verb = "retry", id = body.id, agent = body.agent, all = body.all } end
-local function drop(_, body) return { verb = "drop", id = body.id, agent = body.agent } end
+
+local function drop(e, _, body)
+  local event, err = e:event(body.id)
+  if not event or event.id ~= body.id then return nil, err or errors.new("K1007", { kind = "event", name = body.id }) end
+  return tools.command(e, "events", { verb = "drop", id = body.id, agent = body.agent })
+end
 
 local function ask_memory(e, what, question)
   local memory = e:memory()
@@ -94,7 +99,7 @@ return {
   { "POST", "/api/events", "Publish an event", emit, body = { type = "text!", payload = "json", key = "text" } },
   { "GET", "/api/dead", "Events that could not start a run", dead, query = { agent = "text", limit = "count" }, answer = "array" },
   { "POST", "/api/dead/retry", "Try again what is dead", command("events", retry), body = { id = "text", agent = "text", all = "truth" } },
-  { "POST", "/api/dead/drop", "Give up what is dead of an event", command("events", drop), body = { id = "text!", agent = "text" } },
+  { "POST", "/api/dead/drop", "Give up what is dead of an event", drop, body = { id = "text!", agent = "text" } },
   { "GET", "/api/memory/search", "What answers a question, with the parts of its score", search,
     query = { ns = "text!", q = "text!", k = "count", kind = "text", as_of = "time" }, answer = "array" },
   { "POST", "/api/memory/forget", "Forget an item, by id or by kind and key", forget,

@@ -25,6 +25,16 @@ local function start(e, _, body, who)
     function(run) return outcome.json(e:describe(run.run)) end, who)
 end
 
+--- Who acts names the run whole: the beginning of an id is for people who see what it names.
+local function whole(act)
+  return function(e, id, body, who)
+    local run, err = nil, nil
+    if id then run, err = e:describe(id) end
+    if id and (not run or run.run ~= id) then return nil, err or errors.new("K1007", { kind = "run", name = id }) end
+    return act(e, id, body, who)
+  end
+end
+
 local function cancel(e, id, body, who)
   return tools.acted(e, function(face) return face:cancel(id, who:options(body)) end,
     function(run) return outcome.json(e:describe(run.run)) end)
@@ -66,11 +76,11 @@ return {
   { "GET", "/api/runs", "Runs, newest first", run_list, query = { agent = "text", state = "text", text = "text", since = "time", limit = "count" }, answer = "array" },
   { "POST", "/api/runs", "Start an agent", start, body = { agent = "text!", input = "json", key = "text" } },
   { "GET", "/api/runs/{id}", "One run, with its steps", one_run },
-  { "POST", "/api/runs/{id}/cancel", "Give a run up: what it did is undone", cancel, body = { note = "text" } },
-  { "POST", "/api/runs/{id}/pause", "Hold a run", pause, body = { note = "text" } },
-  { "POST", "/api/runs/{id}/resume", "Let a run go on", resume, body = { note = "text" } },
-  { "POST", "/api/runs/{id}/fork", "Begin a new run behind a step of this one", fork, body = { seq = "seq!", value = "json", note = "text" } },
-  { "POST", "/api/runs/{id}/replay", "Play a run again from its journal, and compare", replay, body = {} },
-  { "POST", "/api/pause", "Hold everything, or an agent", pause, body = hold },
-  { "POST", "/api/resume", "Let everything go on, or an agent", resume, body = hold },
+  { "POST", "/api/runs/{id}/cancel", "Give a run up: what it did is undone", whole(cancel), body = { note = "text" } },
+  { "POST", "/api/runs/{id}/pause", "Hold a run", whole(pause), body = { note = "text" } },
+  { "POST", "/api/runs/{id}/resume", "Let a run go on", whole(resume), body = { note = "text" } },
+  { "POST", "/api/runs/{id}/fork", "Begin a new run behind a step of this one", whole(fork), body = { seq = "seq!", value = "json", note = "text" } },
+  { "POST", "/api/runs/{id}/replay", "Play a run again from its journal, and compare", whole(replay), body = {} },
+  { "POST", "/api/pause", "Hold everything, or an agent", whole(pause), body = hold },
+  { "POST", "/api/resume", "Let everything go on, or an agent", whole(resume), body = hold },
 }
