@@ -233,3 +233,35 @@ describe("a server of core.http", function()
     assert.is_true(sent < 64 << 20)
   end)
 end)
+
+describe("sessions", function()
+  local sessions = require "serve.sessions"
+  local token = ("ab"):rep(32)
+
+  it("end after twelve idle hours, when given up, and when there are too many", function()
+    local now, path = 1000, os.tmpname()
+    finally(function() os.remove(path) end)
+    local function open() return sessions.open { token = token, path = path, now = function() return now end } end
+    local s = open()
+    local function header(cookie) return "a=b; keel=" .. cookie end
+    local _, cookie = s:login(token)
+    now = now + 11 * 3600000
+    local session, renewed = s:find(header(cookie))
+    assert.is_string(renewed)
+    assert.equal(session.csrf, open():find(header(renewed)).csrf)
+    now = now + 13 * 3600000
+    assert.is_nil((s:find(header(renewed))))
+    assert.is_nil((open():find(header(renewed))))
+    local kept
+    session, kept = s:login(token)
+    s:close(session)
+    assert.is_nil((open():find(header(kept)))) -- the signature holds, the session does not
+    local first = select(2, s:login(token))
+    for _ = 1, 25 do
+      now = now + 1
+      s:login(token)
+    end
+    assert.is_nil((s:find(header(first))))
+    assert.is_nil((sessions.open { token = ("cd"):rep(32), path = path, now = function() return now end }:find(header(first))))
+  end)
+end)
