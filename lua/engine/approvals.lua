@@ -149,7 +149,11 @@ end
 --- Withdraw an approval one of whose facts is another now.
 function approvals:withdraw_if_changed(id)
   local row = self:rows("approval.get", { id = id })[1]
-  if not row or row.state ~= "open" then return self:forget_facts(row or { id = id }) end
+  if not row then -- it is being written
+    if not self:commit(self.store:tx()) then return end
+    row = self:rows("approval.get", { id = id })[1] or { id = id }
+  end
+  if row.state ~= "open" then return self:forget_facts(row) end
   local same, fact = self:facts_hold(row.plan and row.plan.facts)
   if same then return end
   local tx, why = self.store:tx(), fact_name(fact) .. " changed"
