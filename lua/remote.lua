@@ -78,21 +78,26 @@ local function request_of(words)
     width = math.tointeger(t.width) }
 end
 
---- Have the running engine of `home` do a command; what it says goes to our outputs.
+local function to_outputs(answer)
+  if answer.out then io.stdout:write(answer.out) end
+  if answer.err then
+    io.stdout:flush()
+    io.stderr:write(answer.err)
+  end
+end
+
+--- Have the running engine of `home` do a command; what it says, { out } or { err }, goes to
+--- `say`, without one to our outputs.
 -- @return the exit code; or nil when no engine listens
 -- @return nil, err when the engine ended before it answered
-function remote.call(home, words)
+function remote.call(home, words, say)
   if not file.exists(socket_path(home)) then return nil end
   local request, message = request_of(words)
   if not request then
     return nil, errors.new("K1004", { name = "the command line", detail = message })
   end
   local code, listened = ask(home, request, function(answer)
-    if answer.out then io.stdout:write(answer.out) end
-    if answer.err then
-      io.stdout:flush()
-      io.stderr:write(answer.err)
-    end
+    (say or to_outputs)(answer)
     return math.tointeger(answer.code)
   end)
   if code == nil and listened then
