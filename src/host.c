@@ -20,6 +20,7 @@
 #include "bind_run.h"
 #include "bind_sandbox.h"
 #include "bind_store.h"
+#include "bind_keys.h"
 #include "bind_line.h"
 #include "bind_loop.h"
 #include "bind_memory.h"
@@ -99,6 +100,7 @@ static const luaL_Reg halves[] = {
 	{ "core.sandbox", bind_open_sandbox },
 	{ "core.cron", bind_open_cron },
 	{ "core.console", bind_open_console },
+	{ "core.keys", bind_open_keys },
 	{ "core.line", bind_open_line },
 	{ NULL, NULL }
 };
