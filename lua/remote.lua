@@ -65,7 +65,7 @@ end
 
 local function reads_stdin(words)
   for _, word in ipairs(words) do
-    if word == "-" or word:find("=-$") then return true end
+    if word == "-" or word:find("=%-$") then return true end
   end
   return false
 end
