@@ -57,6 +57,17 @@ local function take(self, items)
   return lost and current
 end
 
+--- What ends first before what has longer, then by age.
+local function sorted(items)
+  local function due(item) return not json.absent(item.deadline) and item.deadline or "~" end
+  table.sort(items, function(a, b)
+    if due(a) ~= due(b) then return due(a) < due(b) end
+    if a.created ~= b.created then return a.created < b.created end
+    return a.id < b.id
+  end)
+  return items
+end
+
 --- Read the inbox anew. Returns the item that was current and is there no more.
 local function refresh(self)
   self.looked = clock.mono_us()
@@ -68,7 +79,7 @@ local function refresh(self)
     say_error(self, err)
     return
   end
-  return take(self, items)
+  return take(self, sorted(items))
 end
 
 -- ---- the screen --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 --   draw.screen(state, rows, columns) -> { line... }, exactly `rows` of them
 --
 -- state = { t, items, at, chosen = { id -> true }, zone, now, mode, scroll, show_diff, message,
---           message_style, prompt, steps, owner }
+--           message_style, prompt, steps }
 local json = require "json"
 local policy = require "policy"
 local rfc3339 = require "rfc3339"
@@ -54,16 +54,14 @@ end
 
 -- ---- the card -------------------------------------------------------------------------------
 
-local label_width = 9
+--- Where the text of a card begins; on a very narrow screen labels stand above it.
+local function indent_of(columns) return columns >= 60 and 11 or columns >= 34 and 10 or 2 end
 
---- A labelled paragraph; under 60 columns the label stands above it.
+--- A labelled paragraph.
 local function add(self, label, lines, style)
-  local t, out = self.t, self.out
-  local indent = self.columns >= 60 and label_width + 2 or 2
+  local t, out, indent = self.t, self.out, indent_of(self.columns)
   if #lines == 0 then return end
-  if indent == 2 then
-    out[#out + 1] = t:style("dim", " " .. label)
-  end
+  if indent == 2 and label ~= "" then out[#out + 1] = t:style("dim", " " .. label) end
   for i, line in ipairs(lines) do
     local head = (i == 1 and indent > 2) and t:style("dim", terminal.pad(" " .. label, indent)) or (" "):rep(indent)
     out[#out + 1] = head .. t:style(style, terminal.fit(line, self.columns - indent))
@@ -71,12 +69,12 @@ local function add(self, label, lines, style)
 end
 
 local function wrapped(self, text)
-  return terminal.wrap(text, math.max(10, self.columns - (self.columns >= 60 and label_width + 2 or 2)))
+  return terminal.wrap(text, math.max(10, self.columns - indent_of(self.columns)))
 end
 
 local function value_lines(self, value)
   if json.absent(value) then return {} end
-  local room, list = self.columns - (self.columns >= 60 and label_width + 2 or 2), {}
+  local room, list = self.columns - indent_of(self.columns), {}
   for line in view.value(value, room, 0):gmatch "([^\n]*)\n" do list[#list + 1] = line end
   return list
 end
@@ -119,19 +117,22 @@ function draw.card(state, item, columns)
   for _, line in ipairs(terminal.wrap((kind_words[item.kind] or "") .. (item.subject or item.kind), columns - 1)) do
     self.out[#self.out + 1] = " " .. state.t:style("strong", line)
   end
+  -- what the rest of the card may not push off the screen comes first
+  local tier = item.tier or policy.tier(item.risk)
+  if item.kind == "approval" then
+    add(self, "else", wrapped(self, draw.nothing_done(item, state.now, state.zone)))
+    add(self, "risk", wrapped(self, draw.risk(item)), tier >= 3 and "bad" or tier == 2 and "warn" or nil)
+  end
+  if item.agent_changed then add(self, "agent", wrapped(self, "It is another one by now than when it asked."), "warn") end
   add(self, "what", value_lines(self, item.proposal))
-  if item.effect then add(self, "does", value_lines(self, item.effect)) end
+  if not json.absent(item.effect) then add(self, "does", value_lines(self, item.effect)) end
   add_change(self, item)
   if not json.absent(item.why) then add(self, "why", wrapped(self, view.short(item.why))) end
-  local tier = item.tier or policy.tier(item.risk)
-  if item.kind == "approval" then add(self, "risk", wrapped(self, draw.risk(item)), tier >= 3 and "bad" or tier == 2 and "warn" or nil) end
-  if item.kind == "approval" then add(self, "else", wrapped(self, draw.nothing_done(item, state.now, state.zone))) end
   if not json.absent(item.snoozed_until) and view.ms(item.snoozed_until) > state.now then
     add(self, "rests", wrapped(self, "until " .. draw.moment(view.ms(item.snoozed_until), state.now, state.zone)))
   end
   if item.escalations then add(self, "told", wrapped(self, view.count(item.escalations, "reminder", "reminders") .. " so far")) end
   add(self, "asks", wrapped(self, ("%s, in %s"):format(item.agent or "?", item.run or "?")), "dim")
-  if item.agent_changed then add(self, "", wrapped(self, "The agent is another one by now than when it asked."), "warn") end
   add_answers(self, item)
   return self.out
 end
@@ -215,27 +216,31 @@ local function status_line(state, columns)
 end
 
 local help = {
-  "j k arrows  move             Enter space  the whole card",
-  "a  approve                   n  approve with a note",
-  "e  edit, and approve that    r  reject, with a reason",
-  "s  put off                   x  select",
-  "A  approve the selected      u  take the last one back",
-  "d  show or hide what changed w  the steps of the run",
-  "h  it happened               t  it did not happen",
-  "z  leave it                  q  quit",
-  "",
-  "What ends first comes first. A decision is about what was shown: if it is another by then, it is refused."
-    .. " What cannot be undone is never approved with others. Esc leaves a question that is asked at the bottom.",
+  { "j k", "or arrows: move, scroll" }, { "Enter", "or space: the whole card" },
+  { "a", "approve" }, { "n", "approve with a note" }, { "e", "edit it, and approve that" },
+  { "r", "reject, with a reason" }, { "s", "put off" }, { "x", "select" },
+  { "A", "approve the selected" }, { "u", "take the last one back" },
+  { "d", "show or hide what changed" }, { "w", "the steps of the run" },
+  { "h", "it happened" }, { "t", "it did not happen" },
+  { "z", "leave it" }, { "q", "quit" },
+}
+
+local help_text = {
+  "What ends first comes first. Esc leaves what is asked at the bottom.",
+  "A decision is about what was shown: when it is another by then, it is refused."
+    .. " What cannot be undone is never approved with others.",
 }
 
 local function help_lines(columns)
-  local out = {}
-  for _, line in ipairs(help) do
-    if columns < 62 and line:find "%S   +%l?%S  " then
-      for half in (line .. "   "):gmatch "(%S.-)   +" do out[#out + 1] = " " .. half end
-    else
-      for _, part in ipairs(line == "" and { "" } or terminal.wrap(line, columns - 2)) do out[#out + 1] = " " .. part end
-    end
+  local out, across = {}, columns >= 72 and 2 or 1
+  for i = 1, #help, across do
+    local parts = {}
+    for j = i, i + across - 1 do parts[#parts + 1] = terminal.pad(("  %-6s %s"):format(help[j][1], help[j][2]), 36) end
+    out[#out + 1] = terminal.fit((table.concat(parts):gsub(" +$", "")), columns)
+  end
+  for _, text in ipairs(help_text) do
+    out[#out + 1] = ""
+    for _, line in ipairs(terminal.wrap(text, columns - 2)) do out[#out + 1] = "  " .. line end
   end
   return out
 end
@@ -268,7 +273,7 @@ function draw.screen(state, rows, columns)
   elseif item then
     local most = math.max(1, math.min(#state.items, body // 3))
     for _, line in ipairs(list_lines(state, most, columns)) do out[#out + 1] = line end
-    out[#out + 1] = state.t:style("dim", (state.ascii and "-" or "─"):rep(columns))
+    out[#out + 1] = state.t:style("dim", ("─"):rep(columns))
     local left = math.max(0, rows - 2 - #out)
     local scroll = state.scroll
     state.scroll = 0
