@@ -142,7 +142,7 @@ describe("keel inbox at a terminal", function()
     p:send "e"
     p:sees "e again, your text is kept: not JSON"
     p:send "e"
-    p:sees "e again, your text is kept: .*n"
+    p:sees "e again, your text is kept: .*expected integer"
     p:send "e"
     p:sees "approved as you wrote it: q1"
     leave(p)
@@ -232,7 +232,7 @@ describe("keel inbox at a terminal", function()
     p:sees "pasted text is no keys"
     p:send "r"
     p:sees "reject, because"
-    p:send "\3"
+    p:send "\27"
     p:sees "nothing was done"
     leave(p, "\3", 130)
     p = start()

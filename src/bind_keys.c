@@ -97,7 +97,7 @@ static int take(struct err *e)
 	if (is_taken)
 		return 0;
 	if (tcgetattr(STDIN_FILENO, &before) != 0)
-		return err_set(e, ERR_STATE, "standard input is no terminal: %s", strerror(errno));
+		return err_errno(e, errno, "no terminal to read keys from");
 	during = before;
 	during.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
 	during.c_iflag &= ~(tcflag_t)(ICRNL | IXON);
@@ -111,7 +111,7 @@ static int take(struct err *e)
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &during) != 0) {
 		is_taken = 0;
 		unhandle();
-		return err_set(e, ERR_STATE, "the terminal gives no single keys: %s", strerror(errno));
+		return err_errno(e, errno, "the terminal gives no single keys");
 	}
 	say(ENTER);
 	return 0;
