@@ -130,13 +130,14 @@ local function settle(self)
   refresh(self)
 end
 
+local function moment(self, ms) return draw.moment(ms, self.context.now(), self.zone) end
+
 --- What became of a decision, in a line.
 local function told(self, item, value)
   local approval = type(value.approval) == "table" and value.approval or {}
   local text = ("%s: %s"):format(words[approval.state] or approval.state or "done", view.short(item.subject or item.id))
-  if not json.absent(approval.undo_until) and json.absent(approval.spent) and view.ms(approval.undo_until) > self.context.now() then
-    return ("%s; goes on at %s, u takes it back"):format(text, draw.moment(view.ms(approval.undo_until), self.context.now(), self.zone)), "good"
-  end
+  local till = not json.absent(approval.undo_until) and json.absent(approval.spent) and view.ms(approval.undo_until)
+  if till and till > self.context.now() then return ("%s; goes on at %s, u takes it back"):format(text, moment(self, till)), "good" end
   if value.state == "failed" then return text .. "; then the run failed, see keel show " .. tostring(value.run), "bad" end
   return text, "good"
 end
@@ -240,7 +241,8 @@ local function recall(self)
   for i, one in ipairs(self.items) do
     if one.id == item.id then self.at = i end
   end
-  say(self, (value.told and "the run is told that it is taken back: " or "open again: ") .. view.short(item.subject or item.id), "good")
+  local what = value.told and "the run is told that it is taken back: " or "open again: "
+  say(self, what .. view.short(item.subject or item.id), "good")
 end
 
 local function snooze(self, item, text)
@@ -249,7 +251,7 @@ local function snooze(self, item, text)
   local value, err = act.run(self.context, { "snooze", item.id, act.flag("for", text) })
   settle(self)
   if not value then return say_error(self, err) end
-  say(self, ("put off until %s: %s"):format(draw.moment(view.ms(value.snoozed_until), self.context.now(), self.zone), view.short(item.subject)), "good")
+  say(self, ("put off until %s: %s"):format(moment(self, view.ms(value.snoozed_until)), view.short(item.subject)), "good")
 end
 
 local function show_steps(self, item)
@@ -258,7 +260,9 @@ local function show_steps(self, item)
     if not log then return nil, why end
     local plain = terminal.new { tty = true, no_color = true, width = self.t.width }
     local list, run = {}, e:describe(item.run)
-    for line in view.log(plain, log, run and view.ms(run.created)):gmatch "([^\n]*)\n" do list[#list + 1] = terminal.fit(line, self.t.width) end
+    for line in view.log(plain, log, run and view.ms(run.created)):gmatch "([^\n]*)\n" do
+      list[#list + 1] = terminal.fit(line, self.t.width)
+    end
     return list
   end)
   if not lines then return say_error(self, err) end
@@ -381,7 +385,8 @@ local function press(self, key)
   if item.kind ~= "approval" then mine, others = others, mine end
   if mine[key] then return mine[key](self, item) end
   if others[key] then
-    say(self, item.kind == "approval" and "that is for questions of what happened" or "this is answered by h, t or z (see below)", "dim")
+    local is_approval = item.kind == "approval"
+    say(self, is_approval and "that is for questions of what happened" or "this is answered by h, t or z", "dim")
   elseif key:find "^paste:" then
     say(self, "pasted text is no keys", "dim")
   end
@@ -419,11 +424,13 @@ local function loop(self)
   end
 end
 
+local function with_trace(what) return type(what) == "table" and what or debug.traceback(tostring(what), 2) end
+
 --- Run it until the user ends it. Returns an exit code, or nil, err.
 -- @param options  all: what was put off, too
 function review.run(context, options)
-  local self = setmetatable({ context = context, all = options.all, items = {}, at = 1, chosen = {}, decided = {}, drafts = {}, count = 0,
-    mode = "list", scroll = 0, show_diff = true, drawn = {}, rest = "", pending = {}, code = 0,
+  local self = setmetatable({ context = context, all = options.all, items = {}, at = 1, chosen = {}, decided = {}, drafts = {},
+    count = 0, mode = "list", scroll = 0, show_diff = true, drawn = {}, rest = "", pending = {}, code = 0,
     t = terminal.new { no_color = context.no_color, getenv = context.getenv } }, review)
   local first, err = look(self, function(e)
     self.zone = require("zone").open(e.settings.zone) or require("zone").open()
@@ -434,7 +441,7 @@ function review.run(context, options)
   io.stdout:flush()
   self.keys, message, code = require("core.keys").open()
   if not self.keys then return nil, require("errors").from(message, code) end
-  local ok, fault = xpcall(loop, function(what) return type(what) == "table" and what or debug.traceback(tostring(what), 2) end, self)
+  local ok, fault = xpcall(loop, with_trace, self)
   self.keys:close()
   if not ok then error(fault, 0) end
   if self.count > 0 then context.out(("%s\n"):format(view.count(self.count, "decision", "decisions"))) end

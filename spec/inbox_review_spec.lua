@@ -270,6 +270,42 @@ describe("keel inbox at a terminal", function()
     leave(p)
   end)
 
+  it("answers what became of an effect, after asking again", function()
+    make()
+    fill(1)
+    local e = here:open()
+    local row = e:run_row(e:inbox()[1].run)
+    for i, subject in ipairs { "mail one", "mail two" } do
+      local tx = e.store:tx()
+      e:ask_owner({ tx = tx, run = { id = row.id, run = row.run, agent = "asker" }, seq = 90 + i, now = here.now },
+        { kind = "reconcile", subject = subject, proposal = { adapter = "mail", orphan = true, why = "it was on its way" } })
+      assert(e:commit(tx))
+    end
+    e:close()
+    here.engine = nil
+    local p = start()
+    p:sees "3 questions wait"
+    p:send "h"
+    p:sees "that is for questions of what happened"
+    p:send "j"
+    p:sees "^> +2  Did it happen%?  mail"
+    p:sees "keel reconcile rec_"
+    p:send "a"
+    p:sees "answered by h, t or z"
+    p:send "zn\r"
+    p:sees "nothing was done"
+    p:send "zy\r"
+    p:sees "left as it is: mail"
+    p:sees "2 questions wait"
+    p:send "j"
+    p:sees "^> +2  Did it happen%?  mail"
+    p:send "h\21{nonsense\r"
+    p:sees "not JSON"
+    p:send "h\r"
+    p:sees "noted: it happened: mail"
+    leave(p)
+  end)
+
   it("prints the list with --list and where there is no keyboard", function()
     make()
     fill(1)

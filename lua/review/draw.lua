@@ -35,7 +35,9 @@ local risk_words = {
   "outward: others see it; it can be made good", "irreversible: it cannot be undone",
 }
 
-function draw.risk(item) return risk_words[item.tier or policy.tier(item.risk)] end
+function draw.tier(item) return item.tier or policy.tier(item.risk) end
+
+function draw.risk(item) return risk_words[draw.tier(item)] end
 
 --- What comes of it if nobody answers.
 function draw.nothing_done(item, now, zone)
@@ -45,7 +47,8 @@ function draw.nothing_done(item, now, zone)
   local head = due <= now and ("It was due at %s: "):format(when) or ("If you do nothing, at %s "):format(when)
   if otherwise == "reject" then return head .. "this is rejected." end
   if otherwise == "approve" then
-    return head .. ((item.tier or policy.tier(item.risk)) <= 1 and "this is approved." or "this is rejected: its risk is too high to be approved unseen.")
+    if draw.tier(item) <= 1 then return head .. "this is approved." end
+    return head .. "this is rejected: its risk is too high to be approved unseen."
   end
   if otherwise == "hold" then return head .. "you are reminded, and it goes on waiting." end
   if otherwise == "escalate" then return head .. "it is escalated, and goes on waiting." end
@@ -82,7 +85,8 @@ end
 local function add_change(self, item)
   if json.absent(item.diff) or #item.diff == 0 then return end
   if not self.show_diff then
-    return add(self, "changed", { view.count(#item.diff, "difference", "differences") .. " to your last decision (d shows)" }, "warn")
+    local count = view.count(#item.diff, "difference", "differences")
+    return add(self, "changed", wrapped(self, count .. " to your last decision (d shows)"), "warn")
   end
   local label = "changed"
   for _, change in ipairs(item.diff) do
@@ -118,7 +122,7 @@ function draw.card(state, item, columns)
     self.out[#self.out + 1] = " " .. state.t:style("strong", line)
   end
   -- what the rest of the card may not push off the screen comes first
-  local tier = item.tier or policy.tier(item.risk)
+  local tier = draw.tier(item)
   if item.kind == "approval" then
     add(self, "else", wrapped(self, draw.nothing_done(item, state.now, state.zone)))
     add(self, "risk", wrapped(self, draw.risk(item)), tier >= 3 and "bad" or tier == 2 and "warn" or nil)
@@ -131,7 +135,9 @@ function draw.card(state, item, columns)
   if not json.absent(item.snoozed_until) and view.ms(item.snoozed_until) > state.now then
     add(self, "rests", wrapped(self, "until " .. draw.moment(view.ms(item.snoozed_until), state.now, state.zone)))
   end
-  if item.escalations then add(self, "told", wrapped(self, view.count(item.escalations, "reminder", "reminders") .. " so far")) end
+  if not json.absent(item.escalations) then
+    add(self, "told", wrapped(self, view.count(item.escalations, "reminder", "reminders") .. " so far"))
+  end
   add(self, "asks", wrapped(self, ("%s, in %s"):format(item.agent or "?", item.run or "?")), "dim")
   add_answers(self, item)
   return self.out
@@ -144,8 +150,9 @@ local function list_line(state, item, i, columns)
   local due = due_of(item)
   local when = due and draw.moment(due, state.now, state.zone) or ""
   if columns < 60 then when = due and terminal.relative(due, state.now):gsub("^in ", "") or "" end
-  local risk = item.kind == "approval" and policy.words[item.tier or policy.tier(item.risk)] or "unclear"
-  local right = columns >= 60 and ("%s  %s"):format(terminal.pad(risk, 12), terminal.pad(terminal.fit(when, 19), 19)) or terminal.pad(terminal.fit(when, 9), 9, true)
+  local risk = item.kind == "approval" and policy.words[draw.tier(item)] or "unclear"
+  local right = terminal.pad(terminal.fit(when, 9), 9, true)
+  if columns >= 60 then right = ("%s  %s"):format(terminal.pad(risk, 12), terminal.pad(terminal.fit(when, 19), 19)) end
   local here = i == state.at
   local head = (here and ">" or " ") .. (state.chosen[item.id] and "*" or " ") .. ("%3d  "):format(i)
   local room = columns - #head - terminal.columns(right) - 2
@@ -176,12 +183,19 @@ local function head_line(state, columns)
 end
 
 local footers = {
-  { "a approve", "r reject", "e edit", "n note", "s snooze", "x select", "w steps", "u take back", "? help", "q quit" },
-  { "h it happened", "t it did not", "z leave it", "w steps", "? help", "q quit" },
-  { "j k scroll", "a approve", "r reject", "e edit", "Esc back" },
-  { "j k scroll", "Esc back" },
-  { "u take back", "? help", "q quit" },
+  approval = { "a approve", "r reject", "e edit", "n note", "s snooze", "x select", "w steps", "u take back", "? help", "q quit" },
+  question = { "h it happened", "t it did not", "z leave it", "w steps", "? help", "q quit" },
+  full = { "j k scroll", "a approve", "r reject", "e edit", "Esc back" },
+  text = { "j k scroll", "Esc back" },
+  empty = { "u take back", "? help", "q quit" },
 }
+
+local function footer_of(state, item)
+  local is_approval = item and item.kind == "approval"
+  if state.mode == "full" and is_approval then return footers.full end
+  if state.mode ~= "list" then return footers.text end
+  return not item and footers.empty or is_approval and footers.approval or footers.question
+end
 
 local order = { "q quit", "? help", "a approve", "r reject", "e edit", "h it happened", "t it did not", "z leave it", "Esc back",
   "u take back", "x select", "s snooze", "n note", "w steps", "j k scroll" }
@@ -189,8 +203,7 @@ local order = { "q quit", "? help", "a approve", "r reject", "e edit", "h it hap
 --- As many of the keys as fit, the most needed first chosen, in their usual order.
 local function footer(state, columns)
   local item = state.items[state.at]
-  local list = footers[state.mode == "full" and (item and item.kind == "approval" and 3 or 4) or (state.mode == "steps" or state.mode == "help") and 4
-    or not item and 5 or item.kind == "approval" and 1 or 2]
+  local list = footer_of(state, item)
   local has, kept, used = {}, {}, 1
   for _, one in ipairs(list) do has[one] = true end
   for _, one in ipairs(order) do
@@ -252,7 +265,8 @@ local function window(state, lines, rows)
   if #lines > rows and rows > 1 then
     local rest = #lines - state.scroll - rows
     if rest > 0 then
-      out[rows] = state.t:style("dim", terminal.fit(("  ... %d more lines%s"):format(rest + 1, state.mode == "list" and " (Enter)" or ""), state.columns))
+      local text = ("  ... %d more lines%s"):format(rest + 1, state.mode == "list" and " (Enter)" or "")
+      out[rows] = state.t:style("dim", terminal.fit(text, state.columns))
     end
   end
   return out
