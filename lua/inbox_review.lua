@@ -108,7 +108,8 @@ end
 
 -- ---- what is asked at the bottom ----------------------------------------------------------------
 
-local function ask(self, label, text, done) self.prompt = { label = label, text = text, done = done } end
+--- Ask for a line; `text` is what is taken when nothing else is typed.
+local function ask(self, label, text, done) self.prompt = { label = label, text = text, is_given = text ~= "", done = done } end
 
 local function confirm(self, label, done)
   ask(self, label .. " y or n:", "", function(text)
@@ -137,7 +138,9 @@ local function told(self, item, value)
   local approval = type(value.approval) == "table" and value.approval or {}
   local text = ("%s: %s"):format(words[approval.state] or approval.state or "done", view.short(item.subject or item.id))
   local till = not json.absent(approval.undo_until) and json.absent(approval.spent) and view.ms(approval.undo_until)
-  if till and till > self.context.now() then return ("%s; goes on at %s, u takes it back"):format(text, moment(self, till)), "good" end
+  if till and till > self.context.now() then
+    return ("%s; goes on at %s, u takes it back"):format(text, moment(self, till)), "good"
+  end
   if value.state == "failed" then return text .. "; then the run failed, see keel show " .. tostring(value.run), "bad" end
   return text, "good"
 end
@@ -369,7 +372,9 @@ local function answer_prompt(self, key)
     self.prompt = nil
     p.done(p.text)
   else
-    p.text = keys.typed(p.text, key)
+    -- what is typed first takes the place of what was given, and back alone changes that
+    local before = p.is_given and key ~= "back" and keys.typed("", key) ~= "" and "" or p.text
+    p.text, p.is_given = keys.typed(before, key), false
   end
 end
 

@@ -183,7 +183,11 @@ describe("keel inbox at a terminal", function()
     p:sees "^> +1  q1"
     p:send "s"
     p:sees "put off for: 2h_"
+    p:send "x"
+    p:sees "put off for: x_"
     p:send "\r"
+    p:sees "how long%?"
+    p:send "s\r"
     p:sees "put off until %d%d:%d%d"
     p:sees "1 question waits"
     leave(p)

@@ -187,18 +187,20 @@ local footers = {
   question = { "h it happened", "t it did not", "z leave it", "w steps", "? help", "q quit" },
   full = { "j k scroll", "a approve", "r reject", "e edit", "Esc back" },
   text = { "j k scroll", "Esc back" },
+  prompt = { "Enter takes it", "Esc leaves it" },
   empty = { "u take back", "? help", "q quit" },
 }
 
 local function footer_of(state, item)
   local is_approval = item and item.kind == "approval"
+  if state.prompt then return footers.prompt end
   if state.mode == "full" and is_approval then return footers.full end
   if state.mode ~= "list" then return footers.text end
   return not item and footers.empty or is_approval and footers.approval or footers.question
 end
 
 local order = { "q quit", "? help", "a approve", "r reject", "e edit", "h it happened", "t it did not", "z leave it", "Esc back",
-  "u take back", "x select", "s snooze", "n note", "w steps", "j k scroll" }
+  "Enter takes it", "Esc leaves it", "u take back", "x select", "s snooze", "n note", "w steps", "j k scroll" }
 
 --- As many of the keys as fit, the most needed first chosen, in their usual order.
 local function footer(state, columns)
