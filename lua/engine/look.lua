@@ -237,7 +237,7 @@ end
 --- was last decided on the subject. What was put off is not shown before its time, but for
 --- options.all.
 function look:inbox(options)
-  local list, now = json.array {}, self.clock()
+  local list, place, now = json.array {}, {}, self.clock()
   for _, row in ipairs(self:rows("approval.open", {})) do
     if (options or {}).all or not row.snoozed or row.snoozed <= now then
       local item = item_of(row)
@@ -246,8 +246,14 @@ function look:inbox(options)
       item.allowed, item.agent_changed = allowed_for(row), agent_changed(self, row)
       item.diff = last and require("diff").values(last.value == nil and last.proposal or last.value, row.proposal) or json.array {}
       list[#list + 1] = item
+      place[item] = { row.deadline or math.maxinteger, #list }
     end
   end
+  table.sort(list, function(a, b)
+    local x, y = place[a], place[b]
+    if x[1] ~= y[1] then return x[1] < y[1] end
+    return x[2] < y[2]
+  end)
   return list
 end
 

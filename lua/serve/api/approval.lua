@@ -36,16 +36,21 @@ local approve = decision(function(body) return body.edit ~= nil and "edited" or 
 local edit = decision(function() return "edited" end)
 local reject = decision(function() return "rejected" end)
 
+local function without_row(item, err)
+  if item then item.run_id = nil end
+  return item, err
+end
+
 local function snooze(e, id, body, who)
   local item, err = whole_id(e, id)
   if not item then return nil, err end
-  return tools.acted(e, function() return tools.call(e, "snooze", id, body["for"], who:options(body)) end)
+  return tools.acted(e, function() return without_row(tools.call(e, "snooze", id, body["for"], who:options(body))) end)
 end
 
 local function recall(e, id, body, who)
   local item, err = whole_id(e, id)
   if not item then return nil, err end
-  return tools.acted(e, function() return tools.call(e, "recall", id, who:options(body)) end)
+  return tools.acted(e, function() return without_row(tools.call(e, "recall", id, who:options(body))) end)
 end
 
 --- Entries are { id, digest }, or "id:digest" from the boxes of a form.
