@@ -1,0 +1,46 @@
+--- The list of runs: filtered by agent, state and text, fifty at a time.
+local html = require "dashboard.html"
+local json = require "json"
+local layout = require "dashboard.layout"
+local words = require "dashboard.words"
+
+local h = html.h
+local runs = {}
+
+local page_size = 50
+local states = { "queued", "running", "waiting", "done", "failed", "rejected", "compensated", "cancelled", "needs_reconciliation", "diverged", "quarantined" }
+
+--- Rows of a table of runs.
+function runs.rows(v, list)
+  local rows = {}
+  for i, run in ipairs(list) do
+    rows[i] = { id = "row-" .. run.run, words.run_link(run.run), words.agent_link(run.agent), words.run_state(run), tostring(run.steps or 0), words.took(run.ms),
+      words.money(run.cost_picousd), words.ago(v, run.created),
+      h.span { class = "quiet", words.short(type(run.error) == "table" and run.error.message or run.output, 90) } }
+  end
+  return rows
+end
+
+runs.columns = { { "run" }, { "agent" }, { "state" }, { "steps", right = true, wide = true }, { "worked", right = true, wide = true }, { "cost", right = true }, { "began", right = true },
+  { "result", wide = true, grow = true } }
+
+--- /runs
+function runs.show(v)
+  local q = v.query
+  local page = math.max(1, math.min(200, math.tointeger(tonumber(q.page)) or 1))
+  local filter = { agent = q.agent ~= "" and q.agent or nil, state = q.state ~= "" and q.state or nil, text = q.text ~= "" and q.text or nil,
+    limit = page * page_size + 1 }
+  local list, err = v:ask("list", filter)
+  local shown = {}
+  for i = (page - 1) * page_size + 1, math.min(page * page_size, #(list or {})) do shown[#shown + 1] = list[i] end
+  local function to(number) return html.url("/runs", { agent = q.agent, state = q.state, text = q.text, page = tostring(number) }) end
+  local ways = h.nav { class = "paging", ["aria-label"] = "More runs", page > 1 and h.a { href = to(page - 1), rel = "prev", "newer" } or nil, h.span { class = "quiet", "page " .. page },
+    list and #list > page * page_size and h.a { href = to(page + 1), rel = "next", "older" } or nil }
+  return { title = "Runs", live = "runs", body = {
+    layout.filter("/runs", { layout.choice("Agent", "agent", q.agent, json.sorted_keys(v.e.library.agents)), layout.choice("State", "state", q.state, states),
+      layout.input("Text", "text", q.text, { first = true, type = "search", placeholder = "in inputs and outputs" }) }),
+    not list and v:missing(err) or h.div { id = "list", ["data-live"] = true, #shown == 0 and words.none "No run fits." or words.table("Runs, newest first", runs.columns, runs.rows(v, shown)) },
+    ways } }
+end
+
+return runs
