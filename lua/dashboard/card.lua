@@ -68,7 +68,7 @@ end
 
 --- JSON over several lines, with what turns or hides text spelled out as \\u.
 local function escaped_json(value)
-  local text = json.encode(value, { indent = 2 }) or "null"
+  local text = json.encode(value, 2) or "null"
   if not utf8.len(text) then return text end
   local out = {}
   for _, code in utf8.codes(text) do
