@@ -1,0 +1,48 @@
+--- Who did what, when; and whether the chain of the records holds.
+local html = require "dashboard.html"
+local json = require "json"
+local layout = require "dashboard.layout"
+local words = require "dashboard.words"
+
+local h = html.h
+local audit = {}
+
+local page_size = 50
+
+local function chain(v)
+  if v.query.verify ~= "1" then
+    return h.p { h.a { href = "/audit?verify=1", "Check the whole chain" }, h.span { class = "quiet", " (some seconds where there are a million records; nothing is changed by it)" } }
+  end
+  local told, err = v:ask("audit_verify")
+  if not told then return v:missing(err) end
+  local rows = {}
+  for i, one in ipairs(told.problems or {}) do if i <= 50 then rows[i] = h.li { h.b { one.kind }, " at record ", tostring(one.id or "?"), one.detail and ": " .. words.short(one.detail, 200) or "" } end end
+  return { h.p { told.ok and words.state("the chain holds", "good") or words.state("the chain is broken", "bad"), (" %d records, %d since the last anchor, checked in %s"):format(told.rows or 0, told.unanchored or 0, words.took(told.ms or 0)) },
+    #rows > 0 and h.ul { class = "plain lines", rows } or nil }
+end
+
+local function subject(row)
+  if not json.absent(row.run) then return words.run_link(tostring(row.run)) end
+  return words.short(row.subject or "", 60)
+end
+
+--- /audit
+function audit.show(v)
+  local q = v.query
+  local function field(name) return q[name] ~= "" and q[name] or nil end
+  local list, err = v:ask("audit", { limit = page_size + 1, before = math.tointeger(tonumber(q.before)), who = field "who", what = field "what", subject = field "subject", run = field "run" })
+  local rows = {}
+  for i, row in ipairs(list or {}) do
+    if i > page_size then break end
+    rows[i] = { id = "au-" .. tostring(row.id), tostring(row.id), words.time(v, row.time), words.short(row.who or "", 40), h.b { words.short(row.what or "", 40) }, subject(row),
+      not json.absent(row.detail) and h.span { class = "quiet", words.short(row.detail, 120) } or "", words.digest(row.hash) }
+  end
+  local older = list and #list > page_size and h.a { rel = "next", href = html.url("/audit", { who = q.who, what = q.what, subject = q.subject, run = q.run, before = tostring(list[page_size].id) }), "older" } or nil
+  return { title = "Audit", live = "audit", body = { layout.section("chain", "The chain", chain(v)),
+    layout.filter("/audit", { layout.input("Who", "who", q.who, { first = true, size = "10" }), layout.input("What", "what", q.what, { size = "12" }), layout.input("Subject", "subject", q.subject), layout.input("Run", "run", q.run) }),
+    h.div { id = "list", ["data-live"] = true, not list and v:missing(err) or #rows == 0 and words.none "No record fits." or
+      words.table("Audit trail, newest first", { { "no.", right = true }, { "when" }, { "who" }, { "what" }, { "on" }, { "detail", wide = true, grow = true }, { "hash", wide = true } }, rows) },
+    h.nav { class = "paging", ["aria-label"] = "More records", older } } }
+end
+
+return audit
