@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store_sqlite_rollup.h"
+
 struct sqlite_budgets *sqlite_budgets_of(struct sqlite_db *db, struct err *e)
 {
 	if (db->budgets == NULL)
@@ -88,8 +90,10 @@ int sqlite_open_touch(struct sqlite_budgets *b, struct open_row *row,
 
 void sqlite_budget_mark(struct sqlite_db *db)
 {
-	if (db->budgets != NULL)
-		db->budgets->undos = 0;
+	if (db->budgets == NULL)
+		return;
+	db->budgets->undos = 0;
+	sqlite_rollup_mark(db->budgets->sums);
 }
 
 /* What is dirty stays so: to write a row as it was does no harm. */
@@ -100,6 +104,7 @@ void sqlite_budget_undo(struct sqlite_db *db)
 
 	if (b == NULL)
 		return;
+	sqlite_rollup_undo(b->sums);
 	while (b->undos > 0) {
 		u = &b->undo[--b->undos];
 		if (u->budget != NULL) {
@@ -156,6 +161,7 @@ void sqlite_budget_drop(struct sqlite_db *db)
 		return;
 	free_budgets(b);
 	free_open(b, true);
+	sqlite_rollup_drop(b->sums);
 	b->undos = 0;
 	b->knows_last = false;
 }
@@ -163,8 +169,10 @@ void sqlite_budget_drop(struct sqlite_db *db)
 void sqlite_budget_release(struct sqlite_db *db)
 {
 	sqlite_budget_drop(db);
-	if (db->budgets != NULL)
+	if (db->budgets != NULL) {
+		sqlite_rollup_release(db->budgets->sums);
 		free(db->budgets->undo);
+	}
 	free(db->budgets);
 	db->budgets = NULL;
 }
@@ -474,7 +482,7 @@ int sqlite_budget_write(struct sqlite_db *db, struct err *e)
 			rc = write_open(db, held, e);
 		held->dirty = false;
 	}
-	return rc;
+	return rc != 0 ? rc : sqlite_rollup_write(db, e);
 }
 
 /* What ended is forgotten; so is everything when it became much. */

@@ -41,6 +41,7 @@ struct sqlite_budgets {
 	struct budget_row *names[BUCKETS], *ids[BUCKETS], *dirty;
 	struct open_row *open[BUCKETS], *dirty_open;
 	struct undo *undo;
+	struct sqlite_sums *sums;	/* store_sqlite_rollup.h              */
 	int undos, room, rows, ended;
 	int64_t last_id;
 	bool knows_last;

@@ -16,6 +16,7 @@ static const char forget_work[] =
 	"DELETE FROM events; DELETE FROM deliveries; DELETE FROM queues; DELETE FROM heard;"
 	"DELETE FROM seals; DELETE FROM schedules; DELETE FROM slots; DELETE FROM pauses;"
 	"DELETE FROM ledger; DELETE FROM budgets; DELETE FROM agents;"
+	"DELETE FROM rollup_calls; DELETE FROM rollup_runs;"
 	"DELETE FROM checkpoint_steps; DELETE FROM checkpoints; DELETE FROM code_sets;"
 	"DELETE FROM code;"
 	"INSERT INTO meta(key, value) VALUES('audit.open', 2); DELETE FROM audit;"

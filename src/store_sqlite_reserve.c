@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store_sqlite_rollup.h"
+
 /* ---- reserve ---------------------------------------------------------------------- */
 
 static bool fits(int64_t limit, int64_t spent, int64_t held, int64_t more)
@@ -172,6 +174,23 @@ static int end_line(struct sqlite_db *db, const struct open_row *row, int64_t id
 	return 0;
 }
 
+/* The row that was ended counts in the sums, under the names that it has. */
+static int count_entry(struct sqlite_db *db, sqlite3_stmt *st, int64_t held,
+		       const struct ledger_end *end, struct err *e)
+{
+	struct rollup_call call = { .held = held,
+		.made = sqlite3_column_int64(st, 4),
+		.priced = sqlite3_column_int(st, 5) != 0 };
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		call.names[i] = (const char *)sqlite3_column_text(st, i);
+		if (call.names[i] == NULL)
+			call.names[i] = "";
+	}
+	return sqlite_rollup_end(db, &call, end, e);
+}
+
 static int end_entry(struct sqlite_db *db, const struct open_row *row,
 		     const struct ledger_end *end, struct err *e)
 {
@@ -179,7 +198,8 @@ static int end_entry(struct sqlite_db *db, const struct open_row *row,
 		" ?2, cost = ?3, input = ?4, output = ?5, cached = ?6, written ="
 		" ?7, reasoning = ?8, request_id = coalesce(?9, request_id), error"
 		" = ?10, ended = ?11, money = ?12, tokens = ?13, calls = ?14 WHERE"
-		" id = ?1", e);
+		" id = ?1 RETURNING agent, tier, model, provider, made, price IS"
+		" NOT NULL", e);
 	const int64_t counts[] = { end->input, end->output, end->cached,
 				   end->written, end->reasoning };
 	int i, rc = 0;
@@ -198,20 +218,32 @@ static int end_entry(struct sqlite_db *db, const struct open_row *row,
 	sqlite3_bind_int64(st, 12, row->hold.money);
 	sqlite3_bind_int64(st, 13, row->hold.tokens);
 	sqlite3_bind_int64(st, 14, row->hold.calls);
-	if (sqlite3_step(st) != SQLITE_DONE)
+	switch (sqlite3_step(st)) {
+	case SQLITE_ROW:
+		rc = count_entry(db, st, row->hold.money, end, e);
+		break;
+	case SQLITE_DONE:
+		rc = err_set(e, ERR_DAMAGED, "a reservation is not in the ledger");
+		break;
+	default:
 		rc = sqlite_err(db, e, "writing to the ledger");
+	}
 	sqlite3_reset(st);
 	return rc;
 }
 
-int sqlite_end_claim(struct db *base, const struct ledger_end *end, struct err *e)
+int sqlite_end_claim(struct db *base, const struct ledger_end *told, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
+	struct ledger_end copy = *told, *end = &copy;
 	struct open_row *row;
 	int i, rc = 0;
 
 	if (sqlite_budgets_of(db, e) == NULL)
 		return ERR_NOMEM;
+	/* how long its answer took is not known by who resolves it */
+	if (end->late && end->error == NULL)
+		end->error = "resolved";
 	row = end->late ? sqlite_open_load(db, end->key, states[LEDGER_ESTIMATED], e)
 			: sqlite_open_of(db, end->key, e);
 	if (row == NULL)
@@ -252,5 +284,6 @@ int sqlite_recover_ledger(struct db *base, int64_t now_ms, struct err *e)
 		" output = 0, cached = 0, error = 'the engine stopped before the"
 		" outcome was known', ended = %" PRId64 " WHERE state = 'reserved'"
 		" AND epoch < %" PRId64, now_ms, db->epoch, now_ms, db->epoch);
-	return sqlite_run(db, sql, "recovering the ledger", e);
+	rc = sqlite_rollup_recover(db, e);
+	return rc != 0 ? rc : sqlite_run(db, sql, "recovering the ledger", e);
 }
