@@ -295,5 +295,6 @@ end
 for _, part in ipairs { require "engine.trail", require "engine.lineage" } do
   for name, method in pairs(part) do look[name] = method end
 end
+for name, method in pairs(require "engine.sums") do look[name] = method end
 
 return look
