@@ -84,6 +84,12 @@ local function route_of(path)
   end
 end
 
+--- A page's module, loaded when first asked for.
+local function page_of(name)
+  local ok, page = pcall(require, "dashboard.page." .. name)
+  return ok and page or error(page, 0)
+end
+
 --- "%2F" -> "/": of an id in a path.
 local function decoded(text) return (text:gsub("%%(%x%x)", function(x) return string.char(tonumber(x, 16)) end)) end
 
@@ -93,7 +99,7 @@ function dashboard.handle(e, request, session)
   local v = view_of(e, request, session or {})
   if not route then return not_found(v) end
   v.section = route[3]
-  local page = require("dashboard.page." .. route[2])
+  local page = page_of(route[2])
   local made, err = (route[4] and page[route[4]] or page.show)(v, decoded(id))
   if made then return answer(made.status or 200, layout.page(v, made)) end
   return not_found(v, errors.is(err) and err.message or tostring(err))
