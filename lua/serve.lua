@@ -205,6 +205,9 @@ local function announce(self)
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
+    if self.http and require("terminal").new().tty then
+      note(("open %s in a browser; what it asks for is in %s"):format(self.http.url, path(self, "token")))
+    end
   else
     if err then say(err) end
     note(("the engine is back (process %d)"):format(file.getpid()))

@@ -437,3 +437,17 @@ describe("a schedule", function()
     assert.equal("2027-01-01T09:00:00.000Z", h.engine:next_firings(1, at "2027-01-01T08:00:00Z", "a")[1].at)
   end)
 end)
+
+describe("a schedule that a person fires", function()
+  it("begins a run of it now, beside its plan", function()
+    local home = require "spec.support.home"
+    local h = home.make { agents = { a = home.agent("return { input.schedule, input.time, input['local'] }", 'on = { cron = "0 9 * * *", zone = "Europe/Lisbon" },') } }
+    local e = h:open { schedules = true }
+    local run = assert(e:trigger_schedule "a")
+    assert(e:drain())
+    assert.same({ "a", "2026-03-02T09:00:00.000Z", "2026-03-02T09:00" }, e:describe(run.run).output)
+    assert.equal("schedule.fire", e:rows("audit.list", { limit = 1 })[1].what)
+    assert.equal("K1007", select(2, e:trigger_schedule "b").number)
+    h:remove()
+  end)
+end)

@@ -165,6 +165,21 @@ function actions.pause(_, words, context) return set_paused(words, context, true
 
 function actions.resume(_, words, context) return set_paused(words, context, false) end
 
+function actions.fire(_, words, context)
+  local err = too_many(words, 1)
+  if err then return nil, err end
+  if not words[1] then return nil, usage("K1003", { name = "NAME" }) end
+  local e, run
+  e, err = context.engine()
+  if not e then return nil, err end
+  run, err = e:trigger_schedule(words[1], { channel = "cli" })
+  if not run then return nil, err end
+  local ok
+  ok, err = e:drain()
+  if not ok then return nil, err end
+  return require("outcome").report(context, e, e:describe(run.run))
+end
+
 -- ---- trying ------------------------------------------------------------------------
 
 --- The zone of the home's config.lua, where there is one.
@@ -210,8 +225,8 @@ function actions.try(args, words, context)
 end
 
 return {
-  about = "what fires by the clock: list, next, log, skipped, pause, resume, try",
-  arguments = { { "action", "list|next|log|skipped|pause|resume|try", optional = true },
+  about = "what fires by the clock: list, next, log, skipped, pause, resume, fire, try",
+  arguments = { { "action", "list|next|log|skipped|pause|resume|fire|try", optional = true },
     { "words", "N|NAME|SPEC", optional = true, many = true } },
   flags = {
     { "agent", "NAME", "next: only this agent's" },
@@ -223,7 +238,7 @@ return {
   notes = "Schedules are written into agents: on = { cron = \"45 7 * * MON-FRI\" }. They fire while `keel serve`"
     .. " runs; what was due while nothing ran is caught up as the schedule says. `list` shows them all, `next N` the"
     .. " firings ahead. `log NAME` tells of each slot whether it was started or skipped, and why; `skipped NAME` only"
-    .. " of those skipped. `pause NAME` and `resume NAME` hold one and let it go. `try SPEC N` shows when an expression"
+    .. " of those skipped. `pause NAME` and `resume NAME` hold one and let it go; `fire NAME` begins a run of it now. `try SPEC N` shows when an expression"
     .. " (or 'every 90m') would fire.",
   examples = { "keel schedule next 20", "keel schedule try '30 2 * * SUN' --zone Europe/Lisbon --from 2026-03-28T00:00:00Z",
     "keel schedule pause newsletter", "keel schedule skipped newsletter" },

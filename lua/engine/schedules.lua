@@ -517,4 +517,21 @@ function schedules:pause_schedule(name, paused)
   return id
 end
 
+--- Begin a run of a schedule now, beside its plan: overlap and pauses are not asked, a person
+--- wants it. Returns the run { run, agent, id }, or nil, err.
+function schedules:trigger_schedule(name, options)
+  local id, err = self:schedule_named(name)
+  if not id then return nil, err end
+  local entry, now = declared(self)[id], self.clock()
+  if not entry then
+    return nil, errors.new("K1015", { kind = "schedule", name = id, state = "broken", action = "fired", next = "keel agents" })
+  end
+  local input = trigger.envelope(id, entry.def, { slot = now,
+    wall = rfc3339.format(now + assert(require("zone").open(entry.def.zone)):offset(now)):sub(1, 16) })
+  return self:start(entry.agent, input, { also = function(tx, run)
+    tx:add("audit.put", { now = now, who = (options or {}).by or self.settings.owner or "owner", what = "schedule.fire", subject = id,
+      run = run.run, channel = (options or {}).channel })
+  end })
+end
+
 return schedules

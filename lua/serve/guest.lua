@@ -95,6 +95,12 @@ function methods.reconcile(e, mine, ...)
   return item, err
 end
 
+function methods.trigger_schedule(e, mine, ...)
+  local run, err = e:trigger_schedule(...)
+  if run then mine.runs[run.id] = true end
+  return run, err
+end
+
 function methods.cancel(e, mine, ...)
   local run, err = e:cancel(...)
   if run then mine.runs[run.id] = true end

@@ -23,9 +23,10 @@ local function set_budget(_, body)
   return { action = "set", words = words }
 end
 
-local function trigger(e, id)
-  if not e.trigger_schedule then return tools.call(e, "trigger_schedule") end
-  return tools.acted(e, function() return e:trigger_schedule(id) end)
+local function fire(e, id, body, who)
+  return tools.acted(e, function(face) return face:trigger_schedule(id, who:options(body)) end, function(run)
+    return require("outcome").json(e:describe(run.run))
+  end)
 end
 
 local function emit(e, _, body)
@@ -93,7 +94,7 @@ return {
   { "GET", "/api/schedules", "What fires by the clock", command("schedule", function() return {} end), answer = "array" },
   { "POST", "/api/schedules/{name}/pause", "Hold a schedule", command("schedule", schedule "pause"), body = {} },
   { "POST", "/api/schedules/{name}/resume", "Let a schedule go on", command("schedule", schedule "resume"), body = {} },
-  { "POST", "/api/schedules/{name}/trigger", "Fire a schedule now", trigger, body = {} },
+  { "POST", "/api/schedules/{name}/trigger", "Fire a schedule now", fire, body = {} },
   { "GET", "/api/events", "Events, newest first, and where they went", function(e, _, ask) return e:event_list(ask) end,
     query = { type = "text", state = "text", agent = "text", since = "time", limit = "count" }, answer = "array" },
   { "POST", "/api/events", "Publish an event", emit, body = { type = "text!", payload = "json", key = "text" } },
