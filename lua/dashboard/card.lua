@@ -51,17 +51,17 @@ function card.is_flat(value)
 end
 
 local function one_field(item, key, value)
-  local id, name = ("f-%s-%s"):format(item.id, key), "field." .. key
+  local id = ("f-%s-%s"):format(item.id, key)
   local control
   if type(value) == "boolean" then
-    control = h.select { id = id, name = name, ["data-kind"] = "boolean", h.option { value = "true", selected = value, "true" }, h.option { value = "false", selected = not value, "false" } }
+    control = h.select { id = id, ["data-field"] = key, ["data-kind"] = "boolean", h.option { value = "true", selected = value, "true" }, h.option { value = "false", selected = not value, "false" } }
   elseif type(value) == "number" then
-    control = h.input { id = id, name = name, value = json.encode(value), inputmode = "decimal", ["data-kind"] = "number" }
+    control = h.input { id = id, ["data-field"] = key, value = json.encode(value), inputmode = "decimal", ["data-kind"] = "number" }
   elseif #value > 60 or value:find "\n" then
     local _, lines = value:gsub("\n", "")
-    control = h.textarea { id = id, name = name, rows = tostring(math.min(14, math.max(3, lines + 1, #value // 70 + 1))), value }
+    control = h.textarea { id = id, ["data-field"] = key, rows = tostring(math.min(14, math.max(3, lines + 1, #value // 70 + 1))), value }
   else
-    control = h.input { id = id, name = name, value = value }
+    control = h.input { id = id, ["data-field"] = key, value = value }
   end
   return h.div { class = "field", h.label { ["for"] = id, key }, control }
 end
@@ -79,17 +79,17 @@ local function escaped_json(value)
   return table.concat(out)
 end
 
---- The fields of a form that edits: one for each key of a flat proposal, and always the
---- JSON itself, which holds where it was changed.
+--- The fields of a form that edits: the JSON, which is what is sent; and where the script of
+--- the page can write it, one field for each key of a flat proposal in its stead.
 local function edit_fields(item)
   local whole = escaped_json(item.proposal)
   local _, lines = whole:gsub("\n", "")
-  local area = h.div { class = "field", h.label { ["for"] = "j-" .. item.id, "as JSON" },
+  local area = h.div { class = "field whole", h.label { ["for"] = "j-" .. item.id, "as JSON" },
     h.textarea { id = "j-" .. item.id, name = "edit", class = "json", spellcheck = "false", rows = tostring(math.min(20, lines + 2)), whole } }
   if not card.is_flat(item.proposal) then return area end
   local fields = {}
   for i, key in ipairs(json.sorted_keys(item.proposal)) do fields[i] = one_field(item, key, item.proposal[key]) end
-  return { fields, h.input { type = "hidden", name = "was", value = escaped_json(item.proposal) } }
+  return { h.div { class = "flat js", fields }, area }
 end
 
 -- ---- answering ---------------------------------------------------------------------------

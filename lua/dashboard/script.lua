@@ -154,13 +154,10 @@ return [==[
   }
   // A form that edits: its fields over the proposal, or the JSON as it stands.
   function edited(form) {
-    var v = values(form);
-    if (v.edit !== undefined) return JSON.parse(v.edit);
-    var value = JSON.parse(v.was);
-    all("[name^='field.']", form).forEach(function (f) {
-      var key = f.name.slice(6), kind = f.dataset.kind;
-      if (f.value === f.defaultValue && f.tagName !== "SELECT") return;
-      value[key] = kind === "boolean" ? f.value === "true" : kind === "number" ? Number(f.value) : f.value;
+    var value = JSON.parse(one("textarea[name=edit]", form).value);
+    all("[data-field]", form).forEach(function (f) {
+      var key = f.dataset.field, kind = f.dataset.kind;
+      value[key] = kind === "boolean" ? f.value === "true" : kind === "number" ? JSON.parse(f.value) : f.value;
     });
     return value;
   }

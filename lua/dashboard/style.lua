@@ -109,6 +109,7 @@ label > span { display: block; font-size: .8125rem; color: var(--soft); }
 label.check { display: flex; gap: .4rem; align-items: center; min-height: 2rem; }
 .field { margin: .4rem 0; } .field > label { display: block; font-size: .8125rem; color: var(--soft); }
 .field input:not([type=checkbox]) { width: 26rem; }
+.script .flat + .whole { display: none; }
 .answers { display: flex; gap: .5rem; flex-wrap: wrap; align-items: start; margin: .75rem 0 0; }
 .answers.tight { margin: 0; gap: .3rem; }
 .answers form { margin: 0; }

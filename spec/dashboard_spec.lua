@@ -1,0 +1,162 @@
+-- The dashboard: every page, of an empty home and of one that is full of trouble; nothing
+-- that others wrote becomes markup; and all of it stays small.
+local home = require "spec.support.home"
+local page = require "spec.support.page"
+local json = require "json"
+
+local dashboard = require "dashboard"
+
+local paths = { "/", "/approvals", "/runs", "/memory", "/agents", "/costs", "/schedules", "/events", "/audit", "/overrides" }
+
+local hostile = [[<script>alert(1)</script>"' onload='x' &amp; </textarea><img src=x onerror=alert(1)> ]] .. "\u{202e}gnp.exe\u{202c}\u{200b}\0\1"
+
+local function get(e, path, query, session)
+  local answer = dashboard.handle(e, { method = "GET", path = path, query = query or {}, headers = {} },
+    session or { csrf = "c0ffee", owner = "Mira" })
+  return answer, page.read(answer.body)
+end
+
+describe("elements", function()
+  local html = require "dashboard.html"
+  local h = html.h
+
+  it("escape what they are given, wherever it stands", function()
+    assert.equal([[<p title="&lt;&quot;&#39;&amp;">&lt;b&gt;</p>]], tostring(h.p { title = [[<"'&]], "<b>" }))
+    assert.equal("<p>a\nb</p>", tostring(h.p { "a\r\nb" }))
+    assert.equal([[<p>\u{202e}x</p>]], tostring(h.p { "\u{202e}x" }))
+    assert.equal([[<p>\xff</p>]], tostring(h.p { "\xff" }))
+  end)
+
+  it("take no markup from data, whatever its shape", function()
+    assert.equal("<p>&lt;i&gt;</p>", tostring(h.p { { "<i>" } }))
+    assert.equal("<p>&lt;i&gt;</p>", tostring(h.p { json.decode '["<i>"]' }))
+  end)
+
+  it("link nowhere else", function()
+    for _, link in ipairs { "javascript:alert(1)", "//evil.example/", "/\\evil.example/", "http://evil.example/" } do
+      assert.equal('<a href="#">x</a>', tostring(h.a { href = link, "x" }))
+    end
+    assert.equal('<a href="/runs?a=b%20c">x</a>', tostring(h.a { href = html.url("/runs", { a = "b c" }), "x" }))
+  end)
+end)
+
+describe("the dashboard", function()
+  local scratch
+  after_each(function()
+    if scratch then scratch:remove() end
+    scratch = nil
+  end)
+
+  it("has every page for a home in which nothing happened", function()
+    scratch = home.make {}
+    local e = scratch:open()
+    for _, path in ipairs(paths) do
+      local answer, read = get(e, path)
+      assert.equal(200, answer.status, path)
+      assert.equal(1, read.tags.h1, path)
+      assert.truthy(read.ids.main, path)
+    end
+    assert.equal(404, get(e, "/nothing").status)
+    assert.equal(404, get(e, "/runs/run_0").status)
+    assert.equal(404, get(e, "/agents/nobody").status)
+    assert.equal(404, get(e, "/approvals/ap_0").status)
+    assert.equal(404, get(e, "/events/ev_0").status)
+  end)
+
+  local function troubled()
+    scratch = home.make { config = 'return { zone = "Europe/Lisbon", owner = "Mira", budget = { day = "$5.00", month = "$60.00" } }', agents = {
+      asks = home.agent([[ ctx.step { name = "look", run = function() return input end }
+        ctx.approve { subject = input.text, proposal = { to = input.text, amount = 3, sure = true, body = input.text .. "\n" .. input.text }, deadline = "2h", otherwise = "reject", risk = input.text } ]]),
+      fails = home.agent [[ ctx.memory.remember { kind = "note", key = "k", text = input.text }
+        error(input.text) ]],
+      ticks = home.agent(' return { text = input.text } ', 'on = { cron = "0 9 * * *" }, about = "<b>every morning</b>",') } }
+    local e = scratch:open()
+    local asked = scratch:run("asks", { text = hostile })
+    local failed = scratch:run("fails", { text = hostile })
+    scratch:run("ticks", { text = hostile:rep(400) })
+    assert(e:emit("mail." .. "received", { text = hostile }, { key = hostile }))
+    assert(e:drain())
+    -- what other parts tell, in the shapes that pages read
+    local function rows(row) return function() return { row } end end
+    e.costs = function(_, q)
+      return { { [q.by[1]] = q.by[1] == "day" and "2026-03-02" or hostile, calls = 3, failed = 1, estimated = 0, input = 10, output = 4, cost_picousd = "61000000000" } }
+    end
+    e.latency = function(_, q) return { { [q.by[1]] = hostile, n = 3, failed = 1, p50_ms = 10, p95_ms = 1200, p99_ms = 63000 } } end
+    e.audit = rows { id = 7, time = 1772442000000, who = hostile, what = hostile, subject = hostile, detail = { [hostile] = hostile }, hash = hostile }
+    e.audit_verify = function() return { ok = false, rows = 7, anchored = 6, unanchored = 1, ms = 3, problems = { { kind = "changed", id = 3, detail = hostile } } } end
+    e.overrides = rows { run = asked.run, step = 1, skill = hostile, proposed = { a = hostile }, decided = { a = 1 }, by = hostile, at = "2026-03-02T09:00:00.000Z", reason = hostile, outcome = "edited", channel = hostile }
+    e.lineage = function(_, id)
+      return { root = { kind = "run", id = id }, nodes = { { id = id, kind = "run", title = hostile }, { id = "e1", kind = hostile, title = hostile, detail = { x = hostile } } }, edges = { { from = "e1", to = id, how = hostile }, { from = id, to = "e1", how = hostile } } }
+    end
+    return e, asked, failed
+  end
+
+  it("shows what others wrote as text alone, on every page", function()
+    local e, asked, failed = troubled()
+    local item = e:inbox()[1]
+    local list = { table.unpack(paths) }
+    for _, path in ipairs { "/runs/" .. asked.run, "/runs/" .. failed.run, "/approvals/" .. item.id, "/agents/asks", "/agents/ticks", "/why/" .. asked.run,
+      "/events/" .. e:event_list()[1].id } do list[#list + 1] = path end
+    for _, path in ipairs(list) do
+      for _, query in ipairs { {}, { text = hostile, agent = hostile, state = hostile, q = hostile, verify = "1", page = hostile, days = hostile, who = hostile } } do
+        local answer, read = get(e, path, query, { csrf = hostile, owner = hostile, flash = { kind = hostile, text = hostile } })
+        assert.equal(200, answer.status, path)
+        assert.equal(2, read.tags.script and read.tags.script + 1)
+        assert.is_nil(answer.body:find("<img", 1, true))
+      end
+    end
+    local _, read = get(e, "/approvals")
+    assert.truthy(read.text:find("If you do nothing, at", 1, true))
+    assert.truthy(read.text:find("this is rejected", 1, true))
+    assert.truthy(read.text:find("<script>alert(1)</script>", 1, true))
+  end)
+
+  it("does not fall when a part of the engine does", function()
+    local e = troubled()
+    for _, name in ipairs { "costs", "latency", "audit", "overrides", "schedule_list" } do e[name] = function() error "broken" end end
+    for _, path in ipairs(paths) do assert.equal(200, get(e, path).status, path) end
+  end)
+
+  it("changes nothing by being looked at", function()
+    local e = troubled()
+    local before = json.encode { e:list {}, e:inbox(), e:event_list {} }
+    for _, path in ipairs(paths) do get(e, path) end
+    assert(e:drain())
+    assert.equal(before, json.encode { e:list {}, e:inbox(), e:event_list {} })
+  end)
+
+  it("tells the time of the owner, and the exact instant beside it", function()
+    local e, asked = troubled()
+    scratch.now = 1783000000000 -- July: an hour ahead of UTC
+    local answer = get(e, "/runs/" .. asked.run)
+    assert.truthy(answer.body:find('title="2026-03-02T09:00:00.000Z">2 Mar 09:00<', 1, true))
+    assert.truthy(answer.body:find("waited .- for you"))
+  end)
+
+  it("fits into 60 kB", function()
+    local e = troubled()
+    for i = 1, 49 do scratch:run("asks", { text = "approval " .. i }) end
+    local biggest = 0
+    for _, path in ipairs(paths) do biggest = math.max(biggest, #require("core.digest").gzip(get(e, path).body)) end
+    local assets = require "dashboard.assets"
+    local sum = biggest
+    for _, name in ipairs { "style.css", "page.js", "icon.svg" } do sum = sum + #require("core.digest").gzip(assets.get(name).body) end
+    assert.truthy(sum < 60000, "it is " .. sum)
+  end)
+
+  it("asks for the token", function()
+    local read = page.read(require("dashboard.login").page { error = hostile, next = hostile })
+    assert.truthy(read.text:find("var/token", 1, true))
+    assert.is_nil(require("dashboard.assets").get "nothing")
+  end)
+end)
+
+describe("the waterfall", function()
+  it("presses the time in which nothing worked to a gap", function()
+    local chart = require "dashboard.chart"
+    local day = 86400000
+    local place, gaps = chart.scale({ { from = 0, to = 1000 }, { from = 1000, to = day, idle = true }, { from = day, to = day + 1000 } }, 0, day + 1000)
+    assert.equal(1, #gaps)
+    assert.truthy(place(1000) > 40 and place(day) < 60)
+  end)
+end)
