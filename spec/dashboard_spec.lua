@@ -8,7 +8,19 @@ local dashboard = require "dashboard"
 
 local paths = { "/", "/approvals", "/runs", "/memory", "/agents", "/costs", "/schedules", "/events", "/audit", "/overrides" }
 
-local hostile = [[<script>alert(1)</script>"' onload='x' &amp; </textarea><img src=x onerror=alert(1)> ]] .. "\u{202e}gnp.exe\u{202c}\u{200b}\0\1"
+local hostile = [[<script>alert(1)</script>"' onload='x' &amp; </textarea><img src=x onerror=alert(1)> ]] .. "\u{202e}gnp.exe\u{202c}\u{200b}\1"
+local with_nul = hostile .. "\0\xff"
+
+--- Bytes after gzip.
+local function packed(text)
+  local name = os.tmpname()
+  assert(require("file").write(name, text))
+  local pipe = assert(io.popen("gzip -9c " .. name))
+  local bytes = #pipe:read "a"
+  pipe:close()
+  os.remove(name)
+  return bytes
+end
 
 local function get(e, path, query, session)
   local answer = dashboard.handle(e, { method = "GET", path = path, query = query or {}, headers = {} },
@@ -66,7 +78,7 @@ describe("the dashboard", function()
   local function troubled()
     scratch = home.make { config = 'return { zone = "Europe/Lisbon", owner = "Mira", budget = { day = "$5.00", month = "$60.00" } }', agents = {
       asks = home.agent([[ ctx.step { name = "look", run = function() return input end }
-        ctx.approve { subject = input.text, proposal = { to = input.text, amount = 3, sure = true, body = input.text .. "\n" .. input.text }, deadline = "2h", otherwise = "reject", risk = input.text } ]]),
+        ctx.approve { subject = input.text, proposal = { to = input.text, amount = 3, sure = true, body = input.text .. "\n" .. input.text }, within = "2h", otherwise = "reject", risk = input.text } ]]),
       fails = home.agent [[ ctx.memory.remember { kind = "note", key = "k", text = input.text }
         error(input.text) ]],
       ticks = home.agent(' return { text = input.text } ', 'on = { cron = "0 9 * * *" }, about = "<b>every morning</b>",') } }
@@ -79,14 +91,14 @@ describe("the dashboard", function()
     -- what other parts tell, in the shapes that pages read
     local function rows(row) return function() return { row } end end
     e.costs = function(_, q)
-      return { { [q.by[1]] = q.by[1] == "day" and "2026-03-02" or hostile, calls = 3, failed = 1, estimated = 0, input = 10, output = 4, cost_picousd = "61000000000" } }
+      return { { [q.by[1]] = q.by[1] == "day" and "2026-03-02" or with_nul, calls = 3, failed = 1, estimated = 0, input = 10, output = 4, cost_picousd = "61000000000" } }
     end
-    e.latency = function(_, q) return { { [q.by[1]] = hostile, n = 3, failed = 1, p50_ms = 10, p95_ms = 1200, p99_ms = 63000 } } end
-    e.audit = rows { id = 7, time = 1772442000000, who = hostile, what = hostile, subject = hostile, detail = { [hostile] = hostile }, hash = hostile }
-    e.audit_verify = function() return { ok = false, rows = 7, anchored = 6, unanchored = 1, ms = 3, problems = { { kind = "changed", id = 3, detail = hostile } } } end
-    e.overrides = rows { run = asked.run, step = 1, skill = hostile, proposed = { a = hostile }, decided = { a = 1 }, by = hostile, at = "2026-03-02T09:00:00.000Z", reason = hostile, outcome = "edited", channel = hostile }
+    e.latency = function(_, q) return { { [q.by[1]] = with_nul, n = 3, failed = 1, p50_ms = 10, p95_ms = 1200, p99_ms = 63000 } } end
+    e.audit = rows { id = 7, time = 1772442000000, who = with_nul, what = with_nul, subject = with_nul, detail = { [with_nul] = with_nul }, hash = with_nul }
+    e.audit_verify = function() return { ok = false, rows = 7, anchored = 6, unanchored = 1, ms = 3, problems = { { kind = "changed", id = 3, detail = with_nul } } } end
+    e.overrides = rows { run = asked.run, step = 1, skill = with_nul, proposed = { a = with_nul }, decided = { a = 1 }, by = with_nul, at = "2026-03-02T09:00:00.000Z", reason = with_nul, outcome = "edited", channel = with_nul }
     e.lineage = function(_, id)
-      return { root = { kind = "run", id = id }, nodes = { { id = id, kind = "run", title = hostile }, { id = "e1", kind = hostile, title = hostile, detail = { x = hostile } } }, edges = { { from = "e1", to = id, how = hostile }, { from = id, to = "e1", how = hostile } } }
+      return { root = { kind = "run", id = id }, nodes = { { id = id, kind = "run", title = with_nul }, { id = "e1", kind = with_nul, title = with_nul, detail = { x = with_nul } } }, edges = { { from = "e1", to = id, how = with_nul }, { from = id, to = "e1", how = with_nul } } }
     end
     return e, asked, failed
   end
@@ -99,9 +111,9 @@ describe("the dashboard", function()
       "/events/" .. e:event_list()[1].id } do list[#list + 1] = path end
     for _, path in ipairs(list) do
       for _, query in ipairs { {}, { text = hostile, agent = hostile, state = hostile, q = hostile, verify = "1", page = hostile, days = hostile, who = hostile } } do
-        local answer, read = get(e, path, query, { csrf = hostile, owner = hostile, flash = { kind = hostile, text = hostile } })
+        local answer, read = get(e, path, query, { csrf = with_nul, owner = with_nul, flash = { kind = with_nul, text = with_nul } })
         assert.equal(200, answer.status, path)
-        assert.equal(2, read.tags.script and read.tags.script + 1)
+        assert.equal(1, read.tags.script)
         assert.is_nil(answer.body:find("<img", 1, true))
       end
     end
@@ -137,10 +149,10 @@ describe("the dashboard", function()
     local e = troubled()
     for i = 1, 49 do scratch:run("asks", { text = "approval " .. i }) end
     local biggest = 0
-    for _, path in ipairs(paths) do biggest = math.max(biggest, #require("core.digest").gzip(get(e, path).body)) end
+    for _, path in ipairs(paths) do biggest = math.max(biggest, packed(get(e, path).body)) end
     local assets = require "dashboard.assets"
     local sum = biggest
-    for _, name in ipairs { "style.css", "page.js", "icon.svg" } do sum = sum + #require("core.digest").gzip(assets.get(name).body) end
+    for _, name in ipairs { "style.css", "page.js", "icon.svg" } do sum = sum + packed(assets.get(name).body) end
     assert.truthy(sum < 60000, "it is " .. sum)
   end)
 

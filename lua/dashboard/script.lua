@@ -86,7 +86,7 @@ return [==[
   function soon() { clearTimeout(timer); timer = setTimeout(refresh, 150); }
 
   function concerns(what) {
-    return what.some(function (w) { return w === "inbox" || liveOn.indexOf(w) >= 0 || liveOn.some(function (l) { return l && w.indexOf(l + ":") === 0; }); });
+    return what.some(function (w) { return w === "inbox" || w === "all" || liveOn.indexOf(w) >= 0 || liveOn.some(function (l) { return l && w.indexOf(l + ":") === 0; }); });
   }
   var poll;
   function listen() {

@@ -31,7 +31,7 @@ local function path(item) return html.url("/memory/" .. html.encode(item.id), {}
 
 local function forget(v, ns, item)
   return h.details { class = "do", id = "forget-" .. tostring(item.id), h.summary "Forget", layout.form(v, "/api/memory/forget", { ns = ns, id = item.id, back = "/memory" },
-    { h.label { h.span "why", h.input { name = "note", autocomplete = "off" } }, h.button { type = "submit", class = "no", "Forget this" } }) }
+    { h.label { h.span "why", h.input { name = "reason", autocomplete = "off" } }, h.button { type = "submit", class = "no", "Forget this" } }) }
 end
 
 local function item_row(v, ns, item)
