@@ -164,7 +164,6 @@ function card.item(v, item, options)
   local back = options.back or "/approvals"
   local id = tostring(item.id)
   local changed = words.changes(item.diff)
-  local first = not changed and not json.absent(item.diff)
   return h.article { class = "card" .. (tonumber(item.tier) == 3 and " grave" or ""), id = "card-" .. id, tabindex = "-1", ["aria-labelledby"] = "subject-" .. id,
     ["data-id"] = id, ["data-tier"] = item.tier and tostring(item.tier), ["data-digest"] = item.digest, ["data-run"] = item.run, ["data-kind"] = item.kind,
     h.header { selects(item), h.h3 { id = "subject-" .. id, h.a { href = "/approvals/" .. html.encode(id), asks[item.kind] and asks[item.kind] .. " " or "", words.short(item.subject or item.kind, 160) } },
@@ -177,7 +176,7 @@ function card.item(v, item, options)
     item.agent_changed == true and h.p { class = "note", "The agent's code was changed since it asked." } or nil,
     h.div { class = "proposal", words.value(item.proposal) },
     changed and h.details { class = "diff", id = "diff-" .. id, open = options.whole, h.summary { ["aria-keyshortcuts"] = "d", ("changed since your last decision on this: %s"):format(
-      words.count(#item.diff, "place")) }, changed } or first and h.p { class = "quiet small", item.state and "" or "as you decided last time, or the first of its kind" } or nil,
+      words.count(#item.diff, "place")) }, changed } or nil,
     card.otherwise(v, item),
     item.kind == "approval" and answers(v, item, back) or reconcile(v, item, back) }
 end

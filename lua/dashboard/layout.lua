@@ -24,14 +24,14 @@ end
 
 local function field(name, value) return h.input { type = "hidden", name = name, value = value } end
 
---- A form that acts. `fields`: hidden ones by name; the list part is what stands inside.
+--- A form that acts. `fields`: hidden ones by name, but for back, class and form (its id).
 function layout.form(v, action, fields, inside)
   local hidden = { field("csrf", v.session.csrf or ""), field("back", fields.back or v.here) }
   for name, value in pairs(fields) do
-    if name ~= "back" and name ~= "class" then hidden[#hidden + 1] = field(name, value) end
+    if name ~= "back" and name ~= "class" and name ~= "form" then hidden[#hidden + 1] = field(name, value) end
   end
   table.sort(hidden, function(a, b) return tostring(a) < tostring(b) end)
-  return h.form { method = "post", action = action, class = fields.class, ["data-act"] = true, hidden, inside }
+  return h.form { method = "post", action = action, class = fields.class, id = fields.form, ["data-act"] = true, hidden, inside }
 end
 
 --- A form of one button.

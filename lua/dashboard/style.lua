@@ -81,7 +81,8 @@ ul.plain, ol.plain { list-style: none; margin: 0; padding: 0; }
 .note { color: var(--warn); }
 
 /* today */
-.tiles { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
+.tiles { display: grid; grid-template-columns: minmax(0, 6fr) minmax(0, 5fr); grid-template-rows: repeat(3, auto) 1fr; gap: 1rem; align-items: start; }
+.tiles #waiting { grid-row: 1 / 5; }
 .tiles section { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 1rem 1.25rem; }
 .go { font-weight: 600; }
 .meter { margin: .5rem 0 .9rem; }
@@ -92,7 +93,7 @@ ul.plain, ol.plain { list-style: none; margin: 0; padding: 0; }
 .share { width: 8rem; height: 8px; }
 
 /* forms */
-button, .do > summary { font: inherit; font-size: .875rem; font-weight: 550; padding: .34rem .8rem; border-radius: 5px; border: 1px solid var(--rule); background: var(--card); color: var(--ink); cursor: pointer; min-height: 2rem; }
+button, .do > summary { font: inherit; font-size: .875rem; font-weight: 500; padding: .34rem .8rem; border-radius: 5px; border: 1px solid var(--rule); background: var(--card); color: var(--ink); cursor: pointer; min-height: 2rem; }
 button:hover, .do > summary:hover { border-color: var(--soft); }
 button.main { background: var(--accent); border-color: var(--accent); color: var(--accent-ink); }
 button.no { color: var(--bad); border-color: currentColor; }
@@ -196,7 +197,7 @@ dialog dl > div { display: grid; grid-template-columns: 5.5rem 1fr; gap: .5rem; 
   .who { margin-left: auto; } .owner, .hints, #keys { display: none; }
   main { padding: 1rem 1rem 2rem; } footer { padding-inline: 1rem; }
   h1 { font-size: 1.4rem; }
-  .tiles { grid-template-columns: minmax(0, 1fr); } .tiles section { padding: .85rem 1rem; }
+  .tiles { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; } .tiles #waiting { grid-row: auto; } .tiles section { padding: .85rem 1rem; }
   .wide { display: none; }
   .card { padding: .8rem .9rem; } button, .do > summary, input:not([type=checkbox]), select { min-height: 2.5rem; }
   button.small { min-height: 2rem; }

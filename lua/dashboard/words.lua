@@ -83,7 +83,7 @@ function words.run_state(run)
   return words.state(view.state_text(run), tone)
 end
 
-local tiers = { [0] = "reversible, stays inside", "small, can be undone", "goes out, hard to undo", "cannot be undone" }
+local tiers = { [0] = "only looks", "can be undone", "goes out, hard to undo", "cannot be undone" }
 
 --- The risk tier in words.
 function words.tier(tier)
@@ -124,7 +124,10 @@ function words.value(value)
   if type(value) ~= "table" then return h.code { tostring(value) } end
   if next(value) == nil or json.is_list(value) then return h.pre { (view.value(value, 90):gsub("\n$", "")) } end
   local rows = {}
-  for i, key in ipairs(json.sorted_keys(value)) do
+  local keys, long = {}, {}
+  for _, key in ipairs(json.sorted_keys(value)) do table.insert((type(value[key]) == "table" or is_long(value[key])) and long or keys, key) end
+  table.move(long, 1, #long, #keys + 1, keys) -- what is short is read first
+  for i, key in ipairs(keys) do
     local one = value[key]
     local shown = type(one) == "string" and words.text(one, is_long(one) and "text" or "text short")
       or type(one) == "table" and h.pre { words.cut((view.value(one, 90):gsub("\n$", ""))) } or h.code { json.absent(one) and "null" or tostring(one) }

@@ -13,9 +13,9 @@ const asks = (name, proposal, more = "") => `return agent { version = 1, about =
   end }`;
 
 const agents = {
-  replies: asks("replies", '{ to = input.subject .. "@example.com", subject = "Your order", body = "Dear " .. input.subject .. ",\\n\\nyour order left our house today. It will be with you on Thursday; the number to follow it is 44-1200.\\n\\nKind regards, Mira" }', 'tier = 1'),
-  refunds: asks("refunds", '{ order = input.subject, amount_eur = 42.5, notify = true }', 'tier = 2'),
-  deletes: asks("deletes", '{ account = input.subject, keep_days = 0 }', 'tier = 3'),
+  replies: asks("replies", '{ to = input.subject .. "@example.com", subject = "Your order", body = "Dear " .. input.subject .. ",\\n\\nyour order left our house today. It will be with you on Thursday; the number to follow it is 44-1200.\\n\\nKind regards, Mira" }', 'risk = "reversible"'),
+  refunds: asks("refunds", '{ order = input.subject, amount_eur = 42.5, notify = true }', 'risk = "outward"'),
+  deletes: asks("deletes", '{ account = input.subject, keep_days = 0 }', 'risk = "irreversible"'),
   fails: `return agent { version = 1, run = function(ctx, input)
     ctx.step { name = "look at the shop", run = function() return { "a list", 3 } end }
     error("the shop did not answer") end }`,

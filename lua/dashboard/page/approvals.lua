@@ -27,7 +27,7 @@ local function recent(v)
 end
 
 local function batch(v)
-  return layout.form(v, "/api/approvals/batch", { state = "approved", back = "/approvals" },
+  return layout.form(v, "/api/approvals/batch", { state = "approved", back = "/approvals", form = "batch" },
     { h.button { type = "submit", class = "plain", ["aria-keyshortcuts"] = "Shift+A", "Approve the selected" } })
 end
 

@@ -16,7 +16,7 @@ local function waiting(v)
     if i > 8 then break end
     local due = not json.absent(item.deadline) and words.ms(item.deadline)
     rows[i] = h.li { h.a { href = "/approvals/" .. html.encode(item.id), words.short(item.subject or item.kind, 90) }, " ",
-      words.tier(item.tier), " ", h.span { class = "quiet", tostring(item.agent), " · ", words.ago(v, item.created), due and { " · until ", words.time(v, due), ", otherwise ",
+      words.tier(item.tier), h.div { class = "quiet small", tostring(item.agent), " · ", words.ago(v, item.created), due and { " · until ", words.time(v, due), ", otherwise ",
         json.absent(item.otherwise) and "it waits" or tostring(item.otherwise) } or nil } }
   end
   return { h.ul { class = "plain lines", rows }, h.p { h.a { class = "go", href = "/approvals", ("Review %s"):format(v.waiting == 1 and "it" or "all " .. v.waiting) } } }
@@ -75,7 +75,7 @@ local function next_up(v)
     rows[#rows + 1] = h.li { words.run_state(run), " ", words.run_link(run.run), " ", words.agent_link(run.agent), " ", h.span { class = "quiet", "since ", words.time(v, run.created) } }
   end
   for _, slot in ipairs(v:ask("next_firings", 6) or {}) do
-    rows[#rows + 1] = h.li { h.b { words.time(v, slot.due or slot.at) }, " ", words.agent_link(slot.agent), " ", h.span { class = "quiet", slot.schedule } }
+    rows[#rows + 1] = h.li { h.b { words.time(v, slot.due or slot.at) }, " ", words.agent_link(slot.agent), " ", slot.schedule ~= slot.agent and h.span { class = "quiet", slot.schedule } or nil }
   end
   if #rows == 0 then return words.none "Nothing is planned: no schedule is written into an agent." end
   return { h.ul { class = "plain lines", rows }, h.p { h.a { href = "/schedules", "All schedules" } } }
