@@ -22,7 +22,7 @@ local routes = {
   { "^/memory$", "memory", "/memory", "search" }, { "^/memory/([^/]+)$", "memory", "/memory", "one" },
   { "^/agents$", "agents", "/agents", "list" }, { "^/agents/([%w_.-]+)$", "agents", "/agents", "one" },
   { "^/costs$", "costs", "/costs" }, { "^/schedules$", "schedules", "/schedules" },
-  { "^/events$", "events", "/events", "list" }, { "^/events/([^/]+)$", "events", "/events", "one" },
+  { "^/events$", "events", "/events", "list" }, { "^/event/([^/]+)$", "events", "/events", "one" },
   { "^/audit$", "audit", "/audit" }, { "^/overrides$", "overrides", "/overrides" },
   { "^/why/([%w_.:-]+)$", "why", "/runs" },
 }

@@ -72,7 +72,7 @@ describe("the dashboard", function()
     assert.equal(404, get(e, "/runs/run_0").status)
     assert.equal(404, get(e, "/agents/nobody").status)
     assert.equal(404, get(e, "/approvals/ap_0").status)
-    assert.equal(404, get(e, "/events/ev_0").status)
+    assert.equal(404, get(e, "/event/ev_0").status)
   end)
 
   local function troubled()
@@ -108,7 +108,7 @@ describe("the dashboard", function()
     local item = e:inbox()[1]
     local list = { table.unpack(paths) }
     for _, path in ipairs { "/runs/" .. asked.run, "/runs/" .. failed.run, "/approvals/" .. item.id, "/agents/asks", "/agents/ticks", "/why/" .. asked.run,
-      "/events/" .. e:event_list()[1].id } do list[#list + 1] = path end
+      "/event/" .. e:event_list()[1].id } do list[#list + 1] = path end
     for _, path in ipairs(list) do
       for _, query in ipairs { {}, { text = hostile, agent = hostile, state = hostile, q = hostile, verify = "1", page = hostile, days = hostile, who = hostile } } do
         local answer, read = get(e, path, query, { csrf = with_nul, owner = with_nul, flash = { kind = with_nul, text = with_nul } })

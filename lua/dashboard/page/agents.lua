@@ -148,6 +148,14 @@ local function budgets(v, name)
   return { #rows > 0 and words.table("Budgets", { { "window" }, { "limit", right = true }, { "spent", right = true }, { "state" } }, rows) or words.none "Nothing was spent, and no limit is set.", form }
 end
 
+local function caps_of(caps)
+  local list = {}
+  if math.type(caps.instructions) then list[#list + 1] = ("%.4g million instructions"):format(caps.instructions / 1e6) end
+  if math.type(caps.memory) then list[#list + 1] = ("%.4g MB"):format(caps.memory / 1048576) end
+  if math.type(caps.wall) then list[#list + 1] = terminal.took(caps.wall) end
+  return #list > 0 and table.concat(list, ", ") or "the usual ones"
+end
+
 --- /agents/NAME
 function agents.one(v, name)
   local agent, err = v:ask("agent_named", name)
@@ -158,7 +166,7 @@ function agents.one(v, name)
   local failed = v:ask("list", { agent = name, state = "failed", limit = 5 }) or {}
   local recent = v:ask("list", { agent = name, limit = 10 }) or {}
   local facts = { { "version", tostring(manifest.version) }, { "goes on", goes_on(manifest) }, { "uses", table.concat(manifest.uses or {}, ", ") }, { "file", agent.file },
-    { "caps", ("%s instructions, %s of memory, %s"):format(tostring(caps.instructions or "default"), caps.memory and ("%d kB"):format(caps.memory // 1024) or "default", caps.wall and terminal.took(caps.wall) or "default") } }
+    { "caps", caps_of(caps) } }
   local out = {}
   for _, row in ipairs(facts) do if row[2] ~= "" then out[#out + 1] = h.div { h.dt { row[1] }, h.dd { words.short(row[2], 300) } } end end
   return { title = name, live = "agents runs", lead = manifest.about and words.short(manifest.about, 300) or nil, body = {

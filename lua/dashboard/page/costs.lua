@@ -58,13 +58,19 @@ local function table_by(v, since, till, name, title)
   return words.table(title, { { name }, { "cost", right = true }, { "share", wide = true }, { "calls", right = true }, { "failed", right = true }, { "tokens in", right = true, wide = true }, { "out", right = true, wide = true } }, share(rows, name))
 end
 
+local function month_limit(v)
+  local ok, budgets = pcall(require("budget").list, v.e.store, { limits = v.e.settings.budget, zone = v.e.settings.zone, now = v.now })
+  for _, row in ipairs(ok and budgets or {}) do
+    if row.scope == "engine" and row.window == "month" then return row.limit_picousd end
+  end
+end
+
 --- The month against its budget.
 local function burn(v)
   local start = v.zone:start("month", v.now)
   local list, err = by_day(v, start, v.now + 1)
   if not list then return v:missing(err) end
-  local limit = v.e.settings.budget and v.e.settings.budget.month
-  limit = math.type(limit) == "integer" and limit or nil
+  local limit = month_limit(v)
   local sum, spent, labels = 0, {}, {}
   for i, day in ipairs(list) do
     sum = sum + day.value

@@ -28,7 +28,7 @@ local function rows_of(v, list)
   for i, event in ipairs(list) do
     local where = {}
     for k, one in ipairs(event.deliveries or {}) do if k <= 6 then where[k] = delivery(one) end end
-    rows[i] = { id = "ev-" .. tostring(event.id), words.ago(v, event.time), h.a { href = "/events/" .. html.encode(event.id), words.short(event.type, 50) }, h.span { class = "quiet", words.short(event.key or "", 50) }, where, buttons(v, event) }
+    rows[i] = { id = "ev-" .. tostring(event.id), words.ago(v, event.time), h.a { href = "/event/" .. html.encode(event.id), words.short(event.type, 50) }, h.span { class = "quiet", words.short(event.key or "", 50) }, where, buttons(v, event) }
   end
   return rows
 end
@@ -46,7 +46,7 @@ function events.list(v)
       words.table("Events, newest first", { { "when" }, { "event" }, { "key", wide = true }, { "went to", grow = true }, { "" } }, rows_of(v, list)) } } }
 end
 
---- /events/ID
+--- /event/ID: below /events lie the webhooks.
 function events.one(v, id)
   local event, err = v:ask("event", id)
   if not event then return nil, err end

@@ -6,7 +6,7 @@ local layout = require "dashboard.layout"
 local h = html.h
 local why = {}
 
-local links = { run = "/runs/", approval = "/approvals/", memory = "/memory/", event = "/events/" }
+local links = { run = "/runs/", approval = "/approvals/", memory = "/memory/", event = "/event/" }
 
 local function node_text(v, node, id)
   if not node then return tostring(id) end
