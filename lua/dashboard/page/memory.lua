@@ -71,6 +71,14 @@ function memory.search(v)
     spaces(m) } }
 end
 
+--- The run that wrote it; an item has only its number, or its name.
+local function run_of(v, item)
+  if json.absent(item.run) then return nil end
+  local row = math.type(item.run) == "integer" and (v:ask("rows", "run.by_id", { id = item.run }) or {})[1]
+  local name = row and row.run or type(item.run) == "string" and item.run
+  return name and { " · from ", words.run_link(name) } or nil
+end
+
 --- /memory/ID
 function memory.one(v, id)
   local m = opened(v)
@@ -81,7 +89,7 @@ function memory.one(v, id)
   local rows = {}
   for i, item in ipairs(list) do
     rows[i] = h.li { h.p { h.b { i == 1 and not item.forgotten and "now" or item.forgotten and "forgotten" or "before" }, " ", words.time(v, item.time), " ", h.span { class = "quiet", item.trust or "" },
-      item.run and { " · ", h.a { href = "/runs/" .. html.encode(item.run), "from a run" } } or nil },
+      run_of(v, item) },
       item.text and words.text(item.text) or item.value ~= nil and words.value(item.value) or words.none(item.reason or "gone") }
   end
   local first = list[1]
