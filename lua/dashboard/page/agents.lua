@@ -38,11 +38,13 @@ end
 
 --- /agents
 function agents.list(v)
-  local rows, names = {}, json.sorted_keys(v.e.library.agents)
+  local rows, names, last_of = {}, json.sorted_keys(v.e.library.agents), {}
+  -- one look at the newest runs: asking for each agent would look through all runs for one that never ran
+  for _, run in ipairs(v:ask("list", { limit = 200 }) or {}) do last_of[run.agent] = last_of[run.agent] or run end
   for i, name in ipairs(names) do
     local agent = v.e.library.agents[name]
     local state, why = state_of(v, name)
-    local last = #names <= 60 and (v:ask("list", { agent = name, limit = 1 }) or {})[1]
+    local last = last_of[name]
     rows[i] = { id = "a-" .. name, words.agent_link(name), tostring(agent.manifest.version or ""), { state_mark(state), why and h.div { class = "quiet small", words.short(why, 80) } or nil }, words.short(goes_on(agent.manifest), 60),
       last and { words.run_state(last), " ", h.span { class = "quiet", words.ago(v, last.created) } } or "", words.short(agent.manifest.about or "", 90), switch(v, name, state) }
   end
