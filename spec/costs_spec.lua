@@ -84,3 +84,35 @@ describe("sums of runs", function()
     assert.same({ gooddone = 3, badfailed = 1 }, n)
   end)
 end)
+
+describe("what was spent", function()
+  local h
+  after_each(function() h:remove() end)
+
+  it("is the same to the pico-USD in the ledger, the sums, keel costs, the API's rows and the metrics", function()
+    local keel = require "spec.support.keel"
+    h = home.make { agents = { asker = home.agent "return ctx.model{ tier = input.tier, prompt = input.text, max_tokens = 40 }" },
+      config = [[return { zone = "Asia/Kathmandu", tiers = {
+        small = { { provider = "echo", model = "echo-1", price = { input = 0.37, output = 1.93 } } },
+        large = { { provider = "echo", model = "echo-2", price = { input = 3.000001, output = 15.7 } } } } }]] }
+    h.now = require("core.clock").now_ms()
+    local e = h:open()
+    for i = 1, 20 do h:run("asker", { tier = i % 3 == 0 and "large" or "small", text = ("word "):rep(i) }) end
+    local ledger = 0
+    for _, row in ipairs(e:rows("ledger.list", { since = 0, limit = 1000 })) do ledger = ledger + row.cost end
+    assert.is_true(ledger > 0)
+    local metered = 0
+    for value in require("observe.metrics").text(e):gmatch "keel_model_cost_picousd_total{[^}]*} (%d+)" do metered = metered + tonumber(value) end
+    assert.equal(ledger, metered)
+    h.engine:close()
+    for _, by in ipairs { "agent,model", "day", "tier", "run" } do
+      local result = keel { "costs", "--home", h.path, "--by", by, "--json" }
+      local sum = 0
+      for _, row in ipairs(require("json").decode(result.out)) do sum = sum + money.from_json(row.cost_picousd) end
+      assert.equal(ledger, sum, by)
+    end
+    local told = keel { "costs", "--home", h.path }
+    assert.match("in 20 calls", told.out, 1, true)
+    assert.equal(2, keel({ "costs", "--home", h.path, "--by", "modle" }).code)
+  end)
+end)
