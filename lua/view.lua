@@ -227,9 +227,16 @@ end
 
 local mark = { failed = "failed", intent = "open", pending = "open" }
 
+--- Characters of a step's bar in time.
+local bar_width = 24
+
 --- The log of a run as a table: when each step began, what it was, how long it took.
-function view.log(t, log, began_ms)
-  local rows = {}
+-- `ended_ms`: when it was over, or now; with it each step has its place in time as a bar.
+function view.log(t, log, began_ms, ended_ms)
+  local timeline, rows, gaps_at = require "timeline", {}, {}
+  local spans = ended_ms and timeline.spans(log, began_ms, ended_ms)
+  local place, gaps
+  if spans then place, gaps = timeline.scale(spans, began_ms, math.max(ended_ms, began_ms + 1)) end
   for i, step in ipairs(log) do
     local at = view.ms(step.t)
     local cost = tonumber(step.cost_picousd) or 0
@@ -237,15 +244,18 @@ function view.log(t, log, began_ms)
     rows[i] = { step.seq, at and began_ms and "+" .. terminal.took(math.max(at - began_ms, 0))
       or "", what, terminal.took(step.ms), cost ~= 0 and terminal.money(cost) or "",
       (step.attempts or 1) > 1 and "x" .. step.attempts or "", mark[step.state] or "",
-      view.short(step.result), state = step.state }
+      spans and timeline.bar(spans[i], place, gaps, bar_width) or "", view.short(step.result), state = step.state }
   end
+  for i, gap in ipairs(gaps or {}) do gaps_at[i] = timeline.gap_text(gap, spans) end
+  local legend = #gaps_at > 0 and "  " .. t:style("dim", terminal.fit(": " .. table.concat(gaps_at, ", "), t.width - 2)) .. "\n" or ""
   return t:table({
-    { "step", right = true }, { "at", right = true, style = "dim", drop = 1 },
+    { "step", right = true }, { "at", right = true, style = "dim", drop = 2 },
     { "what", shrink = true, least = 12, most = 48 }, { "took", right = true },
     { "cost", right = true }, { "tries", right = true },
     { "", style = function(_, row) return state_style[row.state] end },
+    { spans and "when" or "", drop = 1 },
     { "result", shrink = true, least = 16, most = 120, style = "dim" },
-  }, rows, { indent = 2 })
+  }, rows, { indent = 2 }) .. legend
 end
 
 --- One step on a line of its own, as it is recorded.

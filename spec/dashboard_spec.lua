@@ -167,7 +167,7 @@ describe("the waterfall", function()
   it("presses the time in which nothing worked to a gap", function()
     local chart = require "dashboard.chart"
     local day = 86400000
-    local place, gaps = chart.scale({ { from = 0, to = 1000 }, { from = 1000, to = day, idle = true }, { from = day, to = day + 1000 } }, 0, day + 1000)
+    local place, gaps = require("timeline").scale({ { from = 0, to = 1000 }, { from = 1000, to = day, idle = true }, { from = day, to = day + 1000 } }, 0, day + 1000)
     assert.equal(1, #gaps)
     assert.truthy(place(1000) > 40 and place(day) < 60)
   end)

@@ -28,7 +28,7 @@ return {
     context.out(t:style("dim", ("began %s%s\n"):format(run.created or "?",
       run.ended and ", ended " .. run.ended or "")))
     if #log > 0 then
-      context.out("\n" .. (args.full and view.full_log(t, log, began) or view.log(t, log, began)))
+      context.out("\n" .. (args.full and view.full_log(t, log, began) or view.log(t, log, began, view.ms(run.ended) or context.now())))
     end
     if not require("json").absent(run.output) then
       context.out("\noutput\n" .. view.value(run.output, t.width, 2))

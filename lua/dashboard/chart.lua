@@ -65,43 +65,6 @@ end
 
 -- ---- the waterfall ---------------------------------------------------------------------
 
---- Steps { from, to, idle } in milliseconds -> a function that tells where an instant lies on a
---- line of 100, with stretches in which nothing worked pressed to a narrow gap, and those
---- stretches: { from, to, x, width }.
-function chart.scale(steps, began, ended)
-  local busy = {}
-  for _, step in ipairs(steps) do if not step.idle then busy[#busy + 1] = { step.from, math.max(step.to, step.from + 1) } end end
-  table.sort(busy, function(a, b) return a[1] < b[1] end)
-  local stretches, at, work = {}, began, 0
-  for _, one in ipairs(busy) do
-    if one[1] > at then stretches[#stretches + 1] = { from = at, to = one[1], empty = true } end
-    if one[2] > at then
-      stretches[#stretches + 1] = { from = math.max(at, one[1]), to = one[2] }
-      work = work + one[2] - math.max(at, one[1])
-      at = one[2]
-    end
-  end
-  if ended > at then stretches[#stretches + 1] = { from = at, to = ended, empty = true } end
-  local units = 0
-  for _, s in ipairs(stretches) do
-    s.gap = s.empty and s.to - s.from > math.max(1000, work * 0.5)
-    s.units = s.gap and math.max(work, 1) * 0.08 or s.to - s.from
-    units = units + s.units
-  end
-  local x, gaps = 0, {}
-  for _, s in ipairs(stretches) do
-    s.x, s.width = x, units > 0 and s.units / units * 100 or 0
-    x = x + s.width
-    if s.gap then gaps[#gaps + 1] = s end
-  end
-  return function(ms)
-    for _, s in ipairs(stretches) do
-      if ms <= s.to then return s.x + math.max(0, ms - s.from) / math.max(s.to - s.from, 1) * s.width end
-    end
-    return 100
-  end, gaps
-end
-
 --- One step's line of the waterfall.
 function chart.span(step, place, gaps, title)
   local marks = {}

@@ -4,6 +4,7 @@ local html = require "dashboard.html"
 local json = require "json"
 local layout = require "dashboard.layout"
 local terminal = require "terminal"
+local timeline = require "timeline"
 local view = require "view"
 local words = require "dashboard.words"
 
@@ -11,20 +12,6 @@ local h = html.h
 local run_page = {}
 
 local most_steps = 300
-
---- For whom or what a step waits, by its kind; others work.
-local waits = { approval = "for you", approve = "for you", sleep = "until its time", wait = "for an event", event = "for an event", call = "for a run it started", reconcile = "for you" }
-
-local function spans_of(log, began, now)
-  local list = {}
-  for i, step in ipairs(log) do
-    local from = view.ms(step.t) or began
-    local open = step.state == "waiting"
-    list[i] = { step = step, from = from, to = open and math.max(now, from) or from + math.floor(step.ms or 0), idle = waits[step.kind] ~= nil,
-      class = step.state == "failed" and "bad" or open and "open" or waits[step.kind] and "idle" or "" }
-  end
-  return list
-end
 
 local function step_row(span, place, gaps, began, v, run)
   local step = span.step
@@ -44,18 +31,14 @@ local function step_row(span, place, gaps, began, v, run)
 end
 
 local function gap_row(gap, spans)
-  local what = ""
-  for _, span in ipairs(spans) do
-    if span.idle and span.from <= gap.from + 1000 and span.to >= gap.to - 1000 then what = " " .. waits[span.step.kind] end
-  end
-  return h.li { class = "gap", h.span { ("waited %s%s"):format(terminal.took(gap.to - gap.from), what) } }
+  return h.li { class = "gap", h.span { timeline.gap_text(gap, spans) } }
 end
 
 local function waterfall(v, run, log)
   local began = view.ms(run.created) or v.now
   local ended = view.ms(run.ended) or v.now
-  local spans = spans_of(log, began, v.now)
-  local place, gaps = chart.scale(spans, began, math.max(ended, began + 1))
+  local spans = timeline.spans(log, began, v.now)
+  local place, gaps = timeline.scale(spans, began, math.max(ended, began + 1))
   local rows, g = {}, 1
   for i, span in ipairs(spans) do
     while gaps[g] and gaps[g].to <= span.from do
