@@ -100,6 +100,7 @@ end
 --- What was printed must have arrived: a full disk under `> file` is a failure.
 local function flushed(context, code)
   local ok, why = io.stdout:flush()
+  if context.lost then ok, why = nil, context.lost end
   if ok or code ~= 0 then return code end
   context.json = false
   return tell(context, require("errors").new("K9005", { name = "standard output",

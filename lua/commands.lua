@@ -3,7 +3,7 @@ local commands = {}
 
 --- Groups { title, name... }. A name whose module is not there is passed over.
 commands.groups = {
-  { "agents at work", "run", "runs", "show", "replay", "why", "trace", "emit", "events", "schedule" },
+  { "agents at work", "run", "runs", "top", "show", "replay", "why", "trace", "emit", "events", "schedule" },
   { "your decisions", "inbox", "approve", "reject", "snooze", "recall", "reconcile", "overrides",
     "pause", "resume", "cancel", "fork" },
   { "what is there", "agents", "records", "memory", "budget", "costs", "audit", "purge", "gc" },

@@ -45,7 +45,12 @@ local homeless = { help = true, explain = true, version = true }
 function context.new(words, getenv)
   local self = setmetatable({ words = words, getenv = getenv or os.getenv, opened = {} },
     context)
-  function self.out(text) io.stdout:write(text) end
+  --- What a full disk did not take is remembered: a later flush would not know of it.
+  local function put(...)
+    local ok, why = io.stdout:write(...)
+    if not ok then self.lost = why end
+  end
+  function self.out(text) put(text) end
   function self.err(text)
     io.stdout:flush()
     io.stderr:write(text)
@@ -53,7 +58,7 @@ function context.new(words, getenv)
   function self.print_json(value)
     local text, why = require("json").encode(value)
     if not text then error("cannot be said in JSON: " .. why) end
-    io.stdout:write(text, "\n")
+    put(text, "\n")
   end
   function self.now() return require("core.clock").now_ms() end
   function self.engine(options) return self:open("open", options) end

@@ -365,8 +365,10 @@ describe("keel", function()
 
   it("fails when what it prints does not arrive", function()
     local program = require "spec.support.program"
-    local _, _, code = os.execute(program .. " help >/dev/full 2>/dev/null")
-    assert.equal(9, code)
+    for _, words in ipairs { "help", "version", "help --json", "explain K1001" } do
+      local _, _, code = os.execute(("%s %s >/dev/full 2>/dev/null"):format(program, words))
+      assert.equal(9, code, words)
+    end
   end)
 
   it("says its version, also fast", function()
