@@ -77,6 +77,7 @@ end }
     assert.same({}, e.store:read("budget.check", {}))
     assert(books:settle(assert(books:reserve { agent = "asker", money = 5, tokens = 1 }), { cost = 3 }))
     assert.same({}, e.store:read("budget.check", {}))
+    assert.same({}, e.store:read("rollup.check", {}))
     e:emit("go", { n = 7 })
     assert(e:drain())
     for _, run in ipairs(e:list { agent = "asker" }) do
@@ -121,6 +122,9 @@ end, uses={"mail"} }
     assert(e:drain())
     assert.same({ "rejected", 3 }, e:describe(items[2].run).output)
     assert.equal(0, #e:rows("timer.due", { now = h.now }))
+    assert.same({}, e.store:read("rollup.check", {}))
+    assert.equal("18000000", e:costs({})[1].cost_picousd)
+    assert.is_true(e:audit_verify().ok)
     for _, run in ipairs(e:list()) do assert.is_true(e:replay(run.run).equal) end
     e = h:reopen()
     assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
