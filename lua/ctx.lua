@@ -260,10 +260,20 @@ local function skills_of(name)
   end })
 end
 
+--- The cosine of the vectors that a run was given for two texts; of their words, where it has
+-- none for both.
+local function similarity(a, b)
+  local u, v = setup.vectors[a], setup.vectors[b]
+  if not u or not v then return core.similarity(a, b) end
+  local dot, uu, vv = 0, 0, 0
+  for i = 1, #u do dot, uu, vv = dot + u[i] * (v[i] or 0), uu + u[i] * u[i], vv + (v[i] or 0) * (v[i] or 0) end
+  return uu > 0 and vv > 0 and dot / (uu * vv) ^ 0.5 or 0
+end
+
 --- What a skill sees beside its input. Each call gets its own: what a skill does to it
 --- would be undone by a replay, which does not call it again.
 local function lib_of(name)
-  return { similarity = core.similarity, zone = setup.zone, config = copy(setup.config), null = null,
+  return { similarity = setup.vectors and similarity or core.similarity, zone = setup.zone, config = copy(setup.config), null = null,
     now = core.iso_now(), skill = skills_of(name) }
 end
 

@@ -94,7 +94,9 @@ end
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_fault(text); adapt(settings) changes what
---- config.lua says; answer(cmd) -> value, err answers a command of a model in its stead.
+--- config.lua says; answer(cmd) -> value, err answers a command of a model in its stead;
+-- moment(cmd, when) is told where each command stands (engine/commands.lua); sleep(ms) is how
+-- the model client waits.
 -- `schedules = true` fires what is due by the clock, too; `served = true` answers while
 -- runs that were going on are still being brought back.
 -- Returns the engine, or nil, err (K9001 when another process owns the store).

@@ -164,6 +164,7 @@ local agent_shape = shape.record("an agent's manifest", {
   caps = { caps, default = manifest.default_caps },
   budget = { budget, default = {} },
   uses = { shape.list(name_of("a skill")), default = {} },
+  locally = { shape.list(name_of("a skill")), default = {} },
   memory = { shape.record("memory", { read = pattern_list,
     write = pattern_list }), default = {} },
   policy = require("policy").shape(false),

@@ -124,7 +124,8 @@ end
 local function claim_of(call, entry, body)
   local asked, who = call.asked, call.who
   local rates = asked.service and entry.price.services and entry.price.services[asked.service] or entry.price
-  local bound, tokens = price.bound(rates, #body + wire.unseen(asked), asked.max_tokens)
+  local size = entry.dialect.size and entry.dialect.size(asked, entry) or #body + wire.unseen(asked)
+  local bound, tokens = price.bound(rates, size, asked.max_tokens)
   return {
     money = bound, tokens = tokens, run = who.run, agent = who.agent, seq = who.seq, limits = who.limits,
     attempt = call.sum.attempts + 1, tier = asked.tier, provider = entry.provider, model = entry.model,
@@ -376,6 +377,7 @@ function model:ask(raw, who)
   local list = self.tiers[asked.tier]
   if not list or not list[1] then return nothing_asked(("tier '%s' has no model in config.lua"):format(asked.tier)) end
   local began = self.now()
+  asked.who = who
   local call = { asked = asked, who = who or {}, deadline = began + asked.timeout, trace = {},
     max_tokens = asked.max_tokens or request.default_max_tokens,
     sum = { cost = 0, estimated = false, attempts = 0, usage = { input = 0, output = 0, cached = 0 } } }

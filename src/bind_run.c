@@ -9,6 +9,7 @@
  *   run:append(tx, kind, value, now, seq, effect, cost, note) -> lsn
  *   run:copy(tx, record) -> lsn
  *   run:cancel(tx, why, now) :cancelled() -> nil|"asked"|"done", heard :given_up_at() -> ms
+ *   run:inside(seq) -> names of the steps whose bodies wait for the command
  *      :undos() -> n, undoing :hold(yes) :left() -> label, seq
  *   run:finish(tx, seq, failed, value, effect, cost, now)
  *   run:release() :id() :tail() :steps() :cost() :now() :made() :found() -> line, file
@@ -520,6 +521,21 @@ static int l_risky(lua_State *L)
 	return 1;
 }
 
+/* inside(seq) -> names of the steps whose bodies wait for this command */
+static int l_inside(lua_State *L)
+{
+	const char *labels[32];
+	int n = run_inside(check_run(L, 1), (int32_t)luaL_checkinteger(L, 2),
+			   labels, 32), i;
+
+	lua_createtable(L, n, 0);
+	for (i = 0; i < n; i++) {
+		lua_pushstring(L, strchr(labels[i], ':') + 1);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
 static int l_given_up_at(lua_State *L)
 {
 	lua_pushinteger(L, run_cancelled_at(check_run(L, 1)));
@@ -624,7 +640,8 @@ int bind_open_run(lua_State *L)
 		{ "start", l_start }, { "append", l_append },
 		{ "finish", l_finish }, { "release", l_release },
 		{ "copy", l_copy }, { "cancel", l_cancel }, { "cancelled", l_cancelled },
-		{ "given_up_at", l_given_up_at }, { "risky", l_risky },
+		{ "given_up_at", l_given_up_at }, { "inside", l_inside },
+		{ "risky", l_risky },
 		{ "undos", l_undos }, { "hold", l_hold }, { "left", l_left },
 		{ "id", l_id }, { "tail", l_tail }, { "steps", l_steps },
 		{ "cost", l_cost }, { "now", l_now }, { "found", l_found },

@@ -162,6 +162,9 @@ int run_cancels_heard(const struct run *r);
 /* How many commands whose effect may happen at most once were in the journal when it
  * was loaded. */
 int run_risky(const struct run *r);
+/* The labels ("step:NAME") of the steps whose bodies wait for command `seq`, from the
+ * inside out, at most `max` into `names`; valid until the run goes on. Returns how many. */
+int run_inside(const struct run *r, int32_t seq, const char **names, int max);
 /* How much of what was done could be undone: what the prelude said last. */
 int run_undos(const struct run *r);
 /* Whether the script is over, and what it did is being undone. */

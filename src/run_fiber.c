@@ -80,3 +80,39 @@ void run_wake_joiners(struct run *r)
 		run_fiber_ready(r, f);
 	}
 }
+
+static const struct command *open_command(const struct run *r, int32_t seq)
+{
+	const struct command *c;
+
+	for (c = r->open; c != NULL && c->seq != seq; c = c->next)
+		;
+	return c;
+}
+
+/* Whether it is one of the run's: who spawned others may be over, and gone. */
+static bool lives(const struct run *r, const struct fiber *f)
+{
+	const struct fiber *one;
+
+	for (one = r->fibers; one != NULL && one != f; one = one->next)
+		;
+	return one != NULL;
+}
+
+int run_inside(const struct run *r, int32_t seq, const char **names, int max)
+{
+	const struct fiber *f;
+	const struct command *c;
+	int n = 0, i;
+
+	for (f = r->fibers; f != NULL && f->waiting != seq; f = f->next)
+		;
+	for (; lives(r, f); f = f->parent)
+		for (i = f->bodies; i-- > 0 && n < max; ) {
+			c = open_command(r, f->body[i]);
+			if (c != NULL)
+				names[n++] = c->label;
+		}
+	return n;
+}

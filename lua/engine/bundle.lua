@@ -16,22 +16,29 @@ local function has_tier(config, tier)
   return entries ~= nil and entries[1] ~= nil
 end
 
---- Which implementation of a skill runs: a model when its tier is configured, else the
---- local one; adapters are performed by the engine.
-local function choose(self, name)
+--- Which implementation of a skill runs: a model when its tier is configured, else, and
+--- where the agent wants it so (`locally`), the local one; adapters are performed by the engine.
+local function choose(self, name, locally)
   local skill = self.library.skills[name]
   if not skill then return self.settings.adapters[name] and "adapter" or nil end
   local model = skill.manifest.model
+  if locally[name] and skill.manifest["local"] then return "local" end
   if model and (has_tier(self.settings, model.tier) or not skill.manifest["local"]) then return "model" end
   return "local"
 end
 
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
 local function implementations(self, agent, reach)
-  local chosen = {}
-  for _, name in ipairs(agent.manifest.uses or {}) do chosen[name] = choose(self, name) end
+  local chosen, locally = {}, set_of(agent.manifest.locally)
+  for _, name in ipairs(agent.manifest.uses or {}) do chosen[name] = choose(self, name, locally) end
   for name, skill in pairs(reach) do
-    chosen[name] = choose(self, name)
-    for _, other in ipairs(skill.manifest.needs.skills or {}) do chosen[other] = choose(self, other) end
+    chosen[name] = choose(self, name, locally)
+    for _, other in ipairs(skill.manifest.needs.skills or {}) do chosen[other] = choose(self, other, locally) end
   end
   return chosen
 end
@@ -39,12 +46,6 @@ end
 local function pin(self, source)
   self.sources[source.hash] = source.text
   return { hash = source.hash, file = source.file }
-end
-
-local function set_of(list)
-  local set = {}
-  for _, name in ipairs(list or {}) do set[name] = true end
-  return set
 end
 
 --- What each skill may reach: skill -> set of names.
@@ -68,7 +69,7 @@ function bundle.shared(self, agent)
     budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
     uses = set_of(agent.manifest.uses), needs = needs_of(reach),
     code = digest.sha256(json.pack(sources)), profile = prelude.profile,
-    timeout = agent.manifest.timeout_ms, policy = agent.manifest.policy,
+    vectors = self.settings.vectors, timeout = agent.manifest.timeout_ms, policy = agent.manifest.policy,
     caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
   return agent.shared
 end

@@ -25,6 +25,12 @@ local command = {}
 command.__index = command
 command.parked_mark = {}
 
+--- Where a command stands, for who has things go wrong on purpose (options.moment):
+--- "before_effect", "after_effect" (its result is not yet kept), "during" (it waits).
+function commands:moment(cmd, when)
+  if self.options.moment then self.options.moment(cmd, when) end
+end
+
 --- A command of a run, as it was issued by its script.
 function commands:command(run, seq, kind, name, args, info)
   local cmd = setmetatable({ engine = self, run = run, seq = seq, kind = kind, name = name, args = args,
@@ -74,6 +80,7 @@ function command:park(what)
     self.engine:perform(self)
     return command.parked_mark
   end
+  self.engine:moment(self, "during")
   self.parked, self.waiting_for = true, what
   self.run.parked = self.run.parked + 1
   self.engine:settle(self.run)
@@ -181,6 +188,7 @@ function commands:finish(cmd, value, err)
     return
   end
   crash.point "performed"
+  self:moment(cmd, "after_effect")
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
@@ -202,6 +210,7 @@ end
 
 function commands:perform(cmd)
   crash.point "perform"
+  self:moment(cmd, "before_effect")
   cmd.now, cmd.again = self.clock(), nil
   cmd.tx = self.store:tx()
   self.tasks = self.tasks + 1

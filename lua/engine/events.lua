@@ -21,8 +21,9 @@ local seal_ms = 3600000
 
 --- Publish an event: durable when it returns. Options: key (unique for ever for its type),
 --- trust ("owner"), seal (the signature it came with, which brings one event), id (from
---- engine:event_id, when it has to be known before), quiet (one that is known is not even
---- counted: who looks at the same thing again and again).
+---- engine:event_id, when it has to be known before), quiet (one that is known is not even
+--- counted: who looks at the same thing again and again), agent (who alone gets it, whether
+--- it listens or not).
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
@@ -33,7 +34,7 @@ function events:emit(kind, payload, options)
   if known then return { new = false, id = known.id, number = known.number } end
   local tx, now = self.store:tx(), self.clock()
   local event = { event = options.id or self:event_id(), type = kind, key = options.key, seal = options.seal,
-    payload_codec = payload, now = now, trust = options.trust or "owner" }
+    payload_codec = payload, now = now, trust = options.trust or "owner", agent = options.agent }
   if event.seal then tx:add("event.sealed_again", event) end
   tx:add("event.put", event)
   if event.seal then tx:add("seal.put", event):add("seal.forget", { before = now - seal_ms }) end

@@ -118,7 +118,7 @@ function standing:model_client()
   local waiting = {}
   self.opening_models = waiting
   local ok, made, message = pcall(require("model").open, { settings = self.settings, store = self.store, now = self.clock,
-    commit = function(tx) return self:commit(tx) end, submit = function(tx, fn) self.runner:submit(tx, fn) end,
+    sleep = self.options.sleep, commit = function(tx) return self:commit(tx) end, submit = function(tx, fn) self.runner:submit(tx, fn) end,
     on_alert = function(alert) self:budget_alert(alert) end,
     on_stop = function(agent, row) self:agent_stopped(agent, row) end })
   self.opening_models = nil

@@ -79,7 +79,7 @@ local function ask(cmd, request)
   if stop then return value, err end
   request = e:overheard(run, cmd.seq, request)
   local answer, message, code, detail = e:model_client():ask(request,
-    { run = run.run, agent = run.agent, seq = cmd.seq, limits = run.setup.budget, tx = cmd.tx })
+    { run = run.run, agent = run.agent, seq = cmd.seq, skill = cmd.kind == "skill" and cmd.name or nil, limits = run.setup.budget, tx = cmd.tx })
   cmd.effect = "idempotent"
   explain(cmd, answer and answer.trace or detail and detail.trace)
   if not answer then
@@ -117,7 +117,7 @@ function handler.skill(cmd, skill)
   end)
   if not used then prompt = prompt .. "\n\n" .. assert(json.encode(args)) end
   return ask(cmd, { tier = part.tier, system = part.system, prompt = prompt, schema = part.schema or skill.manifest.output,
-    max_tokens = part.max_tokens, temperature = part.temperature })
+    max_tokens = part.max_tokens, temperature = part.temperature, repairs = part.attempts and part.attempts - 1 })
 end
 
 return setmetatable(handler, { __call = function(_, cmd)

@@ -208,7 +208,7 @@ end
 local fields = {
   tier = text, prompt = text, messages = messages, system = text, schema = json_schema,
   schema_name = schema_name, max_tokens = whole(1, 10000000), temperature = number(0, 2), top_p = number(0, 1),
-  seed = whole(math.mininteger, math.maxinteger), stop = stop, timeout = timeout, repairs = whole(0, 2),
+  seed = whole(math.mininteger, math.maxinteger), stop = stop, timeout = timeout, repairs = whole(0, 9),
   on_text = callback, tools = tools, tool_choice = text, parallel_tools = yes_or_no, effort = effort,
   service = text, stream = yes_or_no,
 }

@@ -23,7 +23,7 @@ end
 --- A candidate of a tier; `problem` says why it cannot be called.
 function tiers.candidate(config, raw)
   local entry = {
-    provider = raw.provider, model = raw.model, base_url = raw.base_url, file = raw.file, record = raw.record, home = config.home,
+    provider = raw.provider, model = raw.model, base_url = raw.base_url, file = raw.file, record = raw.record, script = raw.script, home = config.home,
     context = raw.context, max_output = raw.max_output, timeout_ms = raw.timeout_ms, ca_file = raw.ca_file,
     connect_ms = raw.connect_ms or 10000, first_byte_ms = raw.first_byte_ms or 600000, stall_ms = raw.stall_ms or 60000,
     tools = raw.tools, schema = raw.schema, traits = {}, prepared = {}, endpoint = endpoint.new(raw.max_parallel or 8), key = "",

@@ -79,6 +79,7 @@ local head = [[
 ---@field caps KeelCaps?
 ---@field budget { run: string?, hour: string?, day: string?, month: string?, calls: string?, tokens: string?, warn: number[]? }?
 ---@field uses string[]?
+---@field locally string[]?  skills of these that no model shall do
 ---@field memory { read: string[]?, write: string[]? }?
 ---@field concurrency integer?
 ---@field timeout string|integer?
