@@ -1,249 +1,437 @@
 --- A case file (spec/cases/case.schema.json) that is played: what is there before, what
---- comes, what models and people say, and what must be so at the end.
+--- comes, what models and people say, what goes wrong, and what must be so at the end.
 --
 --   local value = assert(case.read "case.json")
 --   local told = assert(case.play(home, value, {}))
 --   #told.differences == 0        -- it holds
 --
--- It is played in var/dev/case, a home beside the home with the same sources and a store of
--- its own, empty before. Its clock stands, and goes on to what is next: a timer, an answer
--- that somebody gives, an event. Nothing leaves it.
+-- It is played in a home beside the home with the same sources and a store of its own, empty
+-- before. Its clock stands, and goes on to what is next: an event, an answer that somebody
+-- gives, a timer of what it started. Nothing leaves it. It is over when its runs are, or wait
+-- for what does not come; timers that runs left behind (timer.set) are not waited for.
+--
+-- Where the case kills the engine, the engine lives in a process of its own, which is killed
+-- and started again; what the world outside knows (case/world.lua) stays.
+local clock = require "core.clock"
+local digest = require "core.digest"
 local engine = require "engine"
 local errors = require "errors"
 local expect = require "case.expect"
+local faults = require "case.faults"
 local file = require "file"
+local homes = require "case.home"
 local json = require "json"
+local models = require "case.models"
+local people = require "case.people"
 local rfc3339 = require "rfc3339"
 local trial = require "dev.trial"
+local world = require "case.world"
 
 local case = {}
 
+--- Turns of the clock after which a case is taken not to end.
+local most_turns = 20000
+--- Times that an engine may be killed.
+local most_lives = 100
+
 -- Reading ---------------------------------------------------------------------------------
 
---- nano-USD a token, where a case names no prices (the tiers of the acceptance cases).
-local usual_prices = { small = { ["in"] = 200, out = 800 }, large = { ["in"] = 3000, out = 15000 }, embed = { ["in"] = 0, out = 0 } }
-
-local function refuse(path, detail)
-  return nil, errors.new("K1017", { name = path, detail = detail, next = "keel help dev" })
+local function refuse(name, detail)
+  return nil, errors.new("K1017", { name = name, detail = detail, next = "keel help case" })
 end
 
---- What a case may hold and a trial does not play: said, never passed over.
-local function not_played(value)
-  if value.sequence then return "/sequence: cases that follow each other are not played in a trial" end
-  if value.faults and #value.faults > 0 then return "/faults: nothing goes wrong on purpose in a trial" end
-  for _, part in ipairs { "events", "then" } do
-    for i, one in ipairs(value[part] or {}) do
-      if not one.event then return ("/%s/%d: only events come later in a trial"):format(part, i - 1) end
+--- Read the cases of a sequence in place of their names, which are files beside it.
+local function read_sequence(value, path)
+  for i, one in ipairs(value.sequence) do
+    if type(one) == "string" then
+      local folder = path:match "^(.*)/[^/]*$" or "."
+      local beside = file.join(folder, one)
+      if not file.exists(beside) and file.exists(beside .. ".json") then beside = beside .. ".json" end
+      local part, err = case.read(beside)
+      if not part then return nil, err end
+      value.sequence[i] = part
     end
   end
-  for i, one in ipairs(value.human or {}) do
-    if one.action == "recall" or one.action == "snooze" then
-      return ("/human/%d/action: a trial does not %s"):format(i - 1, one.action)
-    end
-  end
+  return true
 end
 
---- The case in a file; or nil, err with the line of what is wrong.
+--- The case in a file; or nil, err with the line of what is wrong. Fields that the format does
+--- not know inside of its parts are no errors: `unknown` lists their paths, as nothing checks them.
 function case.read(path)
   local text, message = file.read(path)
   if not text then return nil, errors.unreadable(path, message) end
+  local unknown = json.array {}
   for _, one in ipairs(require("lint.cases").check(text, path)) do
-    if one.level == "error" then
+    if one.level == "error" and one.unknown and one.path:find "^/.*/" then
+      unknown[#unknown + 1] = one.path
+    elseif one.level == "error" then
       one.next = "keel lint " .. path
       return nil, one
     end
   end
   local value = json.decode(text)
-  local detail = not_played(value)
-  if detail then return refuse(path, detail) end
+  value.unknown = unknown
+  if value.sequence then
+    local ok, err = read_sequence(value, path)
+    if not ok then return nil, err end
+  end
   return value
 end
 
--- Before the run ----------------------------------------------------------------------------
+-- Parts: a case is one, a sequence has several --------------------------------------------
 
---- The settings of config.lua, as the case would have them.
-local function adapt(value, agent)
-  return function(settings)
-    trial.keep_inside(settings)
-    settings.zone = value.tz or settings.zone
-    local own = {}
-    for key, one in pairs(value.config or {}) do
-      if key ~= "budget" then own[key] = one end
-    end
-    settings.agents[agent] = own
+local function part_of(value)
+  local agent, version = tostring(value.workflow):match "^(.-)@(%d+)$"
+  local part = { case = value, agent = agent, version = math.tointeger(tonumber(version)), now = rfc3339.parse(value.now),
+    config = value.config, tz = value.tz, prices = value.prices, owner = type(value.business) == "table" and value.business.owner or nil,
+    events = json.array {} }
+  if value.event then part.events[1] = { after_s = 0, event = value.event } end
+  for _, list in ipairs { value.events or {}, value["then"] or {} } do
+    for i, one in ipairs(list) do part.events[#part.events + 1] = one end
   end
+  part.types = {}
+  for _, one in ipairs(part.events) do
+    if one.event then part.types[one.event.type] = true end
+  end
+  part.texts = homes.texts(value)
+  return part
 end
 
---- Records of a type are a list of objects, each under its id; a plain value is under the
---- name of its type.
-local function fill_records(e, records, now)
-  local tx = e.store:tx()
-  local function put(kind, key, one) tx:add("record.put", { type = kind, key = tostring(key), value_json = one, now = now }) end
-  for kind, list in pairs(records or {}) do
-    if type(list) ~= "table" or not json.is_list(list) and next(list) ~= nil then
-      put(kind, kind, list)
-    else
-      for i, one in ipairs(list) do put(kind, type(one) == "table" and (one.id or one.key) or i, one) end
-    end
+local function parts_of(value)
+  local parts = {}
+  for i, one in ipairs(value.sequence or { value }) do
+    parts[i] = part_of(one)
+    if not parts[i].now then return refuse(value.case, one.case .. ": /now is no time") end
   end
-  return e:commit(tx)
+  return parts
 end
 
-local function fill_memory(e, items, now)
+--- The lists of all parts, one after the other.
+local function all_of(parts, name)
   local list = {}
-  for i, one in ipairs(items or {}) do
-    list[i] = { layer = one.layer, kind = one.kind, key = one.key, text = one.text, value = one.value, importance = one.importance,
-      time = one.created, ttl = one.ttl_s and one.ttl_s * 1000 or nil, now = one.created and rfc3339.parse(one.created) or now }
+  for _, part in ipairs(parts) do
+    for _, one in ipairs(part.case[name] or {}) do list[#list + 1] = one end
   end
-  if #list > 0 then return e:memory():remember_all(list) end
+  return list
+end
+
+-- One life of an engine ---------------------------------------------------------------------
+
+local player = {}
+player.__index = player
+
+local function open_engine(self)
+  local part = self.part
+  local e, err = engine.open { home = self.path, adapt = homes.settings(part, self.models, self.faults, self.home),
+    library = function(library, opened)
+      self.e = opened
+      homes.library(part, part.types)(library)
+      if part.texts then opened:memory().defaults.embed = homes.embedder(part.texts) end
+    end, clock = function() return self.world.at.now end,
+    moment = self.kills and function(cmd, when) self.faults:moment(cmd, when) end or nil,
+    -- a pause that a server asked for takes its time; what is short is none
+    sleep = function(ms) self.world.at.now = self.world.at.now + (ms >= 10000 and ms or 0) end,
+    schedules = #part.events == 0 or nil }
+  if not e then return nil, err end
+  self.e = e
   return true
 end
 
--- What models and people say ------------------------------------------------------------------
-
-local function tier_of(self, cmd)
-  if cmd.kind == "model" then return cmd.args.tier end
-  local skill = self.e.library.skills[cmd.name]
-  return skill and skill.manifest.model and skill.manifest.model.tier
-end
-
---- The next scripted reply; another one than was asked for is a difference.
-local function answer(self, cmd)
-  self.asked = self.asked + 1
-  local one = (self.value.model or {})[self.asked]
-  local tier, skill = tier_of(self, cmd), cmd.kind == "skill" and cmd.name or nil
-  if not one or one.tier ~= tier or skill and one.skill ~= skill then
-    self.differences[#self.differences + 1] = { path = "/model/" .. self.asked - 1, expected = one and { skill = one.skill, tier = one.tier } or json.null,
-      got = { skill = skill, tier = tier }, why = "this was asked" }
-    return nil, { code = "not_scripted", message = "the case has no reply to this" }
+--- Whether an agent hears an event by itself.
+local function hears(self, event)
+  for _, on in ipairs(self.e.library.agents[self.part.agent].manifest.on) do
+    local beginning = on.event and on.event:match "^(.*)%*$"
+    if (on.event == event.type or beginning and event.type:sub(1, #beginning) == beginning)
+      and require("where").matches(on.where, event.payload or {}) then return true end
   end
-  local usage, price = one.usage or { ["in"] = 0, out = 0 }, (self.value.prices or usual_prices)[tier] or usual_prices[tier]
-  local nano = usage["in"] * price["in"] + usage.out * price.out
-  local ledger = self.ledger
-  ledger.calls, ledger["in"], ledger.out, ledger.nano_usd = ledger.calls + 1, ledger["in"] + usage["in"], ledger.out + usage.out, ledger.nano_usd + nano
-  cmd.cost = nano * 1000
-  if one.error then return nil, { code = one.error, message = one.error } end
-  return one.reply
+  return false
 end
 
-local answers = { done = "happened", not_done = "not_happened", undo = "undo", abandon = "abandon" }
-
-local function means(one, item)
-  local name = one.action == "answer" and one.question:match "^reconcile:(.*)$" or one.approval
-  if (one.action == "answer") ~= (item.kind ~= "approval") then return false end
-  local subject = item.subject or ""
-  return name == nil or name == subject or subject:sub(1, #name + 1) == name .. ":" or item.kind ~= "approval" and subject:find(name, 1, true) ~= nil
+--- Fill what is there before, and plan what comes: once for each part.
+local function begin_part(self)
+  local at, part, e = self.world.at, self.part, self.e
+  if at.begun == at.part then return true end
+  local known, err = e:agent_named(part.agent)
+  if not known then return nil, err end
+  if known.manifest.version ~= part.version then
+    return refuse(part.case.case, ("/workflow: agents/%s.lua is version %d, the case is for %d"):format(part.agent, known.manifest.version, part.version))
+  end
+  local common
+  common, err = require("engine.bundle").shared(e, known)
+  if not common then return nil, err end
+  local ok
+  ok, err = homes.fill_records(e, part.case.records, at.now)
+  if ok then ok, err = homes.fill_memory(e, part.case.memory, at.now) end
+  if not ok then return nil, err end
+  for i, one in ipairs(part.events) do
+    local after = one.after_s * 1000
+    if one.event then self.world:add { at = at.now + after, event = one.event, address = not hears(self, one.event) or nil, first = i == 1 or nil }
+    elseif one.offline_s then self.world:add { at = at.now + after, offline = one.offline_s }
+    else self.world:add { at = at.now + after, operator = one.operator, adapters = one.adapters } end
+  end
+  at.before = {}
+  for _, run in ipairs(e:list { agent = part.agent, limit = 100000 }) do at.before[run.run] = true end
+  at.begun = at.part
+  self.world:keep()
+  return true
 end
 
---- Take note of questions that are new: each is given the first answer that means it.
-local function look_at_questions(self)
-  for _, item in ipairs(self.e:inbox()) do
-    if not self.seen[item.id] then
-      self.seen[item.id] = item
-      self.questions[#self.questions + 1] = item
-      for i, one in ipairs(self.value.human or {}) do
-        if not self.used[i] and means(one, item) then
-          self.used[i] = true
-          if one.action ~= "none" and one.after_s ~= -1 then
-            table.insert(self.coming, { at = self.now + (one.after_s or 0) * 1000, item = item, answer = one })
-          end
-          break
-        end
-      end
+--- Runs of the workflow that this part started, oldest first.
+local function own_runs(self)
+  local list, all = {}, self.e:list { agent = self.part.agent, limit = 100000 }
+  for i = #all, 1, -1 do
+    if not self.world.at.before[all[i].run] then list[#list + 1] = all[i] end
+  end
+  return list
+end
+
+local at_work = { waiting = true, running = true, queued = true, needs_reconciliation = true }
+
+--- The runs that the case waits for: its own that are not over, and those that they called;
+--- by their numbers.
+local function waited_for(self)
+  local ids, any = {}, false
+  for _, run in ipairs(own_runs(self)) do
+    if at_work[run.state] then
+      ids[self.e:run_row(run.run).id], any = true, true
     end
   end
-end
-
-local function give(self, item, one)
-  if one.action == "answer" then return self.e:reconcile(item.id, { answer = answers[one.value], note = one.note }) end
-  local state = one.action == "approve" and "approved" or one.action == "edit" and "edited" or "rejected"
-  return self.e:decide(item.id, { state = state, value = one.edit, note = one.note })
-end
-
--- Playing ---------------------------------------------------------------------------------------
-
---- What comes next, taken out of what is coming: a thing, or the time of a timer.
-local function next_thing(self)
-  local first
-  for i, one in ipairs(self.coming) do
-    if not first or one.at < self.coming[first].at then first = i end
+  if not any then return nil end
+  for _, run in ipairs(self.e:list { limit = 100000 }) do
+    local row = at_work[run.state] and self.e:run_row(run.run)
+    if row and row.parent and ids[row.parent] then ids[row.id] = true end
   end
-  local timer = self.e:next_wake()
-  if first and (not timer or self.coming[first].at <= timer) then return table.remove(self.coming, first) end
-  return timer and { at = timer } or nil
+  return ids
+end
+
+--- The time at which something that the case waits for is due.
+local function next_due(self)
+  local e, due = self.e, self.e.bus_due
+  local function consider(time)
+    if time and (not due or time < due) then due = time end
+  end
+  if #self.part.events == 0 then consider(self.e:next_wake()) end
+  local ids = waited_for(self)
+  if not ids then return due end
+  for _, row in ipairs(e:rows("timer.due", { now = math.maxinteger, limit = 100000 })) do
+    if ids[row.run] then consider(e:rows("timer.get", { run = row.run, seq = row.seq })[1].due) end
+  end
+  for _, row in ipairs(e:rows("approval.open", {})) do
+    if ids[row.run_id] then consider(row.due) end
+  end
+  return due
+end
+
+-- What happens ----------------------------------------------------------------------------------
+
+local inside = { schedule = true }
+
+local function deliver(self, one)
+  local e, event = self.e, one.event
+  local known = one.under_way and e:rows("event.by_key", { type = event.type, key = event.key })[1]
+  if not known then
+    one.under_way = true
+    self.world:keep()
+    local got, err = e:emit(event.type, event.payload or json.decode "{}", { key = event.key,
+      trust = inside[event.type] and "owner" or "external", agent = one.address and self.part.agent or nil })
+    if not got then return nil, err end
+  end
+  self.world:take(one)
+  return true
+end
+
+--- The machine is off for a while: what comes meanwhile is there when it is on again.
+local function go_offline(self, one)
+  self.e:close()
+  self.world:take(one)
+  self.world.at.now = self.world.at.now + one.offline * 1000
+  for _, other in ipairs(self.world.at.coming) do
+    if other.at < self.world.at.now then other.at = self.world.at.now end
+  end
+  self.world:keep()
+  return open_engine(self)
+end
+
+--- What an operator does, in the words of the command line.
+local acts = {
+  pause = function(e, name) return e:pause(name, {}) end,
+  resume = function(e, name) return e:resume(name, {}) end,
+  cancel = function(e, name) return e:cancel(name, {}) end,
+  enable = function(e, name) return e:enable_agent(name) end,
+}
+
+local function operate(self, one)
+  self.world:take(one)
+  if one.adapters then
+    self.part.adapters = one.adapters
+    self.e:close()
+    return open_engine(self)
+  end
+  local verb, name = tostring(one.operator):match "^(%a+)%s+(%S+)"
+  if verb == "recall" then
+    for _, row in ipairs(self.e:approvals { limit = 1000 }) do
+      if row.subject == name or row.id == name then return self.e:recall(row.id, {}) end
+    end
+  elseif acts[verb] and self.e[verb == "enable" and "enable_agent" or verb] then
+    return acts[verb](self.e, name)
+  end
+  table.insert(self.world.at.unchecked, "/then: operator " .. tostring(one.operator))
+  return true
 end
 
 local function happen(self, one)
-  self.now = math.max(self.now, one.at)
-  if one.event then return self.e:emit(one.event.type, one.event.payload or {}, { key = one.event.key }) end
-  -- an item that expired in the meantime cannot be answered any more, and need not be
-  if one.item then return give(self, one.item, one.answer) or true end
+  local at = self.world.at
+  at.now = math.max(at.now, one.at)
+  if one.event then return deliver(self, one) end
+  if one.offline then return go_offline(self, one) end
+  if one.operator then return operate(self, one) end
+  if one.answer then
+    local ok, err = self.people:give(self.e, one, at.now)
+    self.world:take(one)
+    return ok, err
+  end
   self.e:set_timer()
   return true
 end
 
-local function play(self, agent, each)
-  local e, value = self.e, self.value
-  local event = value.event or {}
-  local run, err = e:start(agent, event.payload or {}, { key = event.key })
-  if not run then return nil, err end
-  while true do
-    local ok
-    ok, err = e:drain()
+--- What is next: something of the world's, or a timer; nil when the case is over.
+local function next_thing(self)
+  local coming, due = self.world:next(), next_due(self)
+  if not coming and not due then return nil end
+  local timer = self.e:next_wake()
+  if self.e.bus_due and (not timer or self.e.bus_due < timer) then timer = self.e.bus_due end
+  if coming and (not timer or coming.at <= timer) and (not due or coming.at <= due) then return coming end
+  return { at = math.min(timer or due, due or timer) }
+end
+
+local function play_part(self, each)
+  for _ = 1, most_turns do
+    local ok, err = self.e:drain()
     if not ok then return nil, err end
-    look_at_questions(self)
-    if each then each(e, run.run) end
-    local over = e:describe(run.run).state ~= "waiting" and #self.coming == 0
-    local one = not over and next_thing(self)
-    if not one then return run end
+    self.people:look(self.e, self.world.at.now)
+    local runs = own_runs(self)
+    if runs[1] and self.world.at.runs[self.world.at.part] == nil then self.world.at.runs[self.world.at.part] = runs[1].run end
+    if each and runs[1] then each(self.e, runs[1].run) end
+    local one = next_thing(self)
+    if not one then return true end
     ok, err = happen(self, one)
     if not ok then return nil, err end
   end
+  return refuse(self.value.case, ("it does not come to an end: %d times something was due"):format(most_turns))
 end
 
-local function begin(self, home, agent, version)
-  local path, err = trial.prepare(home, "var/dev/case")
-  if not path then return nil, err end
-  trial.clear(path)
-  self.path = path
-  self.e, err = engine.open { home = path, adapt = adapt(self.value, agent), answer = function(cmd) return answer(self, cmd) end,
-    clock = function() return self.now end }
-  if not self.e then return nil, err end
-  local known
-  known, err = self.e:agent_named(agent)
-  if not known then return nil, err end
-  if known.manifest.version ~= version then
-    return refuse(self.value.case, ("/workflow: agents/%s.lua is version %d, the case is for %d"):format(agent, known.manifest.version, version))
+--- What is told of a case that was played.
+local function tell(self)
+  local at = self.world.at
+  local id = at.runs[#self.parts]
+  local run = id and self.e:describe(id) or nil
+  local told = { case = self.value.case, agent = self.part.agent, run = run, log = id and self.e:log(id) or json.array {},
+    differences = at.differences }
+  told.unchecked = json.array {}
+  for _, path in ipairs(self.value.unknown or {}) do table.insert(told.unchecked, path) end
+  for _, path in ipairs(at.unchecked) do table.insert(told.unchecked, path) end
+  if not run then
+    local dead = self.e:event_list { state = "dead", limit = 1 }[1]
+    local why = dead and dead.deliveries[1] and dead.deliveries[1].reason
+    self.world:differ("/event", "a run", nil, type(why) == "table" and why.message or "no run of " .. self.part.agent .. " was started")
   end
-  local ok, message, code = fill_records(self.e, self.value.records, self.now)
-  if ok then ok, message, code = fill_memory(self.e, self.value.memory, self.now) end
-  if not ok then return nil, errors.from(message, code) end
-  return true
+  expect.check(self, told)
+  for _, i in ipairs(self.models:left()) do table.insert(told.unchecked, ("/model/%d was not asked for"):format(i - 1)) end
+  for _, i in ipairs(self.people:left()) do table.insert(told.unchecked, ("/human/%d was not asked for"):format(i - 1)) end
+  for _, i in ipairs(self.faults:left()) do table.insert(told.unchecked, ("/faults/%d did not come about"):format(i - 1)) end
+  return told
+end
+
+local function die()
+  os.execute "kill -9 $PPID"
+  while true do clock.now_ms() end
+end
+
+--- Play on from where the world is, to the end. Returns what is told, or nil, err.
+local function live(self, each)
+  self.world = world.load(self.path) or world.begin(self.path, self.parts[1].now)
+  self.faults = faults.new(self.world, all_of(self.parts, "faults"), die)
+  self.people = people.new(self.world, all_of(self.parts, "human"))
+  self.models = models.new(self.world, all_of(self.parts, "model"), self.faults, function() return self.e end)
+  local told
+  for i = self.world.at.part, #self.parts do
+    self.part, self.world.at.part = self.parts[i], i
+    self.world.at.now = math.max(self.world.at.now, self.part.now)
+    local ok, err = open_engine(self)
+    if ok then ok, err = begin_part(self) end
+    if ok then ok, err = play_part(self, each) end
+    if ok and i == #self.parts then told = tell(self) end
+    if self.e then self.e:close() end
+    if not ok then return nil, err end
+  end
+  return told
+end
+
+-- Playing ------------------------------------------------------------------------------------------
+
+local function new_player(home, value, path)
+  local parts, err = parts_of(value)
+  if not parts then return nil, err end
+  local self = setmetatable({ home = home, value = value, parts = parts, path = path }, player)
+  for _, one in ipairs(all_of(parts, "faults")) do self.kills = self.kills or one.kind == "kill9" end
+  return self
+end
+
+local function result_file(path) return file.join(path, "var", "told.json") end
+
+--- One life of a case that is played in several: called in a process that may be killed.
+function case.live(home, value, path)
+  local self, err = new_player(home, value, path)
+  local told
+  if self then told, err = live(self) end
+  local text = json.encode(told or { failure = errors.json(err).error })
+  return file.write(result_file(path), assert(text))
+end
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+--- Let processes play it, one after the other, until one comes to the end.
+local function live_often(home, value, path, source)
+  local me = assert(file.link "/proc/self/exe")
+  local command = ("KEEL_CASE_LIFE=%s exec %s case --home %s %s 2>&1"):format(quoted(path), quoted(me), quoted(home), quoted(source))
+  for _ = 1, most_lives do
+    local pipe = assert(io.popen(command))
+    local said = pipe:read "a"
+    local _, how, code = pipe:close()
+    local text = file.read(result_file(path))
+    local told = text and json.decode(text)
+    if told and told.failure then return refuse(value.case, tostring(told.failure.number) .. " " .. tostring(told.failure.message)) end
+    if told then return told end
+    if not (how == "signal" and code == 9) then
+      return refuse(value.case, ("the engine ended by itself (%s %s): %s"):format(how, code, said))
+    end
+  end
+  return refuse(value.case, ("the engine was killed %d times"):format(most_lives))
 end
 
 --- Play a case with the sources of a home.
 -- @param value    of case.read
--- @param options  each(engine, run id), called whenever it comes to a rest
+-- @param options  file (where it was read), each(engine, run id), called whenever it comes to
+--   a rest; keep (the folder that it was played in)
 -- @return { case, agent, run (as `keel run` tells it), log, ledger, differences = { { path,
 --   expected, got, why? } }, unchecked = { path } }; or nil, err
 function case.play(home, value, options)
-  local agent, version = value.workflow:match "^(.-)@(%d+)$"
-  local self = { value = value, now = rfc3339.parse(value.now), asked = 0, ledger = { calls = 0, ["in"] = 0, out = 0, nano_usd = 0 },
-    differences = json.array {}, seen = {}, used = {}, questions = {}, coming = {} }
-  if not self.now then return refuse(value.case, "/now is no time") end
-  for _, part in ipairs { "events", "then" } do
-    for _, one in ipairs(value[part] or {}) do table.insert(self.coming, { at = self.now + one.after_s * 1000, event = one.event }) end
-  end
-  local ok, err = begin(self, home, agent, math.tointeger(tonumber(version)))
-  local run
-  if ok then run, err = play(self, agent, options.each) end
+  local folder = "var/dev/" .. digest.make_id("case", clock.now_ms(), clock.random())
+  local path, err = trial.prepare(home, folder)
+  if not path then return nil, err end
+  local self
+  self, err = new_player(home, value, path)
   local told
-  if run then
-    told = { case = value.case, agent = agent, run = self.e:describe(run.run), log = self.e:log(run.run), ledger = self.ledger,
-      differences = self.differences }
-    told.unchecked = expect.check(self, told)
+  if self and self.kills and options.file then
+    told, err = live_often(home, value, path, options.file)
+  elseif self then
+    told, err = live(self, options.each)
   end
-  if self.e then self.e:close() end
+  if options.keep then
+    if told then told.folder = folder end
+  else
+    homes.remove(path)
+  end
   return told, err
 end
 

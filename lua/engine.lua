@@ -94,7 +94,7 @@ end
 --- Open the home for work: takes the store, loads config, agents and skills, and
 --- takes up every run that was going on. Options: home, clock (function -> ms), chance (function -> integer),
 --- on_log(run, level, text), on_approval(item), on_fault(text); adapt(settings) changes what
---- config.lua says; answer(cmd) -> value, err answers a command of a model in its stead;
+--- config.lua says, library(library, engine) what the sources say; answer(cmd) -> value, err answers a command of a model in its stead;
 -- moment(cmd, when) is told where each command stands (engine/commands.lua); sleep(ms) is how
 -- the model client waits.
 -- `schedules = true` fires what is due by the clock, too; `served = true` answers while
@@ -107,6 +107,7 @@ function engine.open(options)
   ok, err = open_store(self, false)
   if not ok then return nil, err end
   self.library = library.load(self.home, self.settings.adapters)
+  if options.library then options.library(self.library, self) end
   ok, err = pcall(self.recover, self)
   if ok then
     self:look_at_anchor()

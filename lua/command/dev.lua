@@ -92,7 +92,7 @@ local function play_case(self, agent, saved_at)
   local told
   if value then
     local seen = {}
-    told, err = require("case").play(self.context.home, value, { each = function(e, id) tell_steps(self, id, seen, e) end })
+    told, err = require("case").play(self.context.home, value, { file = self.case, each = function(e, id) tell_steps(self, id, seen, e) end })
   end
   if not told then
     self.screen:problem(err)

@@ -38,6 +38,7 @@ local memory_item = object("a memory that is present before the run", {
   kind = text("what kind of memory: client, snippet, note, ..."), key = text("what it is about"),
   text = text("in words"), value = { description = "as data: any value" },
   importance = { type = "number", minimum = 0, maximum = 1, description = "0 to 1" },
+  trust = text("whose word it is: external, agent, owner"), tags = list(text("a tag"), "tags"),
   created = time("when it was learned"), ttl_s = whole("seconds until it expires", 1),
 }, { "layer", "kind", "key" })
 
@@ -45,7 +46,8 @@ local model_reply = object("one scripted reply of a model, in the order of the c
   skill = text("the skill or step that asks"), tier = { enum = tiers, description = "the tier that is asked" },
   reply = { type = "object", description = "what the model answers" },
   error = text("the error instead of a reply: rate_limited, timeout, bad_response, ..."),
-  usage = object("tokens; their price makes the ledger", { ["in"] = whole("tokens in"), out = whole("tokens out") }, { "in", "out" }),
+  usage = object("tokens; their price makes the ledger", { ["in"] = whole("tokens in"), out = whole("tokens out"),
+    max_out = whole("the most that was asked for") }, { "in", "out" }), max_out = whole("the most that was asked for"),
 }, { "skill", "tier" })
 model_reply.oneOf = { { required = { "reply" } }, { required = { "error" } } }
 
@@ -56,7 +58,7 @@ local human_answer = object("one answer of the operator, in order", {
   action = { enum = { "approve", "edit", "reject", "none", "recall", "snooze", "answer" }, description = "what the operator does" },
   edit = { description = "for `edit`: what is changed, any value" },
   value = { enum = { "done", "not_done", "undo", "abandon" }, description = "for `answer`: did it happen?" },
-  note = text("why"),
+  for_s = whole("for `snooze`: seconds", 1), note = text("why"),
 }, { "action" })
 human_answer.allOf = {
   { ["if"] = { required = { "action" }, properties = { action = { const = "edit" } } }, ["then"] = { required = { "edit" } } },
@@ -94,6 +96,11 @@ local expect = { type = "object", description = "what must be so at the end; eac
   audit = list({ type = "string" }, "names of audit events, in this order, others between"),
   ledger = object("what was spent, exactly", { calls = whole("calls of models"), ["in"] = whole("tokens in"), out = whole("tokens out"),
     nano_usd = whole("nano-USD") }),
+  output = { description = "what the run ended with" }, runs = whole("runs of the workflow"),
+  flags = { type = { "string", "array" }, description = "words about the run: held, degraded" },
+  timers = list({ type = { "string", "object" } }, "what is set for later: { at, event, key }"),
+  events = list({ type = { "string", "object" } }, "events that were published"),
+  overrides = list({ type = "object" }, "edits and rejections"),
   lineage = map(list({ type = "string" }), "key of an output -> keys of its sources"),
   never = list({ type = { "string", "object" } }, "what may appear in no effect and no memory"),
 } }

@@ -126,7 +126,9 @@ function cases.check(text, file)
   local ok, problems = validator:check(value)
   for _, problem in ipairs(not ok and problems or {}) do
     local place, path = place_of(places, problem)
-    list[#list + 1] = problem_at(text, file, path, place, said(problem))
+    local err = problem_at(text, file, path, place, said(problem))
+    err.unknown = problem.keyword == "additionalProperties" or nil
+    list[#list + 1] = err
   end
   if type(value) == "table" then unchecked(value, text, file, places, list) end
   table.sort(list, function(a, b)

@@ -1,0 +1,155 @@
+--- The operator of a case: scripted answers to the questions that runs ask.
+--
+-- An answer is for the first question that it means: by the subject of an approval or the
+-- beginning of it up to a colon (`welcome` means welcome:P-118), or `reconcile:KEY` for a
+-- question whether an effect happened. What was put off, or taken back, can be answered again.
+local json = require "json"
+
+local people = {}
+people.__index = people
+
+function people.new(world, answers) return setmetatable({ world = world, answers = answers or {} }, people) end
+
+local outcomes = { done = "happened", not_done = "not_happened", undo = "undo", abandon = "abandon" }
+
+local function same_subject(name, subject)
+  return name == subject or subject:sub(1, #name + 1) == name .. ":"
+end
+
+local function means(one, item)
+  local asked = one.action == "answer" and (one.question or ""):match "^reconcile:(.*)$" or nil
+  if item.kind ~= "approval" then return asked ~= nil and (item.subject or ""):find(asked, 1, true) ~= nil end
+  if one.action == "answer" then return false end
+  return one.approval == nil or same_subject(one.approval, item.subject or "")
+end
+
+--- Plan the answer that is next for an item.
+local function plan(self, item, now)
+  local at = self.world.at
+  for i, one in ipairs(self.answers) do
+    local place = tostring(i)
+    if not at.used_answers[place] and means(one, item) then
+      at.used_answers[place] = true
+      if one.action ~= "none" and one.after_s ~= -1 then
+        self.world:add { at = now + (one.after_s or 0) * 1000, answer = i, item = item.id, subject = item.subject }
+      end
+      return
+    end
+  end
+end
+
+--- Take note of what is asked anew.
+function people:look(e, now)
+  local at, any = self.world.at, false
+  for _, item in ipairs(e:inbox { all = true }) do
+    if not at.asked_items[item.id] then
+      any = true
+      at.asked_items[item.id] = true
+      table.insert(at.questions, { id = item.id, kind = item.kind, subject = item.subject, diff = item.diff, asked = now })
+      plan(self, item, now)
+    end
+  end
+  if any then self.world:keep() end
+end
+
+-- ---- edits -------------------------------------------------------------------------------
+
+--- Names under which the words of a thing go; an edit of one means the one that is there.
+local wording = { "body", "text", "draft", "content", "message" }
+
+local function lines_of(text) return text:gsub("^%s+", ""):gsub("%s+$", "") end
+
+--- Words that are changed in a text: { replace = { { "old", "new" } } | { old = new },
+--- remove = "..." | { ... }, first_sentence = "..." }.
+local function reworded(text, edit)
+  local function swap(old, new)
+    local from, to = text:find(old, 1, true)
+    if from then text = text:sub(1, from - 1) .. new .. text:sub(to + 1) end
+  end
+  for key, one in pairs(type(edit.replace) == "table" and edit.replace or {}) do
+    if type(one) == "table" then swap(one[1] or one.from, one[2] or one.to) else swap(key, one) end
+  end
+  local remove = type(edit.remove) == "table" and edit.remove or { edit.remove }
+  for _, one in ipairs(remove) do swap(one, "") end
+  if edit.first_sentence then text = text:gsub("^.-[%.%!%?]", (edit.first_sentence:gsub("%%", "%%%%")), 1) end
+  return (lines_of(text:gsub("\n\n\n+", "\n\n")))
+end
+
+local operations = { replace = true, remove = true, first_sentence = true }
+
+local function place_of_words(value)
+  for _, name in ipairs(wording) do
+    if type(value[name]) == "string" then return name end
+  end
+end
+
+--- What a proposal is after an edit: an object is changed in the fields that the edit names,
+--- anything else is replaced.
+function people.edited(proposal, edit)
+  if type(proposal) ~= "table" or type(edit) ~= "table" or json.is_list(proposal) or json.is_list(edit) and next(edit) ~= nil then
+    if type(proposal) == "table" and type(edit) == "string" and place_of_words(proposal) then
+      return people.edited(proposal, { [place_of_words(proposal)] = edit })
+    end
+    return edit
+  end
+  local out, place, reword = {}, place_of_words(proposal), false
+  for key, value in pairs(proposal) do out[key] = value end
+  for key, value in pairs(edit) do
+    if operations[key] and proposal[key] == nil and place then
+      reword = true
+    elseif proposal[key] == nil and type(value) == "string" and place and (key == "text" or key == "body" or key == "draft") then
+      out[place] = value
+    elseif value == json.null then
+      out[key] = nil
+    else
+      out[key] = type(value) == "table" and type(proposal[key]) == "table" and people.edited(proposal[key], value) or value
+    end
+  end
+  if reword then out[place] = reworded(proposal[place], edit) end
+  return out
+end
+
+-- ---- giving answers ------------------------------------------------------------------------
+
+local function decide(e, item, one)
+  local state = one.action == "approve" and "approved" or one.action == "edit" and "edited" or "rejected"
+  local value = one.edit
+  if state == "edited" then value = people.edited(item.proposal, one.edit) end
+  return e:decide(item.id, { state = state, value = value, note = one.note })
+end
+
+--- Give a planned answer. What expired, or was withdrawn, cannot be answered and need not be.
+-- Returns true, or nil, err.
+function people:give(e, coming, now)
+  local one = self.answers[coming.answer]
+  local item, err = e:approval(coming.item)
+  if not item then return nil, err end
+  local open, done = item.state == "open", nil
+  if one.action == "recall" then
+    done, err = e:recall(item.id, { note = one.note })
+  elseif not open then
+    return true
+  elseif one.action == "answer" then
+    done, err = e:reconcile(item.id, { answer = outcomes[one.value], note = one.note })
+  elseif one.action == "snooze" then
+    done, err = e:snooze(item.id, (one.for_s or 3600) * 1000)
+  else
+    done, err = decide(e, item, one)
+  end
+  if not done and one.action ~= "recall" then return nil, err end
+  if not done then self.world:differ("/human/" .. coming.answer - 1, "taken back", "not", err.message) end
+  -- an answer to the same question may follow: after it was put off or taken back, or to take it back
+  plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now)
+  return true
+end
+
+--- The answers that nothing asked for.
+function people:left()
+  local list = {}
+  for i, one in ipairs(self.answers) do
+    if not self.world.at.used_answers[tostring(i)] and one.action ~= "none" then list[#list + 1] = i end
+  end
+  return list
+end
+
+return people
