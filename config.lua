@@ -21,8 +21,11 @@ return {
   budget = { day = "$2.00", month = "$30.00", warn = { 0.5, 0.8 } },
 
   -- Where effects go. "outbox" writes to var/outbox.jsonl instead of the world: try
-  -- everything with it, then put a real adapter in its place, on this one line.
-  adapters = { mail = "outbox" },
+  -- everything with it, then put a real adapter in its place, on one of these lines.
+  adapters = {
+    mail = "outbox", docs = "outbox", calendar = "outbox", billing = "outbox",
+    payments = "outbox", newsletter = "outbox",
+  },
 
   -- What agents may do by themselves: what cannot be taken back (money that leaves) is
   -- asked first; so is, always, what mixes text from outside with private memory.

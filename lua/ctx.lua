@@ -448,6 +448,17 @@ function ctx.now() return core.now() end
 --- The same as RFC 3339 text.
 function ctx.now_text() return core.iso_now() end
 
+--- Wall clocks, in the owner's zone or the one that is named:
+-- ctx.time.at{ date = "2026-03-05", time = "07:30" } -> { at, ms };
+-- ctx.time.parts{ at = "2026-03-05T07:30:00Z" } -> { date, time, weekday, day, offset_min, at, ms }.
+-- Lists of either give lists.
+ctx.time = {}
+for _, op in pairs { "at", "parts" } do
+  ctx.time[op] = function(args)
+    return command("time", op, one_table("ctx.time." .. op, args))
+  end
+end
+
 --- The run's own dice, the same on every replay: ctx.random(), (m), (m, n).
 function ctx.random(...) return random(...) end
 

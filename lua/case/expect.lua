@@ -278,6 +278,23 @@ function parts.audit(out, path, wanted, world)
   end
 end
 
+--- What models, and other skills, were given: { skill, contains } each of some step.
+function parts.asked(out, path, wanted, world)
+  local list = {}
+  for _, run in ipairs(world.e:list { agent = world.told.agent, limit = 1000 }) do
+    for _, step in ipairs(world.e:log(run.run) or {}) do
+      list[#list + 1] = step.kind == "skill" and { skill = step.name, text = json.encode(step.args) or "" } or nil
+    end
+  end
+  for i, one in ipairs(wanted) do
+    local found = false
+    for _, step in ipairs(list) do
+      found = found or (one.skill == nil or one.skill == step.skill) and holds_texts(one, step)
+    end
+    if not found then differ(out, path .. "/" .. i - 1, one, nil, "nothing like it was asked") end
+  end
+end
+
 --- Events that were published: by type, or as { type, key, payload }.
 function parts.events(out, path, wanted, world)
   local list = {}
@@ -319,7 +336,7 @@ end
 
 --- Edits and rejections: { skill?, subject?, reason?, proposed?, decided? }.
 function parts.overrides(out, path, wanted, world)
-  local list = json.array(world.e:overrides {})
+  local list = world.e:overrides {}
   for i, one in ipairs(wanted) do
     if not any_of(one, list) then differ(out, path .. "/" .. i - 1, one, list, "no override is so") end
   end
@@ -341,18 +358,24 @@ end
 
 function parts.ledger(out, path, wanted, world) compare(out, path, wanted, world.told.ledger) end
 
---- The keys of everything that something was made of.
+--- What an effect, or a memory, of that key was made of: names, all of it as text, the graph.
 local function sources_of(world, key)
-  local row
-  for _, one in ipairs(world.rows) do row = row or (one.key == key and one) end
-  local names = {}
-  if not row then return names end
-  local graph = world.e:lineage(row.key)
-  local text = graph and json.encode(graph.nodes) or ""
-  for _, node in ipairs(graph and graph.nodes or {}) do
-    names[node.id], names[tostring(node.title)] = true, true
+  local id
+  for _, one in ipairs(world.rows) do id = id or one.key == key and one.key or nil end
+  for _, item in ipairs(not id and all_remembered(world) or {}) do id = id or item.key == key and item.id or nil end
+  local names, graph = {}, id and world.e:lineage(id) or nil
+  for _, node in ipairs(graph and graph.nodes or {}) do names[node.id], names[tostring(node.title)] = true, true end
+  return names, graph and json.encode(graph.nodes), graph
+end
+
+--- Approvals among what it was made of that a person changed.
+local function overrides_in(graph)
+  local n = 0
+  for _, node in ipairs(graph.nodes) do
+    local detail = type(node.detail) == "table" and node.detail or {}
+    if node.kind == "approval" and (detail.edited or detail.state == "rejected") then n = n + 1 end
   end
-  return names, text, graph
+  return n
 end
 
 function parts.lineage(out, path, wanted, world)
@@ -362,8 +385,7 @@ function parts.lineage(out, path, wanted, world)
     if not graph then
       differ(out, at, wanted[key], nil, "nothing was made that is called so")
     else
-      local overrides = 0
-      for _, node in ipairs(graph.nodes) do overrides = overrides + (node.kind == "override" and 1 or 0) end
+      local overrides = overrides_in(graph)
       for i, name in ipairs(wanted[key]) do
         local number = math.tointeger(tonumber(name:match "^override#(%d+)$"))
         local found = number and overrides >= number or names[name] or text:find(json.encode(name):sub(2, -2), 1, true)

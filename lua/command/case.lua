@@ -19,7 +19,7 @@ local function tell_one(context, told)
 end
 
 local function as_json(told)
-  return { case = told.case, holds = #told.differences == 0, differences = json.array(told.differences), unchecked = json.array(told.unchecked),
+  return { case = told.case, holds = #told.differences == 0, differences = told.differences, unchecked = told.unchecked,
     status = told.run and told.run.state or json.null, run = told.run or json.null, ledger = told.ledger, folder = told.folder }
 end
 

@@ -101,6 +101,7 @@ local expect = { type = "object", description = "what must be so at the end; eac
   timers = list({ type = { "string", "object" } }, "what is set for later: { at, event, key }"),
   events = list({ type = { "string", "object" } }, "events that were published"),
   overrides = list({ type = "object" }, "edits and rejections"),
+  asked = list({ type = "object" }, "what a skill was given: { skill, contains }"),
   lineage = map(list({ type = "string" }), "key of an output -> keys of its sources"),
   never = list({ type = { "string", "object" } }, "what may appear in no effect and no memory"),
 } }
