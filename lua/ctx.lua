@@ -91,7 +91,7 @@ end
 
 -- ---- ctx ---------------------------------------------------------------------
 
-local ctx = { config = setup.config, run = setup.run, agent = setup.agent }
+local ctx = { config = setup.config, run = setup.run, agent = setup.agent, event = setup.event }
 
 -- When what the script did is being undone: for which failure, and which entry by which command.
 local ending, undoing_seq

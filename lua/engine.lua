@@ -228,6 +228,7 @@ local function start_new(self, agent, input, options)
   local setup, err = bundle.make(self, agent, input, now)
   if not setup then return nil, err end
   if options.trust == "external" then setup.trust = "external" end
+  setup.event = options.event
 
   local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running",
     parent = options.parent, seen = { whole = true, external = setup.trust and 0 } }
@@ -263,7 +264,8 @@ end
 
 --- Start an agent on an input. `options.key` makes the start unique for ever: a second
 --- start with the same key gives the run that is there (its `old` is true then).
---- `options.also(tx, run)` adds to the transaction that starts a new one. Returns the
+--- `options.event`, { id, type, key }, is what it was started by.
+-- `options.also(tx, run)` adds to the transaction that starts a new one. Returns the
 --- run { id, run, agent } once its start is durable, or nil, err.
 function engine:start(name, input, options)
   options = options or {}

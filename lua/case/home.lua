@@ -46,7 +46,11 @@ function home.library(part, types)
     for name, agent in pairs(library.agents) do
       local own = budgets[name]
       quieten(agent, name == part.agent, types, own and own.throttle_per_min)
-      if name == part.agent then agent.manifest.budget = own and limits_of(own) or {} end
+      if name == part.agent then
+        local loops = agent.manifest.budget.loops
+        agent.manifest.budget = own and limits_of(own) or {}
+        agent.manifest.budget.loops = loops
+      end
     end
   end
 end

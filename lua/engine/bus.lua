@@ -306,7 +306,7 @@ local function start(self, head)
   end
   local event = self:rows("delivery.event", { id = head.id })[1]
   local ok, run, err = xpcall(self.start, debug.traceback, self, head.agent, event.payload, { key = head.key,
-    event = event.id, trust = event.trust, admitted = true, also = function(tx, begun)
+    event = { id = event.id, type = event.type, key = event.key }, trust = event.trust, admitted = true, also = function(tx, begun)
       tx:add("delivery.start", { id = head.id, run = begun.id, now = self.clock() })
     end })
   if self.failed then error(self.failed, 0) end

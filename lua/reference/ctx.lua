@@ -122,6 +122,8 @@ return {
   { "ctx.null", "ctx.null", "JSON's null, for a field that is there and empty.", type = "lightuserdata", example = "local row = { due = ctx.null }" },
   { "ctx.config", "ctx.config", "The agent's settings from config.lua, with the defaults of its `config` schema.", type = "table<string, any>",
     example = "local rate = ctx.config.rate" },
+  { "ctx.event", "ctx.event", "The event that began this run: { id, type, key }; nil where none did.", type = "{ id: string, type: string, key: string? }?",
+    example = "local source = ctx.event and ctx.event.key" },
   { "ctx.run", "ctx.run", "The id of this run.", type = "string", example = "local id = ctx.run" },
   { "ctx.agent", "ctx.agent", "The name of this agent.", type = "string", example = "local name = ctx.agent" },
   { "ctx.skill", "ctx.skill.NAME{ ... }", "The skills and adapters that the manifest's `uses` names: a function each.", type = "table<string, fun(input: any): any, KeelError?>",

@@ -1,0 +1,253 @@
+-- Leads from the contact form or by mail: recorded at once, scored by rules, answered in the
+-- right template, and not forgotten.
+--
+-- What a model reads out of the text is only facts; the score, the route and the words of
+-- the answer are the house's. Somebody who competes with a client of yours is not answered
+-- before you have said so.
+
+local month_names = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" }
+
+local function trim(text)
+  return (text:gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+--- A number that the same words always have, however they are spaced and written.
+local function hash_of(text)
+  local h = 5381
+  for byte in text:lower():gsub("%s+", " "):gmatch(".") do
+    h = (h * 33 + byte:byte()) & 0xffffffffffff
+  end
+  return ("%012x"):format(h)
+end
+
+--- Who writes: "Leo Brandt <leo@harbor.example>" or fields of a form.
+local function writer_of(input)
+  local from = input.email or input.from or ""
+  local email = from:match("<%s*([^<>%s]+@[^<>%s]+)%s*>") or from:match("[^%s<>,;]+@[^%s<>,;]+") or ""
+  local name = input.name or input.from_name or from:match("^%s*\"?([^<\"]-)\"?%s*<") or ""
+  return trim(name), email:lower(), (email:lower():match("@(.+)$") or "")
+end
+
+--- A name as a greeting may hold it: one line, no marks that mean anything to somebody.
+local function greeting(name)
+  name = trim(name:gsub("[%c{}<>%[%]|`$\\]", " "):gsub("%s+", " "))
+  local words = select(2, name:gsub("%S+", ""))
+  if name == "" or words > 4 or #name > 60 or name:find("://") or name:find("@") or name:find("%d") then
+    return "Hello,"
+  end
+  return "Hi " .. name:match("^%S+") .. ","
+end
+
+--- At most `most` bytes of a text, whole characters only.
+local function clip(text, most)
+  if #text <= most then
+    return text
+  end
+  local stop = most
+  while stop > 0 and text:byte(stop + 1) & 0xC0 == 0x80 do
+    stop = stop - 1
+  end
+  return text:sub(1, stop)
+end
+
+--- The facts, as soon as a model can be asked; it may be away for hours, the lead is safe.
+local function extract(ctx, ask)
+  local pause = 60
+  local facts, err
+  for _ = 1, ctx.config.attempts do
+    facts, err = ctx.skill.extract_lead(ask)
+    if facts or err.code == "budget" or err.code == "invalid_request" then
+      break
+    end
+    ctx.sleep(pause * 1000)
+    pause = math.min(pause * 2, 3600)
+  end
+  if not facts then
+    ctx.emit("run.degraded", { why = err.message })
+    facts = {} -- nothing is known: the rules count it so
+  end
+  return facts
+end
+
+--- Names of clients that a domain competes with, as long memory has them.
+local function conflicts_of(ctx, domain)
+  local found = ctx.array()
+  for _, hit in ipairs(ctx.memory.search { kind = "client", layer = "long", k = 200 } or {}) do
+    if tostring(hit.key):find("/competitors$") and type(hit.value) == "table" then
+      for _, one in ipairs(hit.value) do
+        one = tostring(one):lower()
+        if domain == one or domain:sub(-#one - 1) == "." .. one then
+          found[#found + 1] = hit.key:match("^client:(.*)/competitors$") or hit.key
+        end
+      end
+    end
+  end
+  return found
+end
+
+--- Three slots for a call, from your calendar and your preference.
+local function slots_for(ctx)
+  local kept = ctx.memory.get { kind = "preference", key = "calendar.call" } or ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
+  local wish = kept and type(kept.value) == "table" and kept.value or {}
+  local today = ctx.time.parts { at = ctx.now_text() }
+  local asked = {}
+  for i = 1, ctx.config.call_window_days do
+    asked[2 * i - 1] = { date = today.date, time = wish.from or "10:00", plus_days = i }
+    asked[2 * i] = { date = today.date, time = wish.to or "16:00", plus_days = i }
+  end
+  local at, look = ctx.time.at(asked), {}
+  for i = 1, ctx.config.call_window_days do
+    look[i] = { at = at[2 * i - 1].at }
+  end
+  local days, busy = {}, {}
+  for i, day in ipairs(ctx.time.parts(look)) do
+    days[i] = { date = day.date, weekday = day.weekday, from_ms = at[2 * i - 1].ms, to_ms = at[2 * i].ms }
+  end
+  for _, row in ipairs(ctx.records.find { type = "calendar_busy", limit = 1000 } or {}) do
+    busy[#busy + 1] = { from_ms = ctx.time.parts { at = row.value.from }.ms, to_ms = ctx.time.parts { at = row.value.to }.ms }
+  end
+  local slots = ctx.skill.propose_slots { days = days, busy = busy, minutes = ctx.config.call_minutes, count = 3,
+    weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" } }.slots
+  local lines = {}
+  for i, slot in ipairs(slots) do
+    local from = ctx.time.parts { at = slot.from_ms }
+    lines[i] = ("- %s, %d %s, %s"):format(from.weekday, tonumber(from.date:sub(9)), month_names[tonumber(from.date:sub(6, 7))], from.time)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The answer of a route, in the house's words.
+local function answer(ctx, route, name)
+  local config, hello = ctx.config, greeting(name)
+  if route == "book_call" then
+    return "A call about your project", hello .. "\n\nthank you for writing. I would like to hear more: does one of these fit for a call of "
+      .. config.call_minutes .. " minutes?\n\n" .. slots_for(ctx) .. "\n\nBest,\n" .. config.sign_as
+  elseif route == "template_offer" then
+    return "The kit you asked about", hello .. "\n\nthank you for writing. This is the kit, ready to use: " .. config.product_link .. "\n\nBest,\n" .. config.sign_as
+  elseif route == "nurture" then
+    return "Thank you for your message", hello .. "\n\nthank you for writing. Could you tell me a little more about the timing and the budget you have in mind? "
+      .. "I will come back to you with what I think would help.\n\nBest,\n" .. config.sign_as
+  end
+  return "Thank you for your message", hello .. "\n\nthank you for thinking of me. I cannot take this on, and wish you a good project.\n\nBest,\n" .. config.sign_as
+end
+
+--- A lead that nobody has answered for days becomes a task.
+local function follow_up(ctx, input)
+  local lead = ctx.records.get { type = "lead", key = input.lead } or {}
+  if lead.state == "answered" then
+    local key = "T-lead-" .. input.lead
+    ctx.records.put { type = "task", key = key, value = { id = key, title = "Follow up with " .. (lead.name ~= "" and lead.name or lead.email),
+      state = "open", lead = input.lead } }
+  end
+  return { lead = input.lead, score = lead.score or 0, route = lead.route or "nurture", reply = "none" }
+end
+
+--- The lead's record from the first moment; or that of the same words that came before.
+local function store(ctx, input, name, email, domain)
+  local text = input.text or input.message or input.body or ""
+  local hash = hash_of(text)
+  for _, row in ipairs(ctx.records.find { type = "lead", where = { text_hash = hash }, limit = 1 } or {}) do
+    local lead, known = row.value, false
+    for _, one in ipairs(lead.emails or {}) do
+      known = known or one == email
+    end
+    if not known then
+      lead.emails[#lead.emails + 1] = email
+      ctx.records.put { type = "lead", key = row.key, value = lead }
+    end
+    return row.key, lead, true
+  end
+  local source = ctx.event and ctx.event.key or ctx.run
+  local id = "L-" .. hash_of(source .. "/" .. email):sub(1, 8)
+  local lead = { id = id, name = clip(name, 200), email = email, emails = ctx.array { email }, domain = domain, source = source, text_hash = hash,
+    text = clip(text, 2000), state = "new" }
+  if #text > ctx.config.max_text then
+    lead.note = ("the text was cut from %d to %d bytes"):format(#text, ctx.config.max_text)
+  end
+  ctx.records.put { type = "lead", key = id, value = lead }
+  return id, lead, false
+end
+
+return agent {
+  version = 1,
+  about = "Records, scores and answers leads, and comes back to them",
+  on = { { event = "form.submitted" }, { event = "lead.follow_up" } },
+
+  input = { type = "object" },
+  output = {
+    type = "object", required = { "lead", "score", "route", "reply" }, additionalProperties = false,
+    properties = {
+      lead = { type = "string" }, score = { type = "integer", minimum = 0, maximum = 100 },
+      route = { enum = { "book_call", "nurture", "template_offer", "decline" } }, reply = { enum = { "sent", "held", "none" } },
+      factors = { type = "object", additionalProperties = { type = "integer" } },
+    },
+  },
+  config = {
+    type = "object", additionalProperties = false,
+    properties = {
+      approval = { type = "object" }, rules = { type = "object", description = "points and thresholds of the skill route_lead" },
+      currency = { type = "string", default = "eur" },
+      follow_up_days = { type = "integer", minimum = 1, default = 4 }, remember_days = { type = "integer", minimum = 1, default = 45 },
+      call_minutes = { type = "integer", default = 30 }, call_window_days = { type = "integer", default = 10 },
+      max_text = { type = "integer", default = 8000 }, attempts = { type = "integer", minimum = 1, default = 12 },
+      product_link = { type = "string", default = "https://shop.example/crm-kit" }, sign_as = { type = "string", default = "Mira" },
+    },
+  },
+
+  budget = { day = "$0.003", loops = 60 },
+  uses = { "extract_lead", "route_lead", "propose_slots", "amount_of", "approval_terms", "mail" },
+  memory = { read = { "client/*", "preference/*", "lead/*" }, write = { "lead/*" } },
+  policy = { { effect = "mail.send", say = "auto" } }, -- the words are templates, the reader is who wrote
+
+  run = function(ctx, input)
+    if input.lead then
+      return follow_up(ctx, input)
+    end
+    local name, email, domain = writer_of(input)
+    local id, lead, known = store(ctx, input, name, email, domain)
+    if known then
+      return { lead = id, score = lead.score or 0, route = lead.route or "nurture", reply = "none", factors = lead.factors }
+    end
+    local text = clip(input.text or input.message or input.body or "", ctx.config.max_text)
+    local facts = extract(ctx, { text = text, name = clip(name, 200), email = email, now = ctx.now_text(), currency = ctx.config.currency, note = lead.note })
+    local budget = ctx.skill.amount_of { record = facts, field = "budget" }
+    local routed = ctx.skill.route_lead { budget = budget.amount, timeline_weeks = facts.timeline_weeks, need = facts.need, referral = facts.referral,
+      product_interest = facts.product_interest, rules = ctx.config.rules }
+    lead.score, lead.route, lead.factors, lead.need = routed.score, routed.route, routed.factors, facts.need
+    lead.budget, lead.currency = budget.amount, budget.currency
+
+    local reply, rivals = "sent", conflicts_of(ctx, domain)
+    if #rivals > 0 then
+      local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).conflict, default = { timebox_s = 86400, on_timeout = "decline_politely" } }
+      local verdict = assert(ctx.approve { subject = "conflict:" .. domain, within = terms.within, otherwise = terms.otherwise, remind = terms.remind,
+        proposal = { lead = id, name = clip(name, 200), domain = domain, conflicts_with = rivals, route = lead.route, score = lead.score },
+        why = domain .. " competes with " .. table.concat(rivals, ", ") })
+      if verdict.approved then
+        local value = type(verdict.value) == "table" and verdict.value or {}
+        lead.route = value.route or lead.route
+      else
+        lead.route, reply = "decline", verdict.outcome == "rejected" and "none" or "sent"
+      end
+    end
+    if email == "" then
+      reply = "held"
+    end
+    if reply == "sent" then
+      local subject, body = answer(ctx, lead.route, name)
+      ctx.step { name = "answer", run = function()
+        return assert(ctx.skill.mail { op = "send", key = "lead:" .. id, to = email, subject = subject, body = body })
+      end }
+    end
+    lead.state = reply == "sent" and (lead.route == "decline" and "declined" or "answered") or reply == "none" and "declined" or "open"
+    ctx.records.put { type = "lead", key = id, value = lead }
+    ctx.memory.remember { layer = "session", kind = "lead", key = "lead:" .. domain, importance = 0.6, source = lead.source,
+      text = ("Lead %s from %s: %s, score %d"):format(id, domain, lead.route, lead.score), value = { lead = id, route = lead.route, score = lead.score },
+      ttl = ctx.config.remember_days .. "d" }
+    if lead.state == "answered" then
+      local now = ctx.time.parts { at = ctx.now_text() }
+      local at = ctx.time.at { date = now.date, time = now.time, plus_days = ctx.config.follow_up_days }
+      ctx.emit("timer.set", { at = at.at, event = "lead.follow_up", payload = { lead = id }, key = "follow-up:" .. id }, { key = "follow-up:" .. id })
+    end
+    return { lead = id, score = lead.score, route = lead.route, reply = reply, factors = lead.factors }
+  end,
+}
