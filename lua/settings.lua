@@ -118,8 +118,9 @@ local function adapter(value, path)
     shape.refuse("K2102", shape.at(path, "use"), { field = "use",
       where = "an adapter" })
   end
-  if value.use == "http_json" then
-    return require("adapter.http_json").shape({ secret = hidden, url = url, host = host })(value, path)
+  if value.use == "http_json" or value.use == "maildir" then
+    local _, module = pcall(require, "adapter." .. value.use)
+    return module.shape({ secret = hidden, url = url, host = host })(value, path)
   end
   local out = {}
   for _, key in ipairs(values.keys(value)) do
