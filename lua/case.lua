@@ -352,7 +352,8 @@ local function live(self, each)
   self.world = world.load(self.path) or world.begin(self.path, self.parts[1].now)
   self.faults = faults.new(self.world, all_of(self.parts, "faults"), die)
   self.people = people.new(self.world, all_of(self.parts, "human"))
-  self.models = models.new(self.world, all_of(self.parts, "model"), self.faults, function() return self.e end)
+  self.models = models.new(self.world, all_of(self.parts, "model"), self.faults, function() return self.e end,
+    not self.value.expect or self.value.expect.ledger ~= nil)
   local told
   for i = self.world.at.part, #self.parts do
     self.part, self.world.at.part = self.parts[i], i

@@ -123,7 +123,7 @@ describe("keel dev --case", function()
 
   it("tells when a model is asked what the case has no reply to", function()
     case.model[1].tier = "large"
-    case.expect = {}
+    case.expect = nil
     local code, told = play()
     assert.equal(1, code)
     assert.same({ "/model/0/tier" }, differences_at(told))

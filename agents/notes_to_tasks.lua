@@ -1,0 +1,380 @@
+-- Meeting notes to tasks that are true: new ones, changed ones, and nothing twice.
+--
+-- A file in the notes folder is read in parts that fit a prompt. What it says is checked (a
+-- date that is past, an owner whom the notes do not name), merged with the tasks that the
+-- project has, and applied all at once. When the file itself is changed later, what that
+-- changes is shown to you first. Decisions become long memory with the file as their source.
+
+local stop_words = {}
+for word in ("a an the we i is are was be been of to on in for and or with not no out it its this that will would shall should idea decided decision decide dropped drop "
+  .. "agreed agree chosen choose chose keep kept remove removed cancel cancelled go going use using from now instead rather than"):gmatch("%S+") do
+  stop_words[word] = true
+end
+
+local function present(value)
+  return value ~= nil and type(value) ~= "userdata" and value ~= ""
+end
+
+local function hash_of(text)
+  local h = 5381
+  for byte in text:gmatch(".") do
+    h = (h * 33 + byte:byte()) & 0xffffffff
+  end
+  return ("%08x"):format(h)
+end
+
+--- "We dropped the dark mode idea." -> "dark-mode"
+local function topic_of(text)
+  local words = {}
+  for word in text:lower():gmatch("[%w\128-\255]+") do
+    if not stop_words[word] and #words < 4 then
+      words[#words + 1] = word
+    end
+  end
+  return #words > 0 and table.concat(words, "-") or hash_of(text)
+end
+
+--- Parts of a text of at most so many bytes, cut between paragraphs, else lines, else words.
+local function chunks_of(text, most)
+  local parts, from = {}, 1
+  while from <= #text do
+    local stop = math.min(#text, from + most - 1)
+    if stop < #text then
+      local piece = text:sub(from, stop)
+      local cut = piece:match("^.*()\n\n") or piece:match("^.*()\n") or piece:match("^.*()[%.%!%?] ") or piece:match("^.*() ")
+      if cut and cut > most // 4 then
+        stop = from + cut - 1
+      else
+        while stop > from and text:byte(stop + 1) & 0xC0 == 0x80 do
+          stop = stop - 1
+        end
+      end
+    end
+    parts[#parts + 1] = text:sub(from, stop)
+    from = stop + 1
+  end
+  return parts
+end
+
+-- What a model said, in one form ----------------------------------------------------------
+
+local function list_of(...)
+  local out = {}
+  for _, one in ipairs { ... } do
+    for _, item in ipairs(type(one) == "table" and (#one > 0 and one or next(one) ~= nil and { one } or {}) or {}) do
+      out[#out + 1] = item
+    end
+  end
+  return out
+end
+
+local function pick(item, ...)
+  for _, name in ipairs { ... } do
+    if present(item[name]) then
+      return item[name]
+    end
+  end
+end
+
+local function tasks_in(said)
+  local tasks = {}
+  for _, item in ipairs(list_of(said.tasks or false, said.action_items or false, said.actions or false, said.items or false)) do
+    if type(item) == "string" then
+      item = { title = item }
+    end
+    local title = pick(item, "title", "task", "text", "action", "what")
+    if title then
+      tasks[#tasks + 1] = { title = tostring(title):sub(1, 120), owner = pick(item, "owner", "who", "assignee"), due = pick(item, "due", "date", "deadline", "by"),
+        estimate_h = tonumber(pick(item, "estimate_h", "hours", "estimate") or nil), waiting_on = pick(item, "waiting_on") }
+    end
+  end
+  return tasks
+end
+
+local function decisions_in(said)
+  local list = {}
+  for _, one in ipairs(list_of(said.decisions or false)) do
+    local text = type(one) == "table" and pick(one, "text", "decision", "title", "fact") or one
+    if present(text) then
+      list[#list + 1] = { text = text, key = type(one) == "table" and pick(one, "key", "topic", "slug") or topic_of(text) }
+    end
+  end
+  return list
+end
+
+local function meetings_in(said)
+  local list = {}
+  for _, one in ipairs(list_of(said.meetings or false, said.meeting or false)) do
+    local at = pick(one, "at", "start", "from", "when", "date")
+    if at then
+      local date, time = tostring(at):match("^(%d%d%d%d%-%d%d%-%d%d)[T ]?(%d*:?%d*)")
+      list[#list + 1] = { title = pick(one, "title", "what") or "Next meeting", date = date or at, time = pick(one, "time") or time ~= "" and time or nil,
+        utc = tostring(at):find("Z$") ~= nil }
+    end
+  end
+  return list
+end
+
+-- The steps -----------------------------------------------------------------------------------
+
+--- Read the file, part by part where it is long.
+local function extract(ctx, file, base)
+  -- three bytes a token is more than text has; the rest of the prompt needs some room, too
+  local parts = chunks_of(file.text, math.max(1000, (ctx.config.prompt_tokens - 1000) * 3))
+  local all = { tasks = {}, decisions = {}, meetings = {} }
+  for i, text in ipairs(parts) do
+    local said = assert(ctx.skill.extract_notes { text = text, me = ctx.config.me, base = base,
+      source = #parts > 1 and ("%s#chunk-%d-of-%d"):format(file.source, i, #parts) or file.source })
+    for _, one in ipairs(tasks_in(said)) do
+      all.tasks[#all.tasks + 1] = one
+    end
+    for _, one in ipairs(decisions_in(said)) do
+      all.decisions[#all.decisions + 1] = one
+    end
+    for _, one in ipairs(meetings_in(said)) do
+      all.meetings[#all.meetings + 1] = one
+    end
+  end
+  return all
+end
+
+--- The day that a word means, counted from the meeting.
+local function date_of(ctx, text, base)
+  if not present(text) then
+    return nil
+  end
+  text = tostring(text)
+  local date = text:match("^%d%d%d%d%-%d%d%-%d%d")
+  if not date then
+    local found = ctx.skill.find_dates { text = text, base = base, limit = 1 }.dates[1]
+    date = found and found.date
+  end
+  return date
+end
+
+local function is_me(owner, config)
+  local word = tostring(owner):lower()
+  return word == "me" or word == "i" or word == "myself" or word == config.me:lower()
+end
+
+--- Keep what the notes bear out; the rest is for you to look at.
+local function validate(ctx, found, file, base)
+  local kept, reviews = {}, {}
+  local text = file.text:lower()
+  for _, task in ipairs(found.tasks) do
+    local owner = present(task.owner) and task.owner or "me"
+    if is_me(owner, ctx.config) then
+      owner = "me"
+    end
+    local due = date_of(ctx, task.due, base)
+    if due and due < base then
+      reviews[#reviews + 1] = { title = task.title, why = ("its date %s is past (the meeting was on %s)"):format(due, base) }
+      due = nil
+    end
+    local hours = task.estimate_h
+    if hours and (hours < 0.25 or hours > 80) then
+      reviews[#reviews + 1] = { title = task.title, why = ("its estimate of %g h cannot be"):format(hours) }
+      hours = nil
+    end
+    if owner ~= "me" and not text:find(tostring(owner):lower(), 1, true) then
+      reviews[#reviews + 1] = { title = task.title, why = "its owner is not in the notes" }
+    else
+      kept[#kept + 1] = { title = task.title, owner = owner, due = due, estimate_h = hours,
+        waiting_on = owner ~= "me" and owner or present(task.waiting_on) and not is_me(task.waiting_on, ctx.config) and task.waiting_on or nil }
+    end
+  end
+  return kept, reviews
+end
+
+local carried = { "owner", "due", "estimate_h", "waiting_on" }
+
+--- What of it is new, and what changes a task that there is.
+local function merge(ctx, tasks, project)
+  local candidates, by_key = {}, {}
+  for i, row in ipairs(ctx.records.find { type = "task", where = { project = project, state = "open" }, limit = 1000 } or {}) do
+    candidates[i] = { key = row.key, text = row.value.title }
+    by_key[row.key] = row.value
+  end
+  local new, changes = {}, {}
+  for _, task in ipairs(tasks) do
+    local match = #candidates > 0 and ctx.skill.match_entity { text = task.title, candidates = candidates, min = ctx.config.merge_similarity } or {}
+    local old = match.key and by_key[match.key]
+    if old then
+      for _, field in ipairs(carried) do
+        -- a task that had no owner is yours already
+        local was = old[field] == nil and field == "owner" and "me" or old[field]
+        if task[field] ~= nil and task[field] ~= was then
+          changes[#changes + 1] = { id = match.key, field = field, from = old[field] == nil and ctx.null or old[field], to = task[field], source = old.source }
+        end
+      end
+    else
+      local id = "T-" .. hash_of(project .. "/" .. topic_of(task.title) .. "/" .. task.title:lower())
+      if not by_key[id] and not ctx.records.get { type = "task", key = id } then
+        new[#new + 1] = { id = id, title = task.title, project = project, owner = task.owner, due = task.due, estimate_h = task.estimate_h, waiting_on = task.waiting_on }
+        by_key[id] = new[#new]
+      end
+    end
+  end
+  return new, changes
+end
+
+--- Changes that another version of the same file made before are shown to you first.
+local function reviewed(ctx, changes, file)
+  local sure, asked, lines = {}, {}, {}
+  for _, one in ipairs(changes) do
+    if one.source == file.source and type(one.from) ~= "userdata" then
+      asked[#asked + 1] = one
+      lines[#lines + 1] = ("%s of %s %s -> %s"):format(one.field, one.id, tostring(one.from), tostring(one.to))
+    else
+      sure[#sure + 1] = one
+    end
+  end
+  if #asked == 0 then
+    return sure
+  end
+  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).changes, default = { on_timeout = "hold" } }
+  local verdict = assert(ctx.approve { subject = "changes:" .. file.source, proposal = { changes = lines }, within = terms.within, otherwise = terms.otherwise, remind = terms.remind })
+  if verdict.approved then
+    table.move(asked, 1, #asked, #sure + 1, sure)
+  end
+  return sure
+end
+
+--- All of it, or nothing.
+local function apply(ctx, new, changes, reviews, file)
+  local values = {}
+  for _, one in ipairs(changes) do
+    values[one.id] = values[one.id] or ctx.records.get { type = "task", key = one.id }
+    values[one.id][one.field], values[one.id].source = one.to, file.source
+  end
+  ctx.step { name = "apply", run = function()
+    return assert(ctx.atomic(function()
+      for _, one in ipairs(changes) do
+        ctx.records.put { type = "task", key = one.id, value = values[one.id] }
+      end
+      for _, one in ipairs(new) do
+        local task = { state = "open", source = file.source }
+        for field, value in pairs(one) do
+          task[field] = value
+        end
+        ctx.records.put { type = "task", key = one.id, value = task }
+      end
+      for i, one in ipairs(reviews) do
+        local key = ("RV-%s-%d"):format(hash_of(file.source .. one.title), i)
+        ctx.records.put { type = "review", key = key, value = { id = key, title = one.title, why = one.why, source = file.source, state = "open" } }
+      end
+      return true
+    end))
+  end }
+end
+
+--- Draft a slot in the calendar for each meeting that was agreed.
+local function draft_meetings(ctx, meetings, project, base)
+  for _, one in ipairs(meetings) do
+    local date = date_of(ctx, one.date, base)
+    if date then
+      local at = one.utc and ctx.time.at { date = date, time = one.time or "09:00", zone = "UTC" } or ctx.time.at { date = date, time = one.time or "09:00" }
+      ctx.step { name = "calendar_draft", run = function()
+        return assert(ctx.skill.calendar { op = "draft", key = ("meeting:%s:%s"):format(project, date), at = at.at, title = one.title })
+      end }
+    end
+  end
+end
+
+--- The mail after the meeting, if there is somebody to write to and you say yes.
+local function follow_up(ctx, said, file, project)
+  local record = ctx.records.get { type = "project", key = project } or {}
+  local domain = record.client
+  local contact = domain and ctx.memory.get { kind = "client", key = "client:" .. domain .. "/contact" }
+  local known = contact and type(contact.value) == "table" and contact.value or {}
+  local rows = domain and ctx.records.find { type = "client", where = { domain = domain }, limit = 1 } or {}
+  local to = known.email or rows[1] and rows[1].value.email or domain and "hello@" .. domain
+  if not to then
+    return "none"
+  end
+  local draft = ctx.skill.draft_followup { tasks = said.tasks, decisions = said.decisions, meetings = said.meetings, project = project,
+    to_name = known.name and known.name:match("%S+"), owner = ctx.config.sign_as }
+  if not draft then
+    ctx.emit("run.degraded", { why = "no follow-up was drafted" })
+    return "none"
+  end
+  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).followup, default = { timebox_s = 86400, on_timeout = "skip" } }
+  local verdict = assert(ctx.approve { subject = "followup:" .. file.source, proposal = draft, within = terms.within, otherwise = terms.otherwise, remind = terms.remind,
+    why = "To " .. to })
+  if not verdict.approved then
+    return "held"
+  end
+  local letter = type(verdict.value) == "table" and verdict.value or { body = tostring(verdict.value) }
+  ctx.step { name = "send", run = function()
+    return assert(ctx.skill.mail { op = "send", key = "followup:" .. file.key, to = to, subject = letter.subject or "After our meeting", body = letter.body or letter.text })
+  end }
+  return "sent"
+end
+
+return agent {
+  version = 1,
+  about = "Turns meeting notes into tasks, decisions, calendar drafts and a follow-up that you approve",
+  on = { { event = "file.created" }, { event = "file.changed" } },
+
+  input = {
+    type = "object", required = { "text" },
+    properties = { text = { type = "string" }, project = { type = "string" }, path = { type = "string" } },
+  },
+  output = {
+    type = "object", required = { "created", "updated", "decisions" }, additionalProperties = false,
+    properties = {
+      created = { type = "array", items = { ["$ref"] = "#/$defs/task" } },
+      updated = { type = "array", items = { type = "object", required = { "id", "field", "from", "to" } } },
+      decisions = { type = "array", items = { type = "string" } }, followup = { enum = { "sent", "held", "none" } },
+    },
+    ["$defs"] = { task = { type = "object", required = { "title", "project", "owner" }, additionalProperties = false, properties = {
+      title = { type = "string", maxLength = 120 }, project = { type = "string" }, owner = { type = "string" }, due = { type = { "string", "null" } },
+      estimate_h = { type = { "number", "null" }, minimum = 0.25, maximum = 80 }, waiting_on = { type = { "string", "null" } } } } },
+  },
+  config = {
+    type = "object", additionalProperties = false,
+    properties = {
+      merge_similarity = { type = "number", minimum = 0, maximum = 1, default = 0.82 }, prompt_tokens = { type = "integer", minimum = 1500, default = 6000 },
+      me = { type = "string", default = "me", description = "your name in the notes" }, approval = { type = "object" }, sign_as = { type = "string", default = "Mira" },
+    },
+  },
+
+  budget = { run = "$0.025", day = "$0.30" },
+  uses = { "extract_notes", "extract_tasks", "draft_followup", "find_dates", "match_entity", "approval_terms", "calendar", "mail" },
+  locally = { "extract_tasks", "find_dates", "match_entity" },
+  memory = { read = { "client/*", "decision/*" }, write = { "decision/*" } },
+  policy = { { effect = "calendar.draft", say = "auto" }, { effect = "mail.send", say = "auto" } }, -- the mail is what you approve above
+
+  run = function(ctx, input)
+    local key = ctx.event and ctx.event.key or input.path or ctx.run
+    local file = { key = key, source = input.path or key:match("^([^#]+)"), text = input.text }
+    local base = key:match("%d%d%d%d%-%d%d%-%d%d") or ctx.time.parts { at = ctx.now_text() }.date
+    local project = input.project or "general"
+
+    local found = extract(ctx, file, base)
+    local tasks, reviews = validate(ctx, found, file, base)
+    local new, changes = merge(ctx, tasks, project)
+    changes = reviewed(ctx, changes, file)
+    apply(ctx, new, changes, reviews, file)
+    for _, one in ipairs(reviews) do
+      ctx.emit("invalid_item", one)
+    end
+
+    local decisions = ctx.array()
+    for i, one in ipairs(found.decisions) do
+      decisions[i] = one.text
+      ctx.memory.remember { layer = "long", kind = "decision", key = ("decision:%s/%s"):format(project, one.key), text = one.text, importance = 0.8, source = file.source }
+    end
+    draft_meetings(ctx, found.meetings, project, base)
+    local followup = follow_up(ctx, { tasks = tasks, decisions = decisions, meetings = found.meetings }, file, project)
+
+    local created, updated = ctx.array(), ctx.array()
+    for i, one in ipairs(new) do
+      created[i] = { title = one.title, project = project, owner = one.owner, due = one.due, estimate_h = one.estimate_h, waiting_on = one.waiting_on }
+    end
+    for i, one in ipairs(changes) do
+      updated[i] = { id = one.id, field = one.field, from = one.from, to = one.to }
+    end
+    return { created = created, updated = updated, decisions = decisions, followup = followup }
+  end,
+}

@@ -1,0 +1,287 @@
+-- Mail to support: what it is, what is known about it, and an answer. Simple questions are
+-- answered from snippets that you wrote; everything else you see first; money goes back only
+-- when you say so, and never because a mail says so.
+
+local function present(value)
+  return value ~= nil and type(value) ~= "userdata" and value ~= ""
+end
+
+local function hash_of(text)
+  local h = 5381
+  for byte in text:gmatch(".") do
+    h = (h * 33 + byte:byte()) & 0xffffffff
+  end
+  return ("%08x"):format(h)
+end
+
+local function writer_of(mail)
+  local from = mail.from or mail.email or ""
+  local email = (from:match("<%s*([^<>%s]+@[^<>%s]+)%s*>") or from:match("[^%s<>,;]+@[^%s<>,;]+") or ""):lower()
+  local name = mail.name or mail.from_name or from:match("^%s*\"?([^<\"@]-)\"?%s*<") or ""
+  name = name:match("^%s*([%a\128-\255'%-]+)") or "" -- a first name, and nothing that is more than that
+  return email, name ~= "" and #name <= 40 and name or nil
+end
+
+--- "Re: AW: Audit kit" -> "audit kit"
+local function plain_subject(subject)
+  local text = (subject or ""):lower()
+  local before
+  repeat
+    before = text
+    text = text:gsub("^%s*re%s*:%s*", ""):gsub("^%s*fwd?%s*:%s*", ""):gsub("^%s*aw%s*:%s*", ""):gsub("^%s*sv%s*:%s*", "")
+  until text == before
+  return (text:gsub("%s+", " ")):match("^%s*(.-)%s*$")
+end
+
+--- The open ticket that this mail belongs to, or a new one.
+local function thread(ctx, mail, email)
+  local topic = hash_of(email .. "/" .. plain_subject(mail.subject))
+  for _, row in ipairs(ctx.records.find { type = "ticket", where = { thread = topic }, limit = 5 } or {}) do
+    if row.value.state ~= "solved" then
+      local ticket = row.value
+      ticket.mails = (ticket.mails or 1) + 1
+      return ticket
+    end
+  end
+  local key = ctx.event and ctx.event.key or ctx.run
+  return { id = "TK-" .. hash_of(key), thread = topic, email = email, subject = mail.subject, message = key, state = "open", mails = 1, replies = 0 }
+end
+
+local function save(ctx, ticket)
+  ctx.records.put { type = "ticket", key = ticket.id, value = ticket }
+end
+
+--- What the mail is; by rules where no model can be asked.
+local function classify(ctx, mail, body)
+  local found, err = ctx.skill.classify_ticket { body = body, subject = mail.subject }
+  if found then
+    return found
+  end
+  ctx.emit("run.degraded", { why = "classified by rules: " .. err.message }, { key = "degraded:" .. ctx.run })
+  local rules = ctx.skill.classify { text = body, subject = mail.subject, labels = { "how_to", "bug", "refund", "sales", "other" } }
+  return { class = rules.label, urgency = 0, confidence = math.min(rules.confidence, 0.5) }
+end
+
+--- The newest order of an address.
+local function lookup_order(ctx, email)
+  local newest
+  for _, row in ipairs(ctx.records.find { type = "order", where = { email = email }, limit = 100 } or {}) do
+    local order = row.value
+    order.id = order.id or row.key
+    if not newest or tostring(order.paid) > tostring(newest.paid) then
+      newest = order
+    end
+  end
+  return newest
+end
+
+--- The known issue that the mail speaks of.
+local function match_issue(ctx, text)
+  local candidates, by_key = {}, {}
+  for i, row in ipairs(ctx.records.find { type = "known_issue", limit = 500 } or {}) do
+    candidates[i] = { key = row.key, text = row.value.title or row.value.text or row.key }
+    by_key[row.key] = row.value
+  end
+  if #candidates == 0 then
+    return nil
+  end
+  local match = ctx.skill.match_issue { text = text, issues = candidates, min = ctx.config.issue_score }
+  local issue = match.key and by_key[match.key]
+  if issue then
+    issue.id = issue.id or match.key
+  end
+  return issue
+end
+
+--- At most three snippets, and how well the first fits, from 0 to 1.
+local function snippets_for(ctx, text)
+  local list, best = ctx.array(), 0
+  for _, hit in ipairs(ctx.memory.search { query = text, kind = "snippet", k = 3 } or {}) do
+    list[#list + 1] = hit.text
+    best = math.max(best, (1 + (hit.similarity or 0)) / 2)
+  end
+  return list, best
+end
+
+--- Whether a refund is within the policy, in words, and whether it is.
+local function refund_policy(ctx, order)
+  local days
+  if present(order.paid) then
+    local now = ctx.time.parts { at = ctx.now_text() }
+    days = now.day - ctx.time.parts { at = tostring(order.paid):sub(1, 10) .. "T12:00:00Z", zone = "UTC" }.day
+  end
+  local within = days ~= nil and days <= ctx.config.refund_days
+  local text = ("within %d days: %s"):format(ctx.config.refund_days, days == nil and "unknown" or within and "yes" or "no")
+  for _, sku in ipairs(ctx.config.no_refund_after_download) do
+    if order.downloaded and tostring(order.sku):find(sku, 1, true) then
+      within, text = false, text .. "; " .. order.sku .. " was downloaded: no"
+    end
+  end
+  return within, text
+end
+
+--- Ask for the refund of an order, and do it when you say so. Returns whether it was done.
+local function refund(ctx, order, ticket)
+  local money = ctx.skill.amount_of { record = order }
+  local _, policy = refund_policy(ctx, order)
+  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).refund, default = { timebox_s = 28800, on_timeout = "escalate" } }
+  local verdict = assert(ctx.approve { subject = "refund:" .. order.id, within = terms.within, otherwise = terms.otherwise, remind = terms.remind, risk = "high",
+    proposal = { order = order.id, amount = money.text, currency = (money.currency or ""):upper(), policy = policy, ticket = ticket },
+    why = policy })
+  if not verdict.approved then
+    return false
+  end
+  ctx.step { name = "refund", run = function()
+    return assert(ctx.skill.payments { op = "refund", key = "refund:" .. order.id, order = order.id, amount = money.amount, currency = (money.currency or ""):upper() })
+  end }
+  order.refunded = true
+  ctx.records.put { type = "order", key = order.id, value = order }
+  return true
+end
+
+--- The day of a fix that was promised has come.
+local function follow_up(ctx, input)
+  local ticket = ctx.records.get { type = "ticket", key = input.ticket } or { id = input.ticket }
+  local issue = input.issue and ctx.records.get { type = "known_issue", key = input.issue } or {}
+  local order = input.order and ctx.records.get { type = "order", key = input.order }
+  local out = { ticket = input.ticket, class = ticket.class or "bug", urgency = ticket.urgency or 1, action = "escalated", known_issue = input.issue or ctx.null,
+    order = input.order or ctx.null }
+  if issue.state == "fixed" or issue.fixed then
+    ticket.state = "solved"
+    save(ctx, ticket)
+    out.action = "replied"
+  elseif order and ticket.refund_wish and not order.refunded then
+    order.id = input.order
+    out.action = refund(ctx, order, ticket.id) and "refunded" or "escalated"
+  end
+  return out
+end
+
+--- Come back on the day that the fix is promised for.
+local function come_back(ctx, ticket, issue, order)
+  local fix = present(issue.fix) and issue.fix or issue.fix_date
+  local found = present(fix) and ctx.skill.find_dates { text = tostring(fix), base = ctx.now_text(), limit = 1 }.dates[1]
+  if found then
+    local at = ctx.time.at { date = found.date, time = ctx.config.follow_up_time }
+    local key = "follow-up:" .. ticket.id
+    ctx.emit("timer.set", { at = at.at, event = "support.follow_up", payload = { ticket = ticket.id, issue = issue.id, order = order and order.id }, key = key }, { key = key })
+  end
+end
+
+--- Words for the answer; nil, why when there are none to be had.
+local function compose(ctx, class, ask)
+  local said, err
+  if class == "how_to" then
+    said, err = ctx.skill.compose_answer { body = ask.body, subject = ask.subject, name = ask.name, snippets = ask.snippets, owner = ask.owner }
+  else
+    said, err = ctx.skill.compose_reply { body = ask.body, subject = ask.subject, class = class, name = ask.name, snippets = ask.snippets,
+      known_issue = ask.issue and { title = ask.issue.title, fix = ask.issue.fix }, owner = ask.owner }
+  end
+  if said then
+    return { subject = said.subject or "Re: " .. (ask.subject or "your message"), body = said.body or said.text or said.reply }
+  end
+  return nil, err
+end
+
+local function send(ctx, ticket, mail)
+  ticket.replies = (ticket.replies or 0) + 1
+  ctx.step { name = "send", run = function()
+    return assert(ctx.skill.mail { op = "send", key = ("reply:%s:%d"):format(ticket.id, ticket.replies), to = ticket.email, subject = mail.subject, body = mail.body })
+  end }
+end
+
+--- Put the answer before you, and send what you approve. Returns the action.
+local function ask_and_send(ctx, ticket, mail, why)
+  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).reply, default = { timebox_s = 14400, on_timeout = "hold" } }
+  local verdict = assert(ctx.approve { subject = "reply:" .. ticket.id, proposal = mail, why = why, within = terms.within, otherwise = terms.otherwise, remind = terms.remind })
+  if not verdict.approved then
+    return "escalated"
+  end
+  local value = type(verdict.value) == "table" and verdict.value or { subject = mail.subject, body = tostring(verdict.value) }
+  send(ctx, ticket, { subject = value.subject or mail.subject, body = value.body or mail.body })
+  return "replied"
+end
+
+return agent {
+  version = 1,
+  about = "Classifies mail to support, answers simple questions, and asks you about the rest and about money",
+  on = { { event = "mail.received", where = { folder = "support" } }, { event = "support.follow_up" } },
+
+  input = { type = "object" },
+  output = {
+    type = "object", required = { "ticket", "class", "urgency", "action" }, additionalProperties = false,
+    properties = {
+      ticket = { type = "string" }, class = { enum = { "how_to", "bug", "refund", "sales", "other" } }, urgency = { type = "integer", minimum = 0, maximum = 3 },
+      action = { enum = { "auto_replied", "awaiting_approval", "replied", "refunded", "escalated" } },
+      known_issue = { type = { "string", "null" } }, order = { type = { "string", "null" } },
+    },
+  },
+  config = {
+    type = "object", additionalProperties = false,
+    properties = {
+      auto_reply_min_conf = { type = "number", minimum = 0, maximum = 1, default = 0.9 }, auto_reply_min_snippet = { type = "number", minimum = 0, maximum = 1, default = 0.75 },
+      refund_days = { type = "integer", minimum = 0, default = 14 }, issue_score = { type = "number", default = 0.7 },
+      no_refund_after_download = { type = "array", items = { type = "string" }, default = { "workbook" } },
+      follow_up_time = { type = "string", default = "18:00" }, max_text = { type = "integer", default = 8000 },
+      approval = { type = "object" }, sign_as = { type = "string", default = "Mira" },
+    },
+  },
+
+  budget = { day = "$0.006", loops = 60 },
+  uses = { "classify_ticket", "classify", "compose_answer", "compose_reply", "match_issue", "find_dates", "amount_of", "approval_terms", "mail", "payments" },
+  locally = { "classify", "find_dates" },
+  memory = { read = { "snippet/*" }, write = { "ticket/*" } },
+  -- answers go to who wrote, in the words of snippets or of what you approved; money was asked
+  policy = { { effect = "mail.send", say = "auto" }, { effect = "payments.refund", say = "auto" } },
+
+  run = function(ctx, mail)
+    if mail.ticket then
+      return follow_up(ctx, mail)
+    end
+    local email, name = writer_of(mail)
+    local body = (mail.body or mail.text or ""):sub(1, ctx.config.max_text)
+    body = body:sub(1, (utf8.len(body) and #body or (select(2, utf8.len(body)) or 1) - 1))
+    local ticket = thread(ctx, mail, email)
+    save(ctx, ticket)
+    local kind = classify(ctx, mail, body)
+    local order, issue = lookup_order(ctx, email), match_issue(ctx, (mail.subject and mail.subject .. ". " or "") .. body)
+    local lower = body:lower()
+    ticket.class, ticket.urgency = kind.class, kind.urgency
+    ticket.known_issue, ticket.order = issue and issue.id, order and order.id
+    ticket.refund_wish = (lower:find("money back") or lower:find("refund") or kind.class == "refund") and true or nil
+    save(ctx, ticket)
+    ctx.memory.remember { layer = "session", kind = "ticket", key = "ticket:" .. ticket.id, text = ("%s: %s"):format(kind.class, body:sub(1, 200):gsub("[\128-\255]*$", "")), source = ticket.message,
+      ttl = "90d" }
+
+    local snippets, fit = snippets_for(ctx, body)
+    local words, err = compose(ctx, kind.class, { body = body, subject = mail.subject, name = name, snippets = snippets, issue = issue, owner = ctx.config.sign_as })
+    local function ended(action)
+      ticket.state = (action == "auto_replied" or action == "refunded") and "solved" or action == "replied" and (issue and "waiting" or "solved") or "open"
+      save(ctx, ticket)
+      return { ticket = ticket.id, class = kind.class, urgency = kind.urgency, action = action, known_issue = issue and issue.id or ctx.null, order = order and order.id or ctx.null }
+    end
+    if err and err.code == "budget" then
+      ticket.waits_for = "budget"
+      ctx.records.put { type = "task", key = "T-" .. ticket.id, value = { id = "T-" .. ticket.id, title = "Answer " .. email .. " (" .. kind.class .. ")", state = "open", ticket = ticket.id } }
+      return ended("escalated")
+    elseif err and tostring(err.message):find("unexpected", 1, true) then
+      -- whatever talked the model into it, it is not what an answer is
+      ctx.emit("policy.denied", { ticket = ticket.id, why = err.message:sub(1, 300) }, { key = "denied:" .. ctx.run })
+    end
+    if issue then
+      come_back(ctx, ticket, issue, order)
+    end
+    local auto = words and kind.class == "how_to" and kind.confidence >= ctx.config.auto_reply_min_conf and fit >= ctx.config.auto_reply_min_snippet
+    if auto then
+      send(ctx, ticket, words)
+      return ended("auto_replied")
+    end
+    words = words or { subject = "Re: " .. (mail.subject or "your message"), body = (name and "Hi " .. name or "Hello") .. ",\n\nthank you for your message. I come back to you.\n\nBest,\n" .. ctx.config.sign_as }
+    local refunded = false
+    if kind.class == "refund" and order and not order.refunded then
+      refunded = refund(ctx, order, ticket.id)
+    end
+    local action = ask_and_send(ctx, ticket, words, issue and ("Known issue %s: %s"):format(issue.id, issue.title) or err and "No answer could be drafted: " .. err.message or nil)
+    return ended(refunded and "refunded" or action)
+  end,
+}
