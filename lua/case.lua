@@ -24,6 +24,7 @@ local json = require "json"
 local models = require "case.models"
 local people = require "case.people"
 local rfc3339 = require "rfc3339"
+local subset = require "subset"
 local trial = require "dev.trial"
 local world = require "case.world"
 
@@ -336,6 +337,7 @@ local function tell(self)
     self.world:differ("/event", "a run", nil, type(why) == "table" and why.message or "no run of " .. self.part.agent .. " was started")
   end
   expect.check(self, told)
+  told.snapshot = expect.snapshot(self)
   for _, i in ipairs(self.models:left()) do table.insert(told.unchecked, ("/model/%d was not asked for"):format(i - 1)) end
   for _, i in ipairs(self.people:left()) do table.insert(told.unchecked, ("/human/%d was not asked for"):format(i - 1)) end
   for _, i in ipairs(self.faults:left()) do table.insert(told.unchecked, ("/faults/%d did not come about"):format(i - 1)) end
@@ -434,6 +436,60 @@ function case.play(home, value, options)
     homes.remove(path)
   end
   return told, err
+end
+
+-- The kill matrix -------------------------------------------------------------------------------
+
+--- What stands in a snapshot that time and chance make, put away: which run it was, and when.
+local function plain(snapshot, run)
+  local text = assert(json.encode(snapshot))
+  text = text:gsub("run_[%w]+", "RUN"):gsub('"at":"%d%d%d%d%-[^"]*"', '"at":"TIME"'):gsub('"ms":%d+', '"ms":0')
+  return json.decode(text), run
+end
+
+--- A copy of a case that is killed at a command, with an answer to the question that follows
+--- where nobody can know whether the effect happened.
+local function killed_at(value, step)
+  local copy = json.decode(assert(json.encode(value)))
+  copy.unknown = nil
+  copy.faults = copy.faults or json.array {}
+  table.insert(copy.faults, { at = "#" .. step.seq, kind = "kill9", when = "after_effect" })
+  copy.human = copy.human or json.array {}
+  local key = type(step.args) == "table" and step.args.key
+  if step.effect == "at_most_once" and key then
+    table.insert(copy.human, { action = "answer", question = "reconcile:" .. key, value = "done", after_s = 1 })
+  end
+  return copy
+end
+
+--- Play a case once for each command of its first run, killed after its effect and before its
+--- result was kept; what comes of it must be what came of the case undisturbed.
+-- @param write(text) -> path  keeps a copy of the case where a process can read it
+-- @return { case, kills, differences = { { seq, name, path, expected, got } } }; or nil, err
+function case.kill_everywhere(home, value, options)
+  local calm, err = case.play(home, value, { file = options.file })
+  if not calm then return nil, err end
+  local told = { case = value.case, kills = 0, differences = json.array {} }
+  local wanted = plain(calm.snapshot)
+  for _, one in ipairs(calm.differences) do
+    table.insert(told.differences, { seq = 0, name = "undisturbed", path = one.path, expected = one.expected, got = one.got, why = one.why })
+  end
+  for _, step in ipairs(calm.log) do
+    -- a step of script alone, and a question, have no effect of their own
+    if step.seq and step.kind ~= "step" and step.kind ~= "undo" and step.kind ~= "start" and step.name ~= nil then
+      local path = options.write(assert(json.encode(killed_at(value, step))))
+      local copy
+      copy, err = case.read(path)
+      local again
+      if copy then again, err = case.play(home, copy, { file = path }) end
+      if not again then return nil, err end
+      told.kills = told.kills + 1
+      for _, one in ipairs(subset.differences(wanted, plain(again.snapshot))) do
+        table.insert(told.differences, { seq = step.seq, name = step.name, path = one.path, expected = one.expected, got = one.got, why = one.why })
+      end
+    end
+  end
+  return told
 end
 
 return case

@@ -262,11 +262,15 @@ int sqlite_end_claim(struct db *base, const struct ledger_end *told, struct err 
 
 /* ---- recovery --------------------------------------------------------------------------- */
 
-/* What an owner before us held has an unknown outcome: it counts as spent. */
+/* What an owner before us held has an unknown outcome: it counts as spent. But for calls of
+ * a provider who bills a request once, however often it comes (`once` of its price): they
+ * are asked again. */
+#define ONCE "(l.price ->> 'once') IS 1"
+
 int sqlite_recover_ledger(struct db *base, int64_t now_ms, struct err *e)
 {
 	struct sqlite_db *db = sqlite_of(base);
-	char sql[1200];
+	char sql[1600];
 	int rc = sqlite_budget_write(db, e);
 
 	sqlite_budget_drop(db);
@@ -274,13 +278,17 @@ int sqlite_recover_ledger(struct db *base, int64_t now_ms, struct err *e)
 		return rc;
 	snprintf(sql, sizeof(sql), "UPDATE budgets SET held = held - g.money,"
 		" held_tokens = held_tokens - g.tokens, held_calls = held_calls -"
-		" g.calls, spent = spent + g.money, tokens = budgets.tokens +"
-		" g.tokens, calls = budgets.calls + g.calls, updated = %" PRId64
+		" g.calls, spent = spent + g.paid, tokens = budgets.tokens +"
+		" g.used, calls = budgets.calls + g.made, updated = %" PRId64
 		" FROM (SELECT j.value AS budget, sum(l.money) AS money,"
-		" sum(l.tokens) AS tokens, sum(l.calls) AS calls FROM ledger l,"
+		" sum(l.tokens) AS tokens, sum(l.calls) AS calls,"
+		" sum(iif(" ONCE ", 0, l.money)) AS paid,"
+		" sum(iif(" ONCE ", 0, l.tokens)) AS used,"
+		" sum(iif(" ONCE ", 0, l.calls)) AS made FROM ledger l,"
 		" json_each(l.lines) j WHERE l.state = 'reserved' AND l.epoch <"
 		" %" PRId64 " GROUP BY j.value) AS g WHERE budgets.id = g.budget;"
-		"UPDATE ledger SET state = 'estimated', cost = money, input = 0,"
+		"UPDATE ledger AS l SET state = iif(" ONCE ", 'released', 'estimated'),"
+		" cost = iif(" ONCE ", 0, money), input = 0,"
 		" output = 0, cached = 0, error = 'the engine stopped before the"
 		" outcome was known', ended = %" PRId64 " WHERE state = 'reserved'"
 		" AND epoch < %" PRId64, now_ms, db->epoch, now_ms, db->epoch);

@@ -422,6 +422,27 @@ local function memories_of(e)
   return table.concat(list, "\n")
 end
 
+--- What came of a case, without times: how its runs stand, its effects, records and memories. Two
+--- plays of it that came to the same have equal ones.
+function expect.snapshot(played)
+  local e, snapshot = played.e, { runs = json.array {}, outbox = json.array {}, records = {}, memory = json.array {} }
+  for i, run in ipairs(e:list { agent = played.part.agent, limit = 10000 }) do snapshot.runs[i] = { state = run.state, output = run.output } end
+  for i, row in ipairs((lines_of(file.join(played.path, "var", "outbox.jsonl")))) do
+    snapshot.outbox[i] = { adapter = row.adapter, op = row.op, key = row.key, body = row.body }
+  end
+  for _, kind in ipairs(e:record_types()) do
+    local name = type(kind) == "table" and kind.type or kind
+    local _, by_key = values_of(e, name)
+    snapshot.records[name] = by_key
+  end
+  for line in e:memory():export() do
+    local item = type(line) == "string" and json.decode(line) or line
+    table.insert(snapshot.memory, { kind = item.kind, key = item.key, text = item.text, value = item.value, trust = item.trust })
+  end
+  table.sort(snapshot.memory, function(a, b) return json.encode(a) < json.encode(b) end)
+  return snapshot
+end
+
 --- Add what differs to told.differences, and the paths of what nothing checks to
 --- told.unchecked; and to `told` what was spent.
 function expect.check(played, told)

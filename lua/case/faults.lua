@@ -1,7 +1,7 @@
 --- What a case has go wrong: where, when, and how often.
 --
 -- `at` names a step: of the workflow (`draft_invoice`), an effect (`billing.draft`, with its key
--- behind it or not), a skill, or the subject of an approval. `kill9` ends the process as
+-- behind it or not), a skill, the subject of an approval, or a command by its number (`#12`). `kill9` ends the process as
 -- kill -9 does, at that moment; the other kinds are answers of the world outside.
 local faults = {}
 faults.__index = faults
@@ -20,14 +20,14 @@ end
 
 local function is_named(at, names)
   for _, name in ipairs(names) do
-    if name == at or name:sub(1, #at + 1) == at .. "_" or name:sub(1, #at + 1) == at .. ":" or name:sub(1, #at + 1) == at .. " " then return true end
+    if name == at or at:byte() ~= 35 and name:sub(1, #at + 1) == at .. "_" or name:sub(1, #at + 1) == at .. ":" or name:sub(1, #at + 1) == at .. " " then return true end
   end
   return false
 end
 
 --- What a command may be called in a case.
 local function names_of(cmd)
-  local names = { cmd.name, cmd.kind }
+  local names = { cmd.name, cmd.kind, "#" .. cmd.seq }
   local args = type(cmd.args) == "table" and cmd.args or {}
   if cmd.kind == "skill" and type(args.op) == "string" then
     names[#names + 1] = ("%s.%s %s"):format(cmd.name, args.op, tostring(args.key))

@@ -174,7 +174,7 @@ function models:tiers(prices)
   for _, tier in ipairs { "small", "large" } do
     local rates = (prices or {})[tier] or models.usual_prices[tier]
     out[tier] = { { provider = "scripted", model = tier, script = script, max_parallel = 64,
-      price = { input = rates["in"] / 1000, output = rates.out / 1000, as_of = "the case" } } }
+      price = { input = rates["in"] / 1000, output = rates.out / 1000, as_of = "the case", once = true } } }
   end
   return out
 end

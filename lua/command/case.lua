@@ -23,10 +23,35 @@ local function as_json(told)
     status = told.run and told.run.state or json.null, run = told.run or json.null, ledger = told.ledger, folder = told.folder }
 end
 
+--- The case killed at every step: how many kills, and what came out differently.
+local function kill_everywhere(context, path, value)
+  local file = require "file"
+  local copy = os.tmpname()
+  local told, err = require("case").kill_everywhere(context.home, value, { file = path, write = function(text)
+    assert(file.write(copy, text))
+    return copy
+  end })
+  os.remove(copy)
+  if not told then return nil, err end
+  local n = #told.differences
+  if context.json then
+    context.out(json.encode { case = told.case, kills = told.kills, holds = n == 0, differences = told.differences } .. "\n")
+    return n
+  end
+  local t, view = context.terminal, require "view"
+  context.out(("%s  %s, %s\n"):format(t:style("strong", told.case), view.count(told.kills, "kill"),
+    n == 0 and t:style("good", "always the same end") or t:style("bad", view.count(n, "difference"))))
+  for _, one in ipairs(told.differences) do
+    context.out(("  killed at step %d (%s): %s\n    expected  %s\n    got       %s\n"):format(one.seq, one.name, one.path, view.short(one.expected), view.short(one.got)))
+  end
+  return n
+end
+
 return {
   about = "play case files: fixed inputs, clock, replies, answers and faults, and what must come of them",
   arguments = { { "files", "FILE", many = true } },
-  flags = { { "keep", nil, "keep the folder that a case was played in, to look at with keel --home" } },
+  flags = { { "kill", nil, "play each case again once for every step, killed after its effect and before its result; the end must be the same" },
+    { "keep", nil, "keep the folder that a case was played in, to look at with keel --home" } },
   notes = "A case is played in a home of its own with the agents and skills of this one: an outbox in place of every adapter,"
     .. " a clock that stands still, models and people that say what is written. Exit code 0 when all hold, 1 when one differs,"
     .. " 2 when a file is malformed. The format: spec/cases/case.schema.json.",
@@ -43,7 +68,13 @@ return {
     for _, path in ipairs(args.files) do
       local value, err = case.read(path)
       local told
-      if value then told, err = case.play(context.home, value, { file = path, keep = args.keep }) end
+      if value and args.kill then
+        told, err = kill_everywhere(context, path, value)
+        if told then
+          if told > 0 then code = math.max(code, 1) end
+          goto next_file
+        end
+      elseif value then told, err = case.play(context.home, value, { file = path, keep = args.keep }) end
       if not told then
         if #args.files == 1 then return nil, err end
         if context.json then context.out(json.encode(errors.json(err)) .. "\n")
@@ -53,6 +84,7 @@ return {
         if #told.differences > 0 then code = math.max(code, 1) end
         if context.json then context.out(json.encode(as_json(told)) .. "\n") else tell_one(context, told) end
       end
+      ::next_file::
     end
     return code
   end,

@@ -63,7 +63,7 @@ function price.read(raw)
   if type(raw) ~= "table" then return nil, "it has no price" end
   local out, message = read_rates(raw)
   if not out then return nil, message end
-  out.as_of = raw.as_of
+  out.as_of, out.once = raw.as_of, raw.once
   if raw.long then
     out.long, message = read_rates(raw.long, out)
     if not out.long then return nil, message end
@@ -81,7 +81,8 @@ function price.read(raw)
   return out
 end
 
---- The price as a row of the ledger keeps it: JSON, pico-USD per token.
+--- The price as a row of the ledger keeps it: JSON, pico-USD per token; `once` where the
+-- provider bills a request that it gets again after a crash once (scripted ones do).
 function price.text(p)
   local function rates(of)
     local out = {}
@@ -89,7 +90,7 @@ function price.text(p)
     return out
   end
   local out = rates(p)
-  out.as_of = p.as_of
+  out.as_of, out.once = p.as_of, p.once
   if p.long then
     out.long = rates(p.long)
     out.long.over = p.long.over
