@@ -153,6 +153,8 @@ end
 local function remember(ctx, domain, proposal, contact, billing, slots, lines)
   local written = {}
   local function keep(item)
+    -- your yes was for the letter; what the mail said stays what a mail said
+    item.trust = "external"
     ctx.memory.remember(item)
     written[#written + 1] = { kind = item.kind, key = item.key }
   end
