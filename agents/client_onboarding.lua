@@ -1,299 +1,523 @@
--- A client says yes to a proposal: everything that has to happen then, once.
+-- A client says yes to a proposal, and everything that follows is prepared.
 --
--- The client and the project are recorded, a folder is made, kickoff slots are found, the
--- deposit invoice is drafted, and a welcome mail waits for your yes. When you say no, or
--- something fails, what was done is taken back, newest first.
---
--- Each step has a name and a key of the business (the proposal's), so that nothing happens
--- twice, whatever dies when.
+-- The mail is read for what it accepts, whom to bill and when they are away. The client is
+-- found in the books or put there, a project and its folder are made, kickoff times are looked
+-- for, the invoice of the deposit is drafted, and a welcome is written. Then you are asked;
+-- what you approve goes out. Say no and what was made is taken back, newest first; the client
+-- stays. Where the mail names another price than the proposal, or the proposal has run out,
+-- you are asked before anything hangs on it.
 
-local month_names = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" }
-
-local function present(value)
-  return value ~= nil and type(value) ~= "userdata" and value ~= ""
+local function rounded(amount)
+  local cents = math.floor(amount * 100 + 0.5)
+  return cents % 100 == 0 and cents // 100 or cents / 100
 end
 
---- Who wrote: name, address, domain. An answer goes to nobody else.
-local function writer_of(from)
-  local email = (from:match("<%s*([^<>%s]+@[^<>%s]+)%s*>") or from:match("[^%s<>,;]+@[^%s<>,;]+") or ""):lower()
-  return from:match("^%s*\"?([^<\"]-)\"?%s*<"), email, email:match("@(.+)$") or ""
+--- A number as people write it in a change: 5200, 4900.5
+local function plain(amount)
+  amount = rounded(amount)
+  return math.type(amount) == "integer" and tostring(amount) or ("%.2f"):format(amount)
 end
 
---- An amount in a mail as a number, in whatever form it was read.
-local function number_of(one)
-  if type(one) == "table" then
-    one = one.amount or one.value or one.eur
-  end
-  return tonumber((tostring(one):gsub("[^%d%.]", "")))
+--- Who wrote: "Ana Reis <ana@fernline.example>", or an address and a name beside it.
+local function sender_of(mail)
+  local name, address = mail.from:match("^%s*(.-)%s*<([^<>%s]+)>%s*$")
+  address = (address or mail.from:match("[^%s<>]+@[^%s<>]+") or mail.from):lower()
+  name = name and name:gsub('^"', ""):gsub('"$', "") or mail.from_name
+  return { address = address, domain = address:match("@(.+)$") or address, name = name ~= "" and name or nil }
 end
 
---- Something for you to look at by yourself; the run is over.
-local function ticket(ctx, mail, why)
-  local key = "TK-" .. (ctx.event and ctx.event.key or ctx.run)
-  ctx.records.put { type = "ticket", key = key, value = { id = key, title = "Look at: " .. (mail.subject or "a mail"), why = why, from = mail.from, state = "open" } }
-  ctx.emit("run.ticket", { ticket = key, why = why })
-  return { ticket = key, why = why }
+--- "509 123 456" -> "509123456"
+local function compact(text)
+  return type(text) == "string" and text:gsub("[%s.]", "") or nil
 end
 
---- The client that this is: by domain, then by address, then by a name that is nearly the same.
-local function match_client(ctx, domain, email, name)
-  local rows = ctx.records.find { type = "client", limit = 10000 } or {}
-  for _, row in ipairs(rows) do
-    if row.value.domain == domain then
-      return row.key, row.value
-    end
+local function text_or_nil(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+-- What is accepted --------------------------------------------------------------------------
+
+--- The proposal that is meant: the one that is named, else the only one for this domain.
+local function proposal_for(ctx, said, sender)
+  local id = text_or_nil(said.proposal_id)
+  local named = id and ctx.records.get { type = "proposal", key = id }
+  if named then
+    return id, named
   end
-  for _, row in ipairs(rows) do
-    if row.value.email == email or row.value.billing_email == email then
-      return row.key, row.value
-    end
-  end
-  local candidates = {}
-  for _, row in ipairs(rows) do
-    if present(row.value.name) then
-      candidates[#candidates + 1] = { key = row.key, text = row.value.name }
-    end
-  end
-  if present(name) and #candidates > 0 then
-    local match = ctx.skill.match_entity { text = name, candidates = candidates, min = ctx.config.match_score }
-    if match.key then
-      return match.key, ctx.records.get { type = "client", key = match.key }
-    end
+  local rows = ctx.records.find { type = "proposal", where = { client_domain = sender.domain }, limit = 2 } or {}
+  if not id and #rows == 1 then
+    return rows[1].key, rows[1].value
   end
 end
 
-local function upsert_client(ctx, key, before, said)
-  local client = {}
-  for field, value in pairs(before or {}) do
-    client[field] = value
+--- No acceptance, or not surely: something for you to look at. Nothing else happens.
+local function hand_over(ctx, mail, why)
+  local source = ctx.event and ctx.event.key or mail.message_id or mail.from .. "/" .. (mail.subject or "")
+  local id = "TK-" .. source
+  ctx.records.put { type = "ticket", key = id, value = { id = id, state = "open", title = "Is this an acceptance? " .. (mail.subject or ""),
+    from = mail.from, why = why, source = source } }
+  ctx.emit("run.ticket", { ticket = id, why = why })
+  return { ticket = id, why = why }
+end
+
+--- Ask, and go on only with a yes. A no ends the run; what it made is taken back. Where the
+--- time box ends without a word, nothing is decided: nil.
+local function ask(ctx, name, id, question)
+  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {})[name], default = { timebox_s = 14400, on_timeout = "remind_once_then_hold" } }
+  question.subject = name .. ":" .. id
+  question.within, question.otherwise, question.remind, question.escalate = terms.within, terms.otherwise, terms.remind, terms.escalate
+  local verdict = assert(ctx.approve(question))
+  if verdict.outcome == "rejected" then
+    error { code = "rejected", message = verdict.note or question.subject .. " was rejected" }
   end
-  for field, value in pairs(said) do
-    if present(value) then
-      client[field] = value
+  return verdict.approved and verdict.value or nil
+end
+
+--- Amounts in the mail that are neither the price nor its deposit.
+local function other_price(ctx, said, deal)
+  local amounts = ctx.skill.read_amounts { values = type(said.amounts_mentioned) == "table" and said.amounts_mentioned or {} }.amounts
+  for _, one in ipairs(amounts) do
+    local same_money = not one.currency or not deal.currency or one.currency == deal.currency
+    local known = rounded(one.amount) == rounded(deal.price) or rounded(one.amount) == deal.deposit
+    if not (same_money and known) then
+      return one
     end
   end
-  client.id = key
+end
+
+--- The price and the deposit, in the proposal's own currency.
+local function deal_of(ctx, id, proposal)
+  local money = ctx.skill.amount_of { record = proposal, field = "price" }
+  if not money.amount then
+    money = ctx.skill.amount_of { record = proposal }
+  end
+  if not money.amount then
+    error { code = "no_price", message = ("proposal %s has no price, such as price_eur"):format(id) }
+  end
+  local percent = proposal.deposit_pct or ctx.config.deposit_pct
+  return { price = money.amount, currency = money.currency, field = money.field, percent = percent,
+    deposit = rounded(rounded(money.amount) * percent / 100) }
+end
+
+--- The mail names another price: which one holds is yours to say. Returns whether one does.
+local function settle_price(ctx, id, deal, named)
+  local from, to = plain(deal.price), plain(named.amount)
+  local strange = named.currency and deal.currency and named.currency ~= deal.currency
+  local change = ("%s -> %s%s"):format(from, to, strange and " " .. named.currency:upper() or "")
+  local decided = ask(ctx, "price_mismatch", id, {
+    proposal = { proposal = id, [deal.field] = rounded(named.amount), change = change, currency = (deal.currency or ""):upper() },
+    why = ("The mail names another price than proposal %s: %s. Yes takes the price of the mail."):format(id, change) })
+  if not decided then
+    return false
+  end
+  local price = type(decided) == "number" and decided or type(decided) == "table" and (decided[deal.field] or decided.price)
+  deal.price = tonumber(price) or deal.price
+  deal.deposit = rounded(rounded(deal.price) * deal.percent / 100)
+  return true
+end
+
+-- What is made ------------------------------------------------------------------------------
+
+local function find_client(ctx, domain, sender, said)
+  local clients = ctx.array()
+  for i, row in ipairs(ctx.records.find { type = "client", limit = 10000 } or {}) do
+    clients[i] = { id = row.key, client = row.value }
+  end
+  local billing = said.billing
+  return ctx.skill.match_client { domains = { domain, sender.domain }, clients = clients,
+    emails = { sender.address, text_or_nil(billing.email) }, names = { text_or_nil(billing.name) } }
+end
+
+--- A new client's id: the domain without its ending, or all of it where another has that one.
+local function id_for(ctx, domain, sender)
+  local shared = ctx.skill.match_client { domains = { domain }, clients = { { id = "self", client = { domain = domain } } } }.id == nil
+  local name = shared and sender.address or domain
+  local short = "C-" .. name:gsub("%.%w+$", ""):gsub("[^%w]+", "-")
+  return ctx.records.get { type = "client", key = short } and "C-" .. name:gsub("[^%w]+", "-") or short
+end
+
+--- Write what the mail says into the client's record. What it does not say stays.
+local function upsert_client(ctx, id, domain, contact, billing)
   return ctx.step { name = "upsert_client",
     run = function()
-      ctx.records.put { type = "client", key = key, value = client }
-      return { key = key, before = before }
+      local before = ctx.records.get { type = "client", key = id }
+      local client = {}
+      for field, value in pairs(before or {}) do
+        client[field] = value
+      end
+      client.id, client.domain = id, client.domain or domain
+      client.name = billing.name or client.name or contact.name
+      client.email = client.email or contact.email
+      client.contact = contact
+      client.tax_id = billing.tax_id or client.tax_id
+      client.billing_name, client.billing_email = billing.name or client.billing_name, billing.email or client.billing_email
+      ctx.records.put { type = "client", key = id, value = client }
+      return { before = before }
     end,
     undo = function(done)
-      -- somebody new stays known; somebody known is again what they were
+      -- a client who was not there before said yes all the same, and stays
       if done.before then
-        ctx.records.put { type = "client", key = key, value = done.before }
+        ctx.records.put { type = "client", key = id, value = done.before }
       end
-      return true
     end }
 end
 
---- Free kickoff slots: your preference, your calendar, and when they are away.
-local function propose_slots(ctx, unavailable)
-  local kept = ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
-  local wish = kept and type(kept.value) == "table" and kept.value or {}
-  local today = ctx.time.parts { at = ctx.now_text() }
-  local asked, look, window = {}, {}, ctx.config.kickoff_window_days
-  for i = 1, window do
-    asked[2 * i - 1] = { date = today.date, time = wish.from or "10:00", plus_days = i }
-    asked[2 * i] = { date = today.date, time = wish.to or "16:00", plus_days = i }
-  end
-  local at = ctx.time.at(asked)
-  for i = 1, window do
-    look[i] = { at = at[2 * i - 1].at }
-  end
-  local days, times = {}, {}
-  for i, day in ipairs(ctx.time.parts(look)) do
-    days[i] = { date = day.date, weekday = day.weekday, from_ms = at[2 * i - 1].ms, to_ms = at[2 * i].ms }
-  end
-  local rows = ctx.records.find { type = "calendar_busy", limit = 10000 } or {}
-  for i, row in ipairs(rows) do
-    times[2 * i - 1], times[2 * i] = { at = row.value.from }, { at = row.value.to }
-  end
-  local busy, parts = {}, #times > 0 and ctx.time.parts(times) or {}
-  for i = 1, #rows do
-    busy[i] = { from_ms = parts[2 * i - 1].ms, to_ms = parts[2 * i].ms }
-  end
-  local slots = ctx.skill.propose_slots { days = days, busy = busy, minutes = wish.min or 60, count = 3, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" },
-    not_on = unavailable }.slots
-  local list, lines = ctx.array(), ctx.array()
-  for i, slot in ipairs(slots) do
-    local from, to = ctx.time.parts { at = slot.from_ms }, ctx.time.parts { at = slot.to_ms }
-    list[i] = { from = from.at, to = to.at }
-    lines[i] = ("%s, %d %s, %s to %s"):format(from.weekday, tonumber(from.date:sub(9)), month_names[tonumber(from.date:sub(6, 7))], from.time, to.time)
-  end
-  return list, lines
+local function create_project(ctx, project)
+  return ctx.step { name = "create_project",
+    run = function()
+      ctx.records.put { type = "project", key = project.id, value = project }
+      return true
+    end,
+    undo = function()
+      local now = ctx.records.get { type = "project", key = project.id } or project
+      now.state = "cancelled"
+      ctx.records.put { type = "project", key = project.id, value = now }
+    end }
 end
 
---- Ask whether to go on; what is not a yes ends the run.
-local function must_approve(ctx, subject, proposal, why)
-  local kind = subject:match("^[^:]*")
-  local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {})[kind], default = { on_timeout = "hold" } }
-  local verdict = assert(ctx.approve { subject = subject, proposal = proposal, why = why, within = terms.within, otherwise = terms.otherwise, remind = terms.remind })
-  if not verdict.approved then
-    error { code = "rejected", message = verdict.note or (subject .. ": " .. verdict.outcome) }
+--- Write into the project what has come of it, so that a second mail finds it.
+local function note_progress(ctx, project, parts)
+  for name, value in pairs(parts) do
+    project[name] = value
   end
-  return verdict.value
+  ctx.records.put { type = "project", key = project.id, value = project }
 end
 
---- The price that holds: the proposal's, or another one that the mail names, if you say so.
-local function price_of(ctx, proposal, amounts)
-  local price = ctx.skill.amount_of { record = proposal, field = "price" }
-  for _, one in ipairs(amounts) do
-    local named = number_of(one)
-    if named and named ~= price.amount then
-      local text = ("%s -> %s"):format(("%.2f"):format(price.amount):gsub("%.00$", ""), ("%.2f"):format(named):gsub("%.00$", ""))
-      local value = must_approve(ctx, "price_mismatch:" .. proposal.id, { price = named, agreed = price.amount, currency = price.currency, change = text },
-        "The mail names another price than the proposal: " .. text)
-      return { amount = tonumber(type(value) == "table" and value.price or value) or named, currency = price.currency }
+-- When to meet ------------------------------------------------------------------------------
+
+--- Days on which they cannot, as the mail has them: weekdays, dates, or { from, to }.
+local function absences_of(ctx, list)
+  local not_on = ctx.array()
+  for _, one in ipairs(type(list) == "table" and list or {}) do
+    local text = type(one) == "table" and (one.date or one.day or one.weekday or one.from) or one
+    local till = type(one) == "table" and one.to or nil
+    if type(text) == "string" then
+      local first, last = text:match("%d%d%d%d%-%d%d%-%d%d"), nil
+      last = (type(till) == "string" and till or text:sub(11)):match("%d%d%d%d%-%d%d%-%d%d")
+      if first then
+        for days = 0, last and 60 or 0 do
+          local day = ctx.time.parts { at = ctx.time.at { date = first, time = "12:00", plus_days = days }.at }.date
+          if days > 0 and day > last then
+            break
+          end
+          not_on[#not_on + 1] = day
+        end
+      else
+        for word in text:gmatch("%a+") do
+          local name = word:sub(1, 1):upper() .. word:sub(2, 3):lower()
+          if ("Mon Tue Wed Thu Fri Sat Sun"):find(name, 1, true) and #name == 3 then
+            not_on[#not_on + 1] = name
+          end
+        end
+      end
     end
   end
-  return price
+  return not_on
 end
 
-local function remember(ctx, domain, proposal, contact, billing, slots, lines)
-  local written = {}
-  local function keep(item)
-    -- your yes was for the letter; what the mail said stays what a mail said
-    item.trust = "external"
-    ctx.memory.remember(item)
-    written[#written + 1] = { kind = item.kind, key = item.key }
+--- What the calendar has, as instants. A date alone is that whole day.
+local function busy_times(ctx)
+  local busy = ctx.array()
+  local function instant(text, whole_day)
+    if not text:find("%d[Tt ]%d") then
+      return ctx.time.at { date = text:sub(1, 10), plus_days = whole_day }.ms
+    end
+    text = text:gsub("(%d) (%d)", "%1T%2")
+    if text:find("[Zz]$") or text:find("[+-]%d%d:%d%d$") then
+      return ctx.time.parts { at = text }.ms
+    end
+    return ctx.time.at { date = text:sub(1, 10), time = text:sub(12, 16) }.ms -- of the owner's own clock
   end
-  ctx.step { name = "remember",
+  for _, row in ipairs(ctx.records.find { type = "calendar_busy", limit = 10000 } or {}) do
+    local one = row.value
+    if type(one.from) == "string" and type(one.to or one.from) == "string" then
+      busy[#busy + 1] = { from_ms = instant(one.from, 0), to_ms = instant(one.to or one.from, 1) }
+    end
+  end
+  return busy
+end
+
+--- The hours of the days that come, on the clock of the owner's zone.
+local function days_ahead(ctx, days, hours)
+  local today, froms, tos = ctx.time.parts { at = ctx.now_text() }, ctx.array(), ctx.array()
+  for i = 0, days do
+    froms[i + 1] = { date = today.date, time = hours.from, plus_days = i }
+    tos[i + 1] = { date = today.date, time = hours.to, plus_days = i }
+  end
+  froms, tos = ctx.time.at(froms), ctx.time.at(tos)
+  local list, noted = ctx.array(), ctx.time.parts(froms)
+  local latest = today.ms + days * 86400000
+  for i, from in ipairs(froms) do
+    list[i] = { date = noted[i].date, weekday = noted[i].weekday, from_ms = from.ms, to_ms = math.min(tos[i].ms, latest) }
+  end
+  return list
+end
+
+--- Two or three times, within the window of the settings; a later one only when it is full.
+local function propose_slots(ctx, said)
+  local kept = ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
+  local wish = kept and type(kept.value) == "table" and kept.value or {}
+  local hours = { from = wish.from or ctx.config.kickoff_from, to = wish.to or ctx.config.kickoff_to }
+  local busy, not_on = busy_times(ctx), absences_of(ctx, said.unavailable)
+  local window, found = ctx.config.kickoff_window_days, nil
+  repeat
+    found = ctx.skill.propose_slots { days = days_ahead(ctx, window, hours), busy = busy, not_on = not_on, count = 3,
+      minutes = wish.min or ctx.config.kickoff_minutes, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" },
+      not_before_ms = ctx.now() + ctx.config.kickoff_notice_h * 3600000 }.slots
+    window = window * 2
+  until #found >= 2 or window > 120
+  if #found < 2 then
+    error { code = "no_slots", message = "no two times for a kickoff are free; see calendar_busy and the preference calendar.kickoff" }
+  end
+  local slots = ctx.array()
+  for i, one in ipairs(found) do
+    slots[i] = { from = ctx.time.parts { at = one.from_ms }.at, to = ctx.time.parts { at = one.to_ms }.at }
+  end
+  return slots
+end
+
+local months = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" }
+
+--- "Tue 10 March, 10:00"
+local function slots_in_words(ctx, slots)
+  local words = ctx.array()
+  for i, slot in ipairs(slots) do
+    local wall = ctx.time.parts { at = slot.from }
+    words[i] = ("%s %d %s, %s"):format(wall.weekday, tonumber(wall.date:sub(9, 10)), months[tonumber(wall.date:sub(6, 7))], wall.time)
+  end
+  return words
+end
+
+-- What is said ------------------------------------------------------------------------------
+
+--- How the house writes and what it knows of this client: few items, the best first.
+local function known_about(ctx, domain, title)
+  local texts, taken, room = ctx.array(), {}, ctx.config.memory_tokens
+  local function take(item)
+    local tokens = item and item.text and (#item.text + 3) // 4
+    if tokens and not taken[item.key] and #texts < ctx.config.memory_items and tokens <= room then
+      taken[item.key], room = true, room - tokens
+      texts[#texts + 1] = item.text
+    end
+  end
+  take(ctx.memory.get { kind = "playbook", key = "onboarding.voice" })
+  local about = "client:" .. domain .. "/"
+  for _, hit in ipairs(ctx.memory.search { query = "welcome mail onboarding " .. title, kind = { "playbook", "client" }, k = 50 } or {}) do
+    if hit.kind == "playbook" or (hit.key or ""):sub(1, #about) == about then
+      take(hit)
+    end
+  end
+  return texts
+end
+
+--- The welcome as it was drafted, and what you should know when you read it.
+local function compose(ctx, work)
+  local words, invoice = slots_in_words(ctx, work.slots), work.invoice
+  local draft = assert(ctx.skill.draft_welcome { name = work.contact.name, title = work.project.title, scope = work.project.scope, slots = words,
+    deposit = ("The invoice for the deposit, %s %s, is due on %s."):format(invoice.text, invoice.currency, invoice.due),
+    known = known_about(ctx, work.domain, work.project.title) })
+  local why = ("To %s. Deposit %s %s, due %s. Free for the kickoff: %s."):format(work.sender.address, invoice.text, invoice.currency, invoice.due,
+    table.concat(words, "; "))
+  if work.sender.domain ~= work.domain then
+    why = why .. (" The proposal is for %s, the yes came from elsewhere."):format(work.domain)
+  end
+  return draft, why
+end
+
+--- Keep what the next agents need to know.
+local function remember(ctx, work)
+  local about, offer = "client:" .. work.domain .. "/", "project:" .. work.id .. "/kickoff_offer"
+  local contact, billing = work.contact, work.billing
+  local function line(...)
+    local parts = {}
+    for _, part in ipairs { ... } do
+      parts[#parts + 1] = part ~= "" and part or nil
+    end
+    return table.concat(parts, ", ")
+  end
+  return ctx.step { name = "remember",
     run = function()
-      keep { layer = "long", kind = "client", key = "client:" .. domain .. "/contact", importance = 0.8, value = contact,
-        text = ("%s <%s>%s"):format(present(contact.name) and contact.name or "The contact", contact.email or "", present(contact.role) and ", " .. contact.role or "") }
-      if billing and present(billing.name) then
-        keep { layer = "long", kind = "client", key = "client:" .. domain .. "/billing", importance = 0.7, value = billing,
-          text = ("Bill %s%s%s"):format(billing.name, present(billing.tax_id) and ", tax id " .. billing.tax_id or "", present(billing.email) and ", " .. billing.email or "") }
+      ctx.memory.remember { layer = "long", kind = "client", key = about .. "contact", importance = 0.8, value = contact,
+        text = line(contact.name or "", contact.role or "", contact.email or "", contact.phone or "") }
+      if next(billing) then
+        ctx.memory.remember { layer = "long", kind = "client", key = about .. "billing", importance = 0.7, value = billing,
+          text = "Billing: " .. line(billing.name or "", billing.tax_id or "", billing.email or "") }
       end
-      keep { layer = "session", kind = "project", key = "project:" .. proposal.id .. "/kickoff_offer", value = { slots = slots }, ttl = "14d",
-        text = "Kickoff offered: " .. table.concat(lines, "; ") }
-      return written
-    end,
-    undo = function(items)
-      for _, one in ipairs(items) do
-        ctx.memory.forget { kind = one.kind, key = one.key }
-      end
+      ctx.memory.remember { layer = "session", kind = "project", key = offer, ttl = "14d", value = { slots = work.slots },
+        text = "Kickoff offered: " .. table.concat(slots_in_words(ctx, work.slots), "; ") }
       return true
+    end,
+    undo = function()
+      for _, key in ipairs { about .. "contact", about .. "billing" } do
+        ctx.memory.forget { kind = "client", key = key }
+      end
+      ctx.memory.forget { kind = "project", key = offer }
     end }
+end
+
+--- What exists of a project already, as an output: a second mail makes nothing twice.
+local function as_before(ctx, project)
+  return { client_id = project.client_id, project_id = project.id, invoice_draft = project.invoice_draft,
+    slots = project.slots or ctx.array(), welcome_state = project.welcome_state or "held" }
+end
+
+-- Both together -----------------------------------------------------------------------------
+
+--- Folder, times and the draft of the deposit's invoice: what can be taken back.
+local function prepare(ctx, work, said)
+  local id, again = work.id, work.project.attempt > 1 and ":" .. work.project.attempt or ""
+  local folder, invoice = "docs:" .. id .. again, "inv-deposit:" .. id .. again
+  ctx.step { name = "create_folder",
+    run = function()
+      return assert(ctx.skill.docs { op = "create", key = folder, title = work.project.title, project = work.project.id, client = work.client_id })
+    end,
+    undo = function()
+      return assert(ctx.skill.docs { op = "delete_if_empty", key = folder })
+    end }
+  work.slots = ctx.step { name = "propose_slots",
+    run = function()
+      local slots = propose_slots(ctx, said)
+      ctx.memory.remember { layer = "working", kind = "scratch", key = "onboarding:" .. id, value = { slots = slots } }
+      return slots
+    end,
+    undo = function()
+      ctx.memory.forget { kind = "scratch", key = "onboarding:" .. id }
+    end }
+  local other = other_price(ctx, said, work.deal)
+  if other and not settle_price(ctx, id, work.deal, other) then
+    return false
+  end
+  local deal, billing = work.deal, work.billing
+  local due = ctx.time.parts { at = ctx.now() + ctx.config.deposit_due_days * 86400000 }.date
+  local text = ctx.skill.amount_of { record = { amount = deal.deposit } }.text
+  local field = "amount_" .. (deal.currency or "eur")
+  work.invoice = { key = invoice, due = due, text = text, currency = (deal.currency or "eur"):upper(), field = field }
+  ctx.step { name = "draft_invoice",
+    run = function()
+      return assert(ctx.skill.billing { op = "draft", key = invoice, [field] = deal.deposit, amount = text, currency = work.invoice.currency, due = due,
+        client = work.client_id, project = work.project.id, bill_to = { name = billing.name or work.contact.name, tax_id = billing.tax_id,
+          email = billing.email or work.sender.address }, lines = { ("Deposit %s %% of %s: %s"):format(plain(deal.percent), plain(deal.price), work.project.title) } })
+    end,
+    undo = function()
+      return assert(ctx.skill.billing { op = "void_draft", key = invoice })
+    end }
+  note_progress(ctx, work.project, { slots = work.slots, invoice_draft = { key = invoice, [field] = deal.deposit, due = due }, [deal.field] = rounded(deal.price) })
+  return true
+end
+
+--- Write the welcome, ask, and send what was approved. Returns its state.
+local function welcome(ctx, work)
+  local draft, why = compose(ctx, work)
+  local final = ask(ctx, "welcome", work.id, { proposal = draft, why = why })
+  if not final then
+    return "held"
+  end
+  if type(final) ~= "table" then
+    final = { subject = draft.subject, body = tostring(final) }
+  end
+  ctx.step { name = "send_welcome",
+    run = function()
+      -- to who wrote, whatever the texts say
+      return assert(ctx.skill.mail { op = "send", key = "welcome:" .. work.id, to = work.sender.address, subject = final.subject or draft.subject,
+        body = final.body or final.text or draft.body })
+    end,
+    undo = function()
+      -- a mail that is out stays out: you are told that it speaks of what was taken back
+      local id = "TK-welcome-" .. work.id
+      ctx.records.put { type = "ticket", key = id, value = { id = id, state = "open",
+        title = "The welcome for " .. work.id .. " was sent, and then its onboarding failed: tell the client" } }
+    end }
+  return "sent"
 end
 
 return agent {
   version = 1,
-  about = "Takes an accepted proposal from the client's mail to the welcome mail that you approve",
-  on = { { event = "deal.accepted" }, { event = "mail.received", where = { folder = "deals" } } },
+  about = "Prepares everything for a client who accepted a proposal, and sends the welcome that you approve",
+  on = { { event = "deal.accepted", key = "message_id" },
+    { event = "mail.received", where = { subject = { prefix = "Re: Proposal" } }, key = "message_id" } },
 
   input = {
     type = "object", required = { "from", "body" },
-    properties = { from = { type = "string" }, subject = { type = "string" }, body = { type = "string" } },
+    properties = { message_id = { type = "string" }, from = { type = "string" }, from_name = { type = "string" },
+      subject = { type = "string" }, body = { type = "string" } },
   },
-  output = {
-    type = "object",
-    oneOf = {
-      { required = { "client_id", "project_id", "invoice_draft", "slots", "welcome_state" }, properties = {
-        client_id = { type = "string", pattern = "^C-" }, project_id = { type = "string", pattern = "^PRJ-" },
-        invoice_draft = { type = "object", required = { "key", "due" } },
-        slots = { type = "array", maxItems = 3, items = { type = "object", required = { "from", "to" } } },
-        welcome_state = { enum = { "sent", "held", "rejected" } } }, additionalProperties = false },
-      { required = { "ticket", "why" }, properties = { ticket = { type = "string" }, why = { type = "string" } }, additionalProperties = false },
+  output = { -- what was prepared; or, where it is no sure acceptance, the ticket for you
+    type = "object", additionalProperties = false,
+    anyOf = { { required = { "client_id", "project_id", "slots", "welcome_state" } }, { required = { "ticket", "why" } } },
+    properties = {
+      why = { type = "string" },
+      client_id = { type = "string", pattern = "^C-" }, project_id = { type = "string", pattern = "^PRJ-" }, ticket = { type = "string" },
+      invoice_draft = { type = "object", required = { "key", "due" }, properties = { key = { type = "string" }, due = { type = "string", format = "date" } } },
+      slots = { type = "array", maxItems = 3, items = { type = "object", required = { "from", "to" } } },
+      welcome_state = { enum = { "sent", "held", "rejected" } },
     },
   },
   config = {
     type = "object", additionalProperties = false,
     properties = {
-      deposit_pct = { type = "number", minimum = 0, maximum = 100, default = 40 }, kickoff_window_days = { type = "integer", minimum = 1, maximum = 60, default = 10 },
-      invoice_due_days = { type = "integer", minimum = 0, default = 14 }, min_confidence = { type = "number", default = 0.8 },
-      match_score = { type = "number", default = 0.92 }, approval = { type = "object" }, sign_as = { type = "string", default = "Mira" },
+      deposit_pct = { type = "number", minimum = 0, maximum = 100, default = 40 },
+      deposit_due_days = { type = "integer", minimum = 0, default = 10 },
+      min_confidence = { type = "number", default = 0.8, description = "below it, whether it is a yes is for you to say" },
+      kickoff_window_days = { type = "integer", minimum = 1, default = 10 },
+      kickoff_notice_h = { type = "integer", minimum = 0, default = 24, description = "no kickoff sooner than this" },
+      kickoff_minutes = { type = "integer", minimum = 5, default = 60 },
+      kickoff_from = { type = "string", default = "10:00" }, kickoff_to = { type = "string", default = "16:00" },
+      memory_items = { type = "integer", default = 8 }, memory_tokens = { type = "integer", default = 1200 },
+      approval = { type = "object" },
     },
   },
 
-  budget = { run = "$0.04", day = "$0.50" },
-  uses = { "extract_acceptance", "draft_welcome", "match_entity", "propose_slots", "amount_of", "approval_terms", "docs", "billing", "mail" },
-  locally = { "match_entity" },
-  memory = { read = { "playbook/*", "preference/*", "client/*" }, write = { "client/*", "project/*" } },
-  policy = { { effect = "docs.*", say = "auto" }, { effect = "docs.create", say = "auto" }, { effect = "docs.delete_if_empty", say = "auto" },
-    { effect = "billing.draft", say = "auto" }, { effect = "billing.void_draft", say = "auto" },
-    { effect = "mail.send", say = "auto" } }, -- the mail is what you approve below
+  budget = { run = "$0.04", day = "$0.40" },
+  uses = { "extract_acceptance", "match_client", "read_amounts", "amount_of", "approval_terms", "propose_slots", "draft_welcome",
+    "docs", "billing", "mail" },
+  memory = { read = { "playbook/*", "preference/*", "client/*" }, write = { "client/*", "project/*", "scratch/*" } },
 
   run = function(ctx, mail)
-    local writer, email, domain = writer_of(mail.from)
-    local open = {}
-    for i, row in ipairs(ctx.records.find { type = "proposal", limit = 1000 } or {}) do
-      open[i] = row.key
+    local sender = sender_of(mail)
+    local said = assert(ctx.skill.extract_acceptance { from = sender.address, from_name = sender.name, subject = mail.subject, body = mail.body })
+    local id, proposal = proposal_for(ctx, said, sender)
+    if not said.accepted or said.confidence < ctx.config.min_confidence then
+      return hand_over(ctx, mail, "no sure acceptance")
+    elseif not id then
+      return hand_over(ctx, mail, "it names no proposal that is known")
     end
-    local said, err = ctx.skill.extract_acceptance { body = mail.body, subject = mail.subject, from = mail.from, proposals = open }
-    if not said then
-      return ticket(ctx, mail, "the mail could not be read: " .. err.message)
-    elseif not said.accepted or said.confidence < ctx.config.min_confidence then
-      return ticket(ctx, mail, ("no clear yes (confidence %.2f)"):format(said.confidence))
-    end
-    local proposal = present(said.proposal_id) and ctx.records.get { type = "proposal", key = said.proposal_id }
-    if not proposal then
-      return ticket(ctx, mail, "no proposal '" .. tostring(said.proposal_id) .. "' is known")
-    end
-    local today = ctx.time.parts { at = ctx.now_text() }
-    if present(proposal.valid_until) and today.date > proposal.valid_until then
-      must_approve(ctx, "expired_proposal:" .. proposal.id, { proposal = proposal.id, valid_until = proposal.valid_until, accepted = today.date },
-        "The proposal was valid until " .. proposal.valid_until)
+    local project_id = "PRJ-" .. id
+    local before = ctx.records.get { type = "project", key = project_id }
+    if before and before.run and before.run ~= ctx.run and before.state ~= "cancelled" then
+      return as_before(ctx, before)
     end
 
-    local contact, billing = present(said.contact) and said.contact or {}, present(said.billing) and said.billing or nil
-    contact.name, contact.email = present(contact.name) and contact.name or writer, email
-    domain = present(proposal.client_domain) and proposal.client_domain or domain
-    local found, before = match_client(ctx, domain, email, billing and billing.name)
-    local client_id = found or "C-" .. domain:gsub("%.%w+$", ""):gsub("[^%w]+", "-")
-    upsert_client(ctx, client_id, before, { domain = before and before.domain or domain, name = billing and billing.name or before and before.name or contact.name,
-      contact = contact.name, email = email, role = contact.role, phone = contact.phone, tax_id = billing and billing.tax_id, billing_email = billing and billing.email })
-
-    local project_id = "PRJ-" .. proposal.id
-    ctx.step { name = "create_project",
-      run = function()
-        ctx.records.put { type = "project", key = project_id, value = { id = project_id, proposal = proposal.id, client = domain, client_id = client_id,
-          title = proposal.title, scope = proposal.scope, state = "active" } }
-        return project_id
-      end,
-      undo = function()
-        local project = ctx.records.get { type = "project", key = project_id }
-        project.state = "cancelled"
-        ctx.records.put { type = "project", key = project_id, value = project }
-        return true
-      end }
-
-    ctx.step { name = "create_folder",
-      run = function() return assert(ctx.skill.docs { op = "create", key = "docs:" .. proposal.id, path = "projects/" .. proposal.id, title = proposal.title }) end,
-      undo = function() return ctx.skill.docs { op = "delete_if_empty", key = "docs:" .. proposal.id, path = "projects/" .. proposal.id } end }
-
-    local slots, lines = propose_slots(ctx, present(said.unavailable) and said.unavailable or {})
-
-    local price = price_of(ctx, proposal, present(said.amounts_mentioned) and said.amounts_mentioned or {})
-    local cents = math.floor(math.floor(price.amount * 100 + 0.5) * ctx.config.deposit_pct / 100 + 0.5)
-    local deposit = cents % 100 == 0 and cents // 100 or cents / 100
-    local due = ctx.time.parts { at = ctx.time.at { date = today.date, plus_days = ctx.config.invoice_due_days, time = "12:00" }.at }.date
-    local key = "inv-deposit:" .. proposal.id
-    local field = "amount_" .. (price.currency or "eur")
-    ctx.step { name = "draft_invoice",
-      run = function()
-        local to = billing or {}
-        return assert(ctx.skill.billing { op = "draft", key = key, client = client_id, name = to.name, tax_id = to.tax_id, email = to.email, proposal = proposal.id,
-          [field] = deposit, amount = ctx.skill.amount_of { record = { amount = deposit } }.text, currency = (price.currency or ""):upper(), due = due })
-      end,
-      undo = function() return ctx.skill.billing { op = "void_draft", key = key } end }
-
-    local voice = ctx.memory.get { kind = "playbook", key = "onboarding.voice" }
-    local known = ctx.array()
-    for _, hit in ipairs(ctx.memory.search { query = domain, kind = "client", k = 8 } or {}) do
-      if tostring(hit.key):find("client:" .. domain .. "/", 1, true) then
-        known[#known + 1] = hit.text
+    local today = ctx.time.parts { at = ctx.now_text() }.date
+    if type(proposal.valid_until) == "string" and proposal.valid_until:sub(1, 10) < today then
+      local go_on = ask(ctx, "expired_proposal", id, { proposal = { proposal = id, valid_until = proposal.valid_until, accepted_on = today },
+        why = ("Proposal %s was valid until %s. Yes lets it hold all the same."):format(id, proposal.valid_until) })
+      if not go_on then
+        return hand_over(ctx, mail, "the proposal has run out")
       end
     end
-    local draft = assert(ctx.skill.draft_welcome { contact = contact, project = { title = proposal.title, scope = proposal.scope }, slots = lines,
-      voice = voice and voice.text, known = known, owner = ctx.config.sign_as })
-    local letter = must_approve(ctx, "welcome:" .. proposal.id, draft, ("To %s. Deposit %s %s, due %s."):format(email,
-      ctx.skill.amount_of { record = { amount = deposit } }.text, (price.currency or ""):upper(), due))
-    ctx.step { name = "send_welcome", run = function()
-      return assert(ctx.skill.mail { op = "send", key = "welcome:" .. proposal.id, to = email, subject = letter.subject or draft.subject, body = letter.body or draft.body })
-    end }
-    remember(ctx, domain, proposal, contact, billing, slots, lines)
-    return { client_id = client_id, project_id = project_id, invoice_draft = { key = key, [field] = deposit, due = due }, slots = slots, welcome_state = "sent" }
+
+    local domain = (proposal.client_domain or sender.domain):lower()
+    local contact = type(said.contact) == "table" and said.contact or {}
+    contact = { name = text_or_nil(contact.name) or sender.name, email = sender.address, role = text_or_nil(contact.role), phone = compact(contact.phone) }
+    local billing = type(said.billing) == "table" and said.billing or {}
+    billing = { name = text_or_nil(billing.name), tax_id = compact(billing.tax_id), email = text_or_nil(billing.email) }
+    said.billing = billing
+
+    local match = find_client(ctx, domain, sender, said)
+    local work = { id = id, domain = domain, sender = sender, contact = contact, billing = billing, deal = deal_of(ctx, id, proposal),
+      client_id = match.id or id_for(ctx, domain, sender) }
+    upsert_client(ctx, work.client_id, domain, contact, billing)
+    work.project = { id = project_id, proposal = id, client = domain, client_id = work.client_id, title = proposal.title or id, scope = proposal.scope,
+      state = "active", run = ctx.run, attempt = before and before.state == "cancelled" and (before.attempt or 1) + 1 or 1 }
+    create_project(ctx, work.project)
+    if prepare(ctx, work, said) then
+      local state = welcome(ctx, work)
+      if state == "sent" then
+        remember(ctx, work)
+      end
+      note_progress(ctx, work.project, { welcome_state = state })
+    end
+    ctx.memory.forget { kind = "scratch", key = "onboarding:" .. id }
+    return as_before(ctx, work.project)
   end,
 }
