@@ -328,6 +328,7 @@ end
 local function remember(ctx, work)
   local about, offer = "client:" .. work.domain .. "/", "project:" .. work.id .. "/kickoff_offer"
   local contact, billing = work.contact, work.billing
+  local offered = "Kickoff offered: " .. table.concat(slots_in_words(ctx, work.slots), "; ")
   local function line(...)
     local parts = {}
     for _, part in ipairs { ... } do
@@ -337,14 +338,16 @@ local function remember(ctx, work)
   end
   return ctx.step { name = "remember",
     run = function()
-      ctx.memory.remember { layer = "long", kind = "client", key = about .. "contact", importance = 0.8, value = contact,
-        text = line(contact.name or "", contact.role or "", contact.email or "", contact.phone or "") }
-      if next(billing) then
-        ctx.memory.remember { layer = "long", kind = "client", key = about .. "billing", importance = 0.7, value = billing,
-          text = "Billing: " .. line(billing.name or "", billing.tax_id or "", billing.email or "") }
-      end
-      ctx.memory.remember { layer = "session", kind = "project", key = offer, ttl = "14d", value = { slots = work.slots },
-        text = "Kickoff offered: " .. table.concat(slots_in_words(ctx, work.slots), "; ") }
+      ctx.atomic(function()
+        ctx.memory.remember { layer = "long", kind = "client", key = about .. "contact", importance = 0.8, value = contact,
+          text = line(contact.name or "", contact.role or "", contact.email or "", contact.phone or "") }
+        if next(billing) then
+          ctx.memory.remember { layer = "long", kind = "client", key = about .. "billing", importance = 0.7, value = billing,
+            text = "Billing: " .. line(billing.name or "", billing.tax_id or "", billing.email or "") }
+        end
+        ctx.memory.remember { layer = "session", kind = "project", key = offer, ttl = "14d", value = { slots = work.slots },
+          text = offered }
+      end)
       return true
     end,
     undo = function()
