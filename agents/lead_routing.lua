@@ -103,8 +103,18 @@ local function slots_for(ctx)
   for i, day in ipairs(ctx.time.parts(look)) do
     days[i] = { date = day.date, weekday = day.weekday, from_ms = at[2 * i - 1].ms, to_ms = at[2 * i].ms }
   end
-  for _, row in ipairs(ctx.records.find { type = "calendar_busy", limit = 1000 } or {}) do
-    busy[#busy + 1] = { from_ms = ctx.time.parts { at = row.value.from }.ms, to_ms = ctx.time.parts { at = row.value.to }.ms }
+  -- a date alone is that whole day; a time without a zone is of the owner's own clock
+  local function instant(text, whole_days)
+    if text:find("%d[Tt]%d.*[Zz]$") or text:find("[+-]%d%d:%d%d$") then
+      return ctx.time.parts { at = text }.ms
+    end
+    local time = text:match("%d[Tt ](%d%d:%d%d)")
+    return ctx.time.at { date = text:sub(1, 10), time = time, plus_days = not time and whole_days or 0 }.ms
+  end
+  for _, row in ipairs(ctx.records.find { type = "calendar_busy", limit = 10000 } or {}) do
+    if type(row.value.from) == "string" then
+      busy[#busy + 1] = { from_ms = instant(row.value.from, 0), to_ms = instant(row.value.to or row.value.from, 1) }
+    end
   end
   local slots = ctx.skill.propose_slots { days = days, busy = busy, minutes = ctx.config.call_minutes, count = 3,
     weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" } }.slots
@@ -146,8 +156,12 @@ end
 local function store(ctx, input, name, email, domain)
   local text = input.text or input.message or input.body or ""
   local hash = hash_of(text)
-  for _, row in ipairs(ctx.records.find { type = "lead", where = { text_hash = hash }, limit = 1 } or {}) do
+  -- the same words from somebody of another name are another lead's
+  for _, row in ipairs(trim(text) ~= "" and ctx.records.find { type = "lead", where = { text_hash = hash }, limit = 100 } or {}) do
     local lead, known = row.value, false
+    if lead.email ~= email and name ~= "" and (lead.name or "") ~= "" and lead.name:lower() ~= clip(name, 200):lower() then
+      goto next
+    end
     for _, one in ipairs(lead.emails or {}) do
       known = known or one == email
     end
@@ -155,7 +169,10 @@ local function store(ctx, input, name, email, domain)
       lead.emails[#lead.emails + 1] = email
       ctx.records.put { type = "lead", key = row.key, value = lead }
     end
-    return row.key, lead, true
+    do
+      return row.key, lead, true
+    end
+    ::next::
   end
   local source = ctx.event and ctx.event.key or ctx.run
   local id = "L-" .. hash_of(source .. "/" .. email):sub(1, 8)
@@ -226,7 +243,9 @@ return agent {
         local value = type(verdict.value) == "table" and verdict.value or {}
         lead.route = value.route or lead.route
       else
-        lead.route, reply = "decline", verdict.outcome == "rejected" and "none" or "sent"
+        -- nobody decided: what the time box says, and without its word nothing goes out
+        local decline = verdict.outcome == "expired" and tostring(verdict.applied):find("^decline")
+        lead.route, reply = "decline", verdict.outcome == "rejected" and "none" or decline and "sent" or "held"
       end
     end
     if email == "" then
