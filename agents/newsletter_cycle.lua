@@ -46,7 +46,7 @@ end
 
 --- Notes that are alive and unused, oldest first.
 local function collect_notes(ctx)
-  local notes = {}
+  local notes = ctx.array()
   for _, hit in ipairs(ctx.memory.search { kind = "note", k = 100 } or {}) do
     local value = type(hit.value) == "table" and hit.value or {}
     if hit.key and not value.used_in then
@@ -60,13 +60,32 @@ local function collect_notes(ctx)
   return notes
 end
 
+--- The keys of the last issues, so many as are compared; issues without a number by their time.
+local function last_issues(ctx)
+  local issues, recent = {}, {}
+  for i, hit in ipairs(ctx.memory.search { kind = "published", k = 500 } or {}) do
+    issues[i] = { key = hit.key, number = tonumber((hit.key or ""):match("(%d+)$")) or 0, at = -i }
+  end
+  table.sort(issues, function(a, b)
+    if a.number ~= b.number then
+      return a.number > b.number
+    end
+    return a.at > b.at
+  end)
+  for i = 1, math.min(#issues, ctx.config.compare_issues) do
+    recent[issues[i].key or ""] = true
+  end
+  return recent, #issues
+end
+
 --- Leave out notes that say what one of the last issues said.
 local function drop_repeats(ctx, notes)
   local fresh, dropped = ctx.array(), ctx.array()
+  local recent, all = last_issues(ctx)
   for _, note in ipairs(notes) do
     local nearest, score = nil, 0
-    for _, hit in ipairs(ctx.memory.search { query = note.text, kind = "published", k = ctx.config.compare_issues } or {}) do
-      if (hit.similarity or 0) > score then
+    for _, hit in ipairs(ctx.memory.search { query = note.text, kind = "published", k = math.max(1, all) } or {}) do
+      if recent[hit.key or ""] and (hit.similarity or 0) > score then
         nearest, score = hit.key, hit.similarity
       end
     end
@@ -309,8 +328,8 @@ return agent {
       return ended("skipped", 1, words, sources)
     end
 
-    local notes = collect_notes(ctx)
-    local fresh = drop_repeats(ctx, notes)
+    local notes = ctx.step { name = "collect_notes", run = function() return collect_notes(ctx) end }
+    local fresh = ctx.step { name = "drop_repeats", run = function() return (drop_repeats(ctx, notes)) end }
     local note = fresh[1]
     if #fresh > 0 then
       local ranked = assert(ctx.skill.rank_topics { notes = fresh, today = ctx.now_text() })
