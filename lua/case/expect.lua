@@ -117,7 +117,9 @@ end
 local function as_written(item)
   local one = {}
   for key, value in pairs(item) do one[key] = value end
-  if type(item.ttl) == "number" then one.ttl_s = item.ttl // 1000 end
+  local from, to = item.created or item.time, item.expires
+  from, to = type(from) == "string" and rfc3339.parse(from) or from, type(to) == "string" and rfc3339.parse(to) or to
+  if type(from) == "number" and type(to) == "number" then one.ttl_s = (to - from) // 1000 end
   return one
 end
 
