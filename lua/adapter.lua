@@ -44,6 +44,14 @@ local function op_of(one, name, cmd)
     tostring(op), near and (", did you mean '" .. near .. "'?") or "") }, 0)
 end
 
+--- The risk of an op of an adapter; nil where there is none of that name.
+function adapter.risk(e, name, op)
+  if not e.settings.adapters[name] then return nil end
+  local ok, one = pcall(open, e, name)
+  local found = ok and one:op(op)
+  return found and found.risk or nil
+end
+
 local function changes_the_world(op) return op.effect == "idempotent" or op.effect == "at_most_once" end
 
 --- Did it happen? "happened", result | "not" | "unknown".

@@ -189,8 +189,21 @@ local function conflict(row)
   return errors.new("K1014", { name = row.id, detail = row.state ~= "open" and row.state or nil })
 end
 
+--- What is wrong with `value` in place of the arguments of an effect: they are arguments of the
+--- very same one. Another op has another risk, and is another question.
+local function effect_problem(row, value)
+  local was = row.proposal
+  if not row.effect or type(was) ~= "table" then return nil end
+  if type(value) ~= "table" or getmetatable(value) ~= nil or value[1] ~= nil then return "the arguments of an effect are a table of fields" end
+  if value.op ~= was.op then return ("its op is %s, and stays that"):format(tostring(was.op)) end
+  if value.key ~= was.key and type(value.key) ~= "string" then return "its key is text" end
+  return nil
+end
+
 local function check_edit(row, decision)
   if decision.state ~= "edited" then return true end
+  local problem = decision.value == nil and "there is nothing to put in its place" or effect_problem(row, decision.value)
+  if problem then return nil, errors.new("K1071", { name = row.id, detail = problem }) end
   local schema = row.plan and row.plan.schema
   if schema == nil then return true end
   local ok, problems = require("schema").compile(schema):check(decision.value)
@@ -257,8 +270,8 @@ function approvals:decide_many(items, decision)
     end
     local item
     if row then
-      item, err = self:decide(row.id, { state = decision.state, by = decision.by, note = decision.note, channel = decision.channel,
-        digest = one.digest or "" })
+      item, err = self:decide(row.id, { state = decision.state, value = decision.value, by = decision.by, note = decision.note,
+        channel = decision.channel, digest = one.digest or "" })
     end
     list[i] = { id = one.id, ok = item ~= nil, state = item and item.state, error = err and errors.json(err).error }
   end
@@ -503,6 +516,17 @@ end
 
 local words = { "otherwise", "risk", "why", "effect" }
 
+--- The risk that the owner is told of: of the effect that would be let through, where the agent
+--- calls it less.
+local function risk_of(self, request)
+  local proposal = request.proposal
+  local name, op = (request.effect or ""):match "^([^.]+)%.?(.*)$"
+  if type(proposal) == "table" and type(proposal.op) == "string" then op = proposal.op end
+  local real = name and require("adapter").risk(self, name, op)
+  if real and (request.risk == nil or policy.tier(real) > policy.tier(request.risk)) then return real end
+  return request.risk
+end
+
 --- What ctx.approve was asked for, as ask_approval takes it; or nil, err.
 function approvals:approval_request(args, now)
   local out = { subject = args.subject, proposal = args.proposal, times = {} }
@@ -516,7 +540,8 @@ function approvals:approval_request(args, now)
     if args[name] ~= nil and type(args[name]) ~= "string" then return wrong(("'%s' is a word"):format(name)) end
     out[name] = args[name]
   end
-  if args.otherwise == "approve" and policy.tier(args.risk) > 1 then
+  out.risk = risk_of(self, out)
+  if args.otherwise == "approve" and policy.tier(out.risk) > 1 then
     return wrong "'otherwise' may be \"approve\" for what can be taken back only (risk = \"reversible\")"
   end
   if args.undo ~= nil then

@@ -42,7 +42,7 @@ local function see_record(seen, record, child)
     see_items(seen, record.seq, value.items or (value.id or value.text) and { value } or value)
   end
   if kind == "skill" and record.effect == "read" then note(seen, "external", record.seq) end
-  if kind == "approve" and type(value) == "table" and value.approved then note(seen, "looked", record.seq) end
+  if kind == "approve" and type(value) == "table" and value.approved and not value.applied then note(seen, "looked", record.seq) end
   if kind == "call" and child(record.seq) then note(seen, "external", record.seq) end
 end
 
@@ -55,6 +55,14 @@ local function has_seen_external(self, row)
     if record.kind == "step" or record.kind == "result" then see_record(seen, record, function() return false end) end
   end
   return seen.external ~= nil
+end
+
+--- An effect that the run has asked for by its name.
+local function note_name(seen, record)
+  local effect = (record.name or ""):find("^approve:") and type(record.args) == "table" and record.args.effect
+  if type(effect) ~= "string" then return end
+  seen.named = seen.named or {}
+  seen.named[effect] = true
 end
 
 --- What a run in memory has shown itself so far, before its journal was read.
@@ -74,13 +82,16 @@ function gate:seen(run)
   local children = {}
   for _, child in ipairs(self:rows("run.children", { id = run.id })) do children[child.parent_seq or 0] = child end
   for _, record in ipairs(row and self:journal(row) or {}) do
+    note_name(seen, record)
     if record.kind == "start" and record.value.trust == "external" then note(seen, "external", 0) end
     if record.kind == "step" or record.kind == "result" then
       see_record(seen, record, function(seq) return has_seen_external(self, children[seq]) end)
     end
   end
   for _, asked in ipairs(self:rows("approval.of_run", { run = run.id })) do
-    if asked.spent and (asked.state == "approved" or asked.state == "edited") then note(seen, "looked", asked.seq) end
+    if asked.spent and asked.decided_by ~= "deadline" and (asked.state == "approved" or asked.state == "edited") then
+      note(seen, "looked", asked.seq)
+    end
   end
   seen.whole = true
   return seen
@@ -108,48 +119,62 @@ end
 
 -- ---- what is approved already ----------------------------------------------------------------
 
-local function leaves(value, into)
-  if type(value) == "table" then
-    for _, part in pairs(value) do leaves(part, into) end
-  elseif value ~= json.null then
-    into[#into + 1] = value
+local function same(a, b) return digest.sha256(json.pack { a }) == digest.sha256(json.pack { b }) end
+
+--- Whether a field of this name has this very value in what was shown, at any depth.
+local function has_field(value, name, part)
+  if type(value) ~= "table" then return false end
+  if value[name] ~= nil and same(value[name], part) then return true end
+  for _, inner in pairs(value) do
+    if has_field(inner, name, part) then return true end
   end
-  return into
+  return false
 end
 
---- Everything that would go out was in what the person saw.
+--- Everything that would go out was in what the person saw, under its own name. An op and a
+--- key need not be, but no other ones may be.
 local function shown(value, args)
-  local seen = {}
-  for _, leaf in ipairs(leaves(value, {})) do seen[leaf] = true end
+  local any = false
   for name, part in pairs(args) do
-    if name ~= "op" and name ~= "key" then
-      for _, leaf in ipairs(leaves(part, {})) do
-        if not seen[leaf] then return false end
-      end
+    if name == "op" or name == "key" then
+      if value[name] ~= nil and value[name] ~= part then return false end
+    else
+      if not has_field(value, name, part) then return false end
+      any = true
     end
   end
-  return true
+  return any
 end
 
 local function is_for(row, cmd)
   return row.effect == cmd.name or row.effect == ("%s.%s"):format(cmd.name, tostring(cmd.args.op))
 end
 
-local function same(a, b) return digest.sha256(json.pack { a }) == digest.sha256(json.pack { b }) end
+--- Somebody said yes, or, where nobody wants it asked and it can be taken back, nobody said no.
+local function is_yes(row, op, say)
+  if row.state ~= "approved" and row.state ~= "edited" then return false end
+  return row.decided_by ~= "deadline" or say == "auto" and policy.tier(op.risk) <= 1
+end
 
---- What the run has asked before that concerns this effect: the approval that lets it through,
---- and whether one was asked for by its name.
-local function asked_before(self, cmd)
-  local named, plain = false, nil
+--- What the run has asked before that concerns this effect: the approval that lets it through;
+--- why none does, where one was asked for by its name; and one that showed all of it to a person
+--- who was told of no smaller risk.
+local function asked_before(self, cmd, op, say)
+  local named, plain = nil, nil
   self.used_approvals = self.used_approvals or {}
   for _, row in ipairs(self:rows("approval.of_run", { run = cmd.run.id })) do
     if row.kind == "approval" and row.seq ~= cmd.seq then
-      local yes = row.spent and not row.used and not self.used_approvals[row.id] and (row.state == "approved" or row.state == "edited")
+      local yes = row.spent and not row.used and not self.used_approvals[row.id] and is_yes(row, op, say)
       local value = row.value == nil and row.proposal or row.value
       if row.effect and is_for(row, cmd) then
-        named = true
-        if yes and same(value, cmd.args) then return row, true end
-      elseif yes and not row.effect and not plain and type(value) == "table" and shown(value, cmd.args) then
+        named = named or "its arguments are not those that were approved"
+        if yes and same(value, cmd.args) then
+          local hold, fact = self:facts_hold(row.plan and row.plan.facts)
+          if hold then return row end
+          named = self.fact_name(fact) .. " changed since it was approved"
+        end
+      elseif yes and not row.effect and not plain and policy.tier(row.risk) >= policy.tier(op.risk)
+        and type(value) == "table" and shown(value, cmd.args) and self:facts_hold(row.plan and row.plan.facts) then
         plain = row
       end
     end
@@ -168,15 +193,28 @@ local function trust_rule(self, cmd, deed)
   return ("the run has read text from outside and private memory (step %d), and nobody has looked since"):format(last)
 end
 
+--- What the policy says of the effect with these arguments.
+local function policy_of(self, cmd, op, args)
+  local deed = { effect = ("%s.%s"):format(cmd.name, tostring(args.op)), agent = cmd.run.agent, risk = op.risk, args = args }
+  return deed, policy.say({ self.settings.policy or {}, cmd.run.setup.policy or {} }, deed)
+end
+
+--- A fork has the record of what its original asked for by name, and no yes of its own.
+local function forked_name(self, cmd)
+  local named = self:seen(cmd.run).named
+  return named and (named[cmd.name] or named[("%s.%s"):format(cmd.name, tostring(cmd.args.op))])
+    and "what was approved of it was approved for the run that this one was forked from" or nil
+end
+
 --- "auto", "ask" (with the reason) or "deny" (with the reason), and the approval that lets it
 --- through.
 function gate:judge(cmd, op)
-  local deed = { effect = ("%s.%s"):format(cmd.name, tostring(cmd.args.op)), agent = cmd.run.agent, risk = op.risk, args = cmd.args }
-  local say, why, names_it = policy.say({ self.settings.policy or {}, cmd.run.setup.policy or {} }, deed)
+  local deed, say, why, names_it = policy_of(self, cmd, op, cmd.args)
   if say == "deny" then return "deny", why end
-  local row, named, plain = asked_before(self, cmd)
+  local row, named, plain = asked_before(self, cmd, op, say)
   if row then return "auto", nil, row end
-  if named then return "ask", "its arguments are not those that were approved" end
+  named = named or say == "auto" and forked_name(self, cmd)
+  if named then return "ask", named end
   if say == "auto" and not (why and names_it) then
     why = trust_rule(self, cmd, deed)
     if why then say = "ask" end
@@ -186,10 +224,24 @@ function gate:judge(cmd, op)
 end
 
 local function ask(self, cmd, op, key, why)
+  local old = self:rows("approval.gate", { run = cmd.run.id, seq = cmd.seq })[1]
+  -- the newest question counts, also when the clock was set back since the one before
+  if old then cmd.now = math.max(cmd.now, old.created + 1) end
   self:ask_approval(cmd, { subject = ("%s.%s %s"):format(cmd.name, tostring(cmd.args.op), key), proposal = cmd.args, effect = cmd.name,
     risk = op.risk or "outward", why = why, otherwise = "hold" })
   if cmd.intended then cmd:commit() else cmd:intent(op.effect) end
   return false, cmd:park "approval"
+end
+
+local function denied(cmd, why)
+  return { code = "denied", number = "K3012", message = ("%s.%s: %s"):format(cmd.name, tostring(cmd.args.op), why) }
+end
+
+--- What the policy denies by now is not done, whatever a person said before, or wrote instead.
+local function denied_since(self, cmd, op, row)
+  if row.spent or row.state ~= "approved" and row.state ~= "edited" then return nil end
+  local _, say, why = policy_of(self, cmd, op, row.value == nil and cmd.args or row.value)
+  return say == "deny" and denied(cmd, why) or nil
 end
 
 local function digest_now(self, cmd, row)
@@ -204,13 +256,18 @@ function gate:permit(cmd, op, key)
   if not row then
     if cmd.intended then return true, false end -- let through before
     local say, why, approval = self:judge(cmd, op)
-    if say == "deny" then return false, nil, { code = "denied", number = "K3012", message = ("%s.%s: %s"):format(cmd.name, cmd.args.op, why) } end
+    if say == "deny" then return false, nil, denied(cmd, why) end
     if say == "ask" then return ask(self, cmd, op, key, why) end
     if approval then
       self.used_approvals[approval.id] = true
       cmd.tx:add("approval.use", { id = approval.id, seq = cmd.seq })
     end
     return true, true
+  end
+  local refused = denied_since(self, cmd, op, row)
+  if refused then
+    cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
+    return false, nil, refused
   end
   local was = row.spent ~= nil
   local ok, why = self:spend(row, digest_now(self, cmd, row))

@@ -1,0 +1,235 @@
+-- Ways around the gate: each test is an agent, or a hand, that tries to have something done
+-- which nobody approved.
+local home = require "spec.support.home"
+local json = require "json"
+local agent = home.agent
+
+describe("the gate, attacked", function()
+  local h, e
+  after_each(function() h:remove() end)
+
+  local function with(agents, config)
+    h = home.make { agents = agents, config = ('return { zone = "UTC", owner = "Mira", adapters = { mail = "outbox",'
+      .. ' payments = "outbox" }, %s }'):format(config or "") }
+    e = h:open()
+    return e
+  end
+
+  local function outbox()
+    local list = {}
+    for line in (h:read "var/outbox.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+    return list
+  end
+
+  local function only()
+    local list = e:inbox { all = true }
+    assert.equal(1, #list)
+    return list[1]
+  end
+
+  local function answer(state, value)
+    local item = only()
+    local decided, err = e:decide(item.id, { state = state, value = value })
+    assert(e:drain())
+    return decided, err
+  end
+
+  local function on(ms)
+    h.now = h.now + ms
+    e:fire()
+    assert(e:drain())
+  end
+
+  local uses = 'uses = { "mail", "payments" },'
+  local asks_all = 'policy = { { effect = "*", say = "ask" } }'
+
+  local function waits(run) return e:describe(run.run).waiting_for end
+
+  it("takes no edit that changes what is done, or that is no arguments at all", function()
+    with({ a = agent('local ok, err = ctx.skill.mail{ op = "draft", key = "k", to = "ana" } return ok and "ok" or err.code', uses) }, asks_all)
+    local run = h:run "a"
+    for _, value in ipairs { { op = "send", key = "k", to = "ana" }, { key = "k", to = "ana" }, json.array { 1 }, "text", 7, json.null,
+      { op = "draft", key = 7 }, { op = "draft", key = "k", "list" } } do
+      local item, err = answer("edited", value)
+      assert.is_nil(item)
+      assert.equal("K1071", err.number)
+    end
+    assert.same({ {}, "approval" }, { outbox(), waits(run) })
+    assert(answer("edited", { op = "draft", key = "k", to = "bea" }))
+    assert.equal("bea", outbox()[1].body.to)
+    assert.equal("ok", e:describe(run.run).output)
+  end)
+
+  it("holds an edit and an old yes to what the policy denies by now", function()
+    local config = 'policy = { { effect = "mail.send", where = { to = "eve" }, say = "deny" }, { effect = "*", say = "ask" } }'
+    with({ a = agent('local ok, err = ctx.skill.mail{ op = "send", key = "k", to = "ana" } return ok and "ok" or err.code', uses) }, config)
+    local run = h:run "a"
+    answer("edited", { op = "send", key = "k", to = "eve" })
+    assert.same({ {}, "denied" }, { outbox(), e:describe(run.run).output })
+    run = h:run "a"
+    h:write("config.lua", 'return { zone = "UTC", adapters = { mail = "outbox" }, policy = { { effect = "mail.*", say = "deny" } } }')
+    e = h:reopen()
+    answer "approved"
+    assert.same({ {}, "denied" }, { outbox(), e:describe(run.run).output })
+  end)
+
+  it("counts no silence as a yes to an effect", function()
+    with({ a = agent([[
+      local args = { op = "refund", key = "k", eur = 900 }
+      ctx.approve{ subject = "s", effect = input.effect, proposal = args, risk = "reversible", within = "1h", otherwise = "approve" }
+      local ok, err = ctx.skill.payments(args)
+      return ok and "paid" or err.code]], uses) }, asks_all)
+    for _, effect in ipairs { "payments", "payments.refund" } do
+      assert.match("what can be taken back only", h:run("a", { effect = effect }).error.message)
+    end
+    local run = h:run "a"
+    on(3600000)
+    assert.same({ {}, "approval" }, { outbox(), waits(run) })
+  end)
+
+  it("counts silence for what can be taken back, where nobody wants it asked", function()
+    local text = agent([[
+      local args = { op = "draft", key = "k" }
+      ctx.approve{ subject = "s", effect = "mail", proposal = args, risk = "low", within = "1h", otherwise = "approve" }
+      return ctx.skill.mail(args) and "done"]], uses)
+    with({ a = text }, asks_all)
+    local run = h:run "a"
+    on(3600000)
+    assert.same({ {}, "approval" }, { outbox(), waits(run) })
+    h:remove()
+    with { a = text }
+    run = h:run "a"
+    on(3600000)
+    assert.equal("done", e:describe(run.run).output)
+  end)
+
+  it("shows the risk of what would be done, whatever the agent calls it", function()
+    with { a = agent([[
+      local v = ctx.approve{ subject = "s", effect = "payments", proposal = { op = "refund", key = "k", eur = 9 }, risk = "low" }
+      return v.approved and ctx.skill.payments(v.value) and "paid" or "no"]], uses) }
+    h:run "a"
+    local item = only()
+    assert.equal(3, item.tier)
+    local list = e:decide_many({ { id = item.id, digest = item.digest } }, { state = "approved" })
+    assert.equal("K1073", list[1].error.number)
+  end)
+
+  it("takes what a person was shown as low for no yes to something worse", function()
+    with({ a = agent([[
+      local v = ctx.approve{ subject = "s", proposal = { eur = 9 }, risk = "low" }
+      local ok = ctx.skill.payments{ op = "refund", key = "k", eur = v.value.eur }
+      return ok and "paid" or "no"]], uses) }, asks_all)
+    local run = h:run "a"
+    answer "approved"
+    assert.same({ {}, "approval" }, { outbox(), waits(run) })
+  end)
+
+  describe("with a yes to what was shown", function()
+    local function tries(args)
+      return agent(([[
+        ctx.approve{ subject = "s", proposal = { to = "ana", cc = "bob", body = "hello", sum = 9000, count = 1, flag = true }, risk = "irreversible" }
+        local ok = ctx.skill.mail%s
+        return ok and "sent" or "no"]]):format(args), uses)
+    end
+
+    for name, args in pairs {
+      ["swaps two fields"] = '{ op = "send", key = "k", to = "bob", body = "hello" }',
+      ["takes a number from another field"] = '{ op = "send", key = "k", to = "ana", count = 9000 }',
+      ["writes into the names of fields"] = '{ op = "send", key = "k", to = "ana", body = { ["the secret"] = true } }',
+      ["adds a field that is empty"] = '{ op = "send", key = "k", to = "ana", body = {} }',
+      ["adds a field that is null"] = '{ op = "send", key = "k", to = "ana", all = ctx.null }',
+      ["shows nothing of it"] = '{ op = "delete", key = "k" }',
+      ["makes a float of an integer"] = '{ op = "send", key = "k", to = "ana", count = 1.0 }',
+    } do
+      it("lets nothing through that " .. name, function()
+        with({ a = tries(args) }, asks_all)
+        local run = h:run "a"
+        answer "approved"
+        assert.same({ {}, "approval" }, { outbox(), waits(run) })
+      end)
+    end
+
+    it("lets through what was there, field by field", function()
+      with({ a = tries '{ op = "send", key = "k", to = "ana", body = "hello" }' }, asks_all)
+      h:run "a"
+      answer "approved"
+      assert.equal(1, #outbox())
+    end)
+  end)
+
+  it("lets one yes through once, whoever reaches for it", function()
+    with({ a = agent([[
+      local args = { op = "send", key = "k", to = "ana" }
+      ctx.approve{ subject = "s", effect = "mail", proposal = args }
+      local got = ctx.all{ function() return ctx.skill.mail(args) end, function() return ctx.skill.mail(args) end }
+      return #got]], uses) }, asks_all)
+    local run = h:run "a"
+    answer "approved"
+    assert.same({ 1, "approval" }, { #outbox(), waits(run) })
+    e = h:reopen()
+    assert(e:drain())
+    only()
+  end)
+
+  it("knows in a fork what its original had asked for by name", function()
+    with { a = agent([[
+      local args = { op = "send", key = "k" .. ctx.run, to = "ana" }
+      local v = ctx.approve{ subject = "s", effect = "mail", proposal = { op = "send", to = "ana" } }
+      ctx.records.put{ type = "t", key = "k", value = 1 }
+      local ok = ctx.skill.mail{ op = "send", to = "ana" }
+      return ok and "sent" or "no"]], uses) }
+    local run = h:run "a"
+    answer "approved"
+    assert.equal(1, #outbox())
+    for _, step in ipairs { 1, 2 } do
+      local fork = assert(e:fork(run.run, step, {}))
+      assert(e:drain())
+      assert.same({ 1, "approval" }, { #outbox(), waits(fork) })
+      answer "rejected"
+    end
+  end)
+
+  it("looks at the facts of a yes once more before what it allows", function()
+    with { a = agent([[
+        local v = ctx.approve{ subject = "s", effect = "mail", proposal = { op = "send", key = "k" }, facts = { { records = "r", key = "1" } } }
+        ctx.sleep("1d")
+        local ok = ctx.skill.mail(v.value)
+        return ok and "sent" or "no"]], uses),
+      b = agent 'ctx.records.put{ type = "r", key = "1", value = 2 }' }
+    local run = h:run "a"
+    answer "approved"
+    h:run "b"
+    on(86400000)
+    assert.same({ {}, "approval" }, { outbox(), waits(run) })
+    assert.match("records/r/1 changed", only().why)
+  end)
+
+  describe("after text from outside and private memory", function()
+    local private = 'ctx.memory.get{ kind = "fact", key = "tone" } '
+    local sends = ' ctx.skill.mail{ op = "send", key = "k", to = "ana" } return "sent"'
+
+    local function ready(agents, config)
+      agents.learns = agent 'ctx.memory.remember{ kind = "fact", key = "tone", text = "the tone is short" }'
+      with(agents, config)
+      h:run "learns"
+    end
+
+    local function outside(text)
+      assert(e:emit("mail.received", { text = text or "hello" }, { trust = "external" }))
+      assert(e:drain())
+    end
+
+    local function run_of(name) return e:list({ agent = name })[1] end
+
+    local hears = 'uses = { "mail" }, on = { event = "mail.received" },'
+
+    it("is looked at by nobody when a deadline says yes", function()
+      ready { a = agent(private .. 'ctx.approve{ subject = "s", proposal = 1, risk = "low", within = "1h", otherwise = "approve" }' .. sends, hears) }
+      outside()
+      e = h:reopen()
+      on(3600000)
+      assert.same({ {}, "approval" }, { outbox(), waits(run_of "a") })
+      only()
+    end)
+  end)
+end)
