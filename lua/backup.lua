@@ -104,10 +104,18 @@ local function manifest_of(home, list)
   return manifest
 end
 
---- The anchors of the audit trail as they are now, in a file beside.
-local function copy_anchors(home, path)
+--- The anchors of the audit trail of rows that are in the copy, in a file beside: one of a row
+--- that is not in it would say that the trail was cut, and one too few that anchors were.
+local function copy_anchors(home, path, copy)
   local text = file.read(file.join(home, "var", "audit.anchor"))
-  if not text or not file.write(path .. ".anchor", text) then return {} end
+  if not text then return {} end
+  local db <close> = store.open(copy, { read_only = true })
+  local last = db and db:read("audit.last", {})[1]
+  text = text:gsub("[^\n]*\n?", function(line)
+    local id = tonumber(line:match "^(%d+) ")
+    if id and last and id > last.id then return "" end
+  end)
+  if not file.write(path .. ".anchor", text) then return {} end
   return { ["var/audit.anchor"] = path .. ".anchor" }
 end
 
@@ -119,9 +127,9 @@ function backup.write(home, path, options)
   if file.exists(file.join(home, "var", "keel.db")) then
     local copy = path .. ".store"
     os.remove(copy)
-    copies = copy_anchors(home, path) -- first: an anchor of a row that is not in the copy would say that it was cut
     local ok, message, code = store.copy(file.join(home, "var", "keel.db"), copy)
     if not ok then return nil, errors.from(message, code, { name = copy }) end
+    copies = copy_anchors(home, path, copy)
     copies["var/keel.db"] = copy
   end
   local partial = path .. ".part"
@@ -240,16 +248,29 @@ local function is_empty(home)
   return not names or #names == 0
 end
 
+--- Opening a store whose anchors were not kept begins them anew; that they were not is the reason.
+local function accept_anchors(db, tx, now)
+  for _, row in ipairs(db:read("audit.list", { limit = 1 })) do
+    if row.what == "audit.anchor" then
+      tx:add("audit.put", { now = now, who = "restore", what = "audit.accept", seq = row.id,
+        detail_codec = { note = "the backup held no anchors of it" } })
+    end
+  end
+end
+
 --- Everything is held, until its owner lets it go: the home that was kept may be at work
 --- elsewhere still.
-local function hold(home, now)
+local function hold(home, now, go)
   local path = file.join(home, "var", "keel.db")
   if not file.exists(path) then return true end
   local db, message, code = store.open(path)
   if not db then return nil, errors.from(message, code, { name = path }) end
   local tx = db:tx()
-  tx:add("pause.put", { scope = "all", who = "restore", now = now, note = "restored from a backup" })
-  tx:add("audit.put", { now = now, who = "restore", what = "pause", subject = "all", detail_codec = { note = "restored from a backup" } })
+  accept_anchors(db, tx, now)
+  if not go then
+    tx:add("pause.put", { scope = "all", who = "restore", now = now, note = "restored from a backup" })
+    tx:add("audit.put", { now = now, who = "restore", what = "pause", subject = "all", detail_codec = { note = "restored from a backup" } })
+  end
   local ok
   ok, message, code = db:commit(tx)
   db:close()
@@ -270,11 +291,9 @@ function backup.restore(path, home, options)
   manifest, err = backup.read(path, beside)
   if not manifest then return nil, err end
   local now = clock.now_ms()
-  if not options.go then
-    local ok
-    ok, err = hold(beside, now)
-    if not ok then return nil, err end
-  end
+  local held
+  held, err = hold(beside, now, options.go)
+  if not held then return nil, err end
   local aside
   if file.exists(home) and not is_empty(home) then
     aside = ("%s.before-%d"):format(home:gsub("/+$", ""), now // 1000)

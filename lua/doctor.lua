@@ -103,6 +103,20 @@ check("integrity", function(d)
   return bad(tostring(message), "The disk or another program changed it.", "keel restore FILE")
 end)
 
+check("audit trail", function(d)
+  if not d.e then return nil end
+  local found, err = d.e:audit_verify()
+  if not found then return of_error(err) end
+  if found.ok then return ok(("%d rows, all as they were written"):format(found.rows)) end
+  local list = {}
+  for i, one in ipairs(found.problems) do
+    if i > 3 then break end
+    list[i] = bad(("%s, row %d: %s"):format(one.kind, one.id, one.what), "The record of who did what cannot be held to all that it should be.",
+      one.kind == "begun" and "keel audit accept" or "keel audit verify")
+  end
+  return list
+end)
+
 check("log", function(d)
   local bytes = file.stat(file.join(d.home, "var", "keel.db-wal"))
   if not bytes or bytes < 256 << 20 then return ok "the log of the store is short" end

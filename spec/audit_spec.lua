@@ -115,9 +115,44 @@ describe("the audit trail", function()
     end
     assert.same({ 61, 61, 0 }, { verify().rows, verify().anchored, verify().count })
     assert(file.write(folder .. "/audit.anchor", anchors .. "61 2 4f"))
-    assert.same({ 61, 60, 0 }, { verify().rows, verify().anchored, verify().count })
+    assert.same({ 61, 60 }, { verify().rows, verify().anchored })
     assert(store.open(path)):close()
-    assert.same({ 61, 61, 0 }, { verify().rows, verify().anchored, verify().count })
+    assert.same({ 62, 62 }, { verify().rows, verify().anchored })
+  end)
+
+  it("misses anchors that were deleted, emptied, cut to half a line, or put back to an older copy; and begins them anew as a row", function()
+    local name, whole = folder .. "/audit.anchor", file.read(path)
+    local first = anchors:match "^[^\n]+\n"
+    for _, case in ipairs { { nil, 0 }, { "", 0 }, { first:sub(1, 40), 0 }, { first, 20 }, { first .. "40 17724", 20 } } do
+      local text, good = case[1], case[2]
+      assert(file.write(path, whole))
+      if text then assert(file.write(name, text)) else os.remove(name) end
+      local found = verify()
+      assert.same({ "anchor 0" }, told(found))
+      assert.match(("rows %d to 60 are held to each other alone"):format(good + 1), found.problems[1].what)
+      assert(store.open(path)):close()
+      found = verify()
+      assert.same({ "begun 61" }, told(found))
+      assert.same({ id = 61, from = good + 1, to = 60, accepted = false }, found.begun[1])
+      assert.same({ 61, 0 }, { found.anchored, found.unanchored })
+      do
+        local s <close> = assert(store.open(path))
+        assert(s:commit(s:tx():add("audit.put", { now = 1, who = "Mira", what = "audit.accept", seq = 61 })))
+      end
+      found = verify()
+      assert.equal(0, found.count)
+      assert.is_true(found.begun[1].accepted)
+    end
+  end)
+
+  it("misses anchors that go while their owner is at work", function()
+    local s <close> = assert(store.open(path))
+    assert(s:commit(s:tx():add("audit.put", { now = 1, who = "x", what = "y" })))
+    server.eventually(function() return verify().unanchored == 0 end, "an anchor")
+    os.remove(folder .. "/audit.anchor")
+    assert(s:commit(s:tx():add("audit.put", { now = 2, who = "x", what = "y" })))
+    server.eventually(function() return told(verify())[1] == "begun 63" end, "a row that says so")
+    assert.same({ id = 63, from = 1, to = 61, accepted = false }, verify().begun[1])
   end)
 
   it("keeps all young anchors, and one an hour of old ones", function()
@@ -137,6 +172,7 @@ describe("the audit trail", function()
     for _, trial in ipairs { true, false } do
       local to = ("%s/%s.db"):format(folder, tostring(trial))
       assert(store.copy(path, to, trial))
+      if not trial then assert(file.write(to .. ".anchor", anchors)) end
       assert.equal(trial and 0 or 60, forger.verify(to).rows)
       assert.equal(0, forger.verify(to).count)
     end
@@ -266,6 +302,13 @@ describe("the audit trail of a home", function()
     assert(h.engine:resume({ all = true }, {}))
     assert(require("backup").restore(backup, to, {}))
     assert.same({ 2, 0 }, { forger.verify(to .. "/var/keel.db").rows, forger.verify(to .. "/var/keel.db").count })
+    os.remove(h.path .. "/var/audit.anchor")
+    assert(require("backup").write(h.path, backup .. "2", {}))
+    assert(require("backup").restore(backup .. "2", to .. "2", {}))
+    local found = forger.verify(to .. "2/var/keel.db")
+    assert.equal(0, found.count)
+    assert.is_true(found.begun[1].accepted)
+    assert.equal(1, found.begun[1].from)
   end)
 
   it("is shown and verified by the command line", function()
@@ -285,6 +328,21 @@ describe("the audit trail of a home", function()
     assert.equal(0, status, out)
     assert.is_true(json.decode(out).ok)
     assert.match("whole  1 rows, 1 anchored", select(2, k "audit verify"))
+    os.remove(h.path .. "/var/audit.anchor")
+    status, out = k "audit verify"
+    assert.equal(1, status)
+    assert.match("no anchor is there", out)
+    local checked
+    for _, one in ipairs(json.decode((select(2, k "doctor --json")))) do
+      if one.check == "audit trail" then checked = one end
+    end
+    assert.equal("bad", checked.state)
+    assert.match("no anchor is there", checked.found)
+    assert.equal(0, (k "audit accept --note moved"))
+    status, out = k "audit verify"
+    assert.equal(0, status, out)
+    assert.match("rows 1 to 1 are held to each other alone: anchors were begun anew at row 2, which was accepted", out)
+    assert.match("nothing", select(2, k "audit accept"))
     forger.damage(h.path .. "/var/keel.db", "UPDATE audit SET who = 'x'")
     status, out = k "audit verify --json"
     assert.equal(1, status)

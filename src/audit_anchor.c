@@ -138,7 +138,7 @@ static int drop_torn(int fd, off_t *size)
 
 	while (at > 0 && *size - at < LINE && pread(fd, &c, 1, at - 1) == 1 && c != '\n')
 		at--;
-	if (at == *size || c != '\n')
+	if (at == *size || (at > 0 && c != '\n'))
 		return 0;
 	*size = at;
 	return ftruncate(fd, at);

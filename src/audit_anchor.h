@@ -4,15 +4,23 @@
  * hex. Who rewrites the whole trail in the database, and every hash of it, does not fit
  * what stands here. The file is only added to, a line and a sync at a time; one that has
  * grown large is thinned: all of the last two days stay, of what is older one an hour.
- * A line that a crash cut short is no line. */
+ * A line that a crash cut short is no line.
+ *
+ * The store keeps the number of the last row that it knows to be anchored (in meta, with
+ * the next rows of the trail, and when its owner ends). Anchors that end before it were
+ * taken away, cut, or replaced by an older copy. They are begun anew then, and that is a
+ * row of the trail: "audit.anchor", whose subject says which rows are held to each other
+ * alone because of it. */
 #ifndef KEEL_AUDIT_ANCHOR_H
 #define KEEL_AUDIT_ANCHOR_H
 
+#include <inttypes.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "digest.h"
 #include "err.h"
+
+#define AUDIT_BEGUN_ANEW "begun anew, not held: %" SCNd64 " to %" SCNd64
 
 struct audit_anchor {
 	int64_t id, time_ms;

@@ -48,6 +48,9 @@ struct audit_check {
 	bool off;			/* the anchors do not fit any more             */
 	bool last_unmade;		/* the last row has no mark of ours            */
 	struct scrubs scrubbed, vouched;
+	int64_t anchored;		/* as the store says                          */
+	struct audit_begun begun[AUDIT_BEGUN];
+	size_t begun_n;
 	struct buf scratch;
 	struct audit_problem list[AUDIT_MOST];
 	size_t listed;
@@ -87,7 +90,7 @@ static void retell(struct audit_check *c, int problem, const char *kind, int64_t
 
 /* ---- opening ------------------------------------------------------------------- */
 
-struct audit_check *audit_check_open(struct audit_anchors *anchors)
+struct audit_check *audit_check_open(struct audit_anchors *anchors, int64_t anchored)
 {
 	struct audit_check *c = calloc(1, sizeof(*c));
 
@@ -95,6 +98,7 @@ struct audit_check *audit_check_open(struct audit_anchors *anchors)
 		return NULL;
 	c->anchors = *anchors;
 	*anchors = (struct audit_anchors){ NULL, 0, 0 };
+	c->anchored = anchored;
 	c->gap_problem = -1;
 	c->back[0].problem = -1;
 	buf_init(&c->scratch, ROW_BYTES);
@@ -323,6 +327,30 @@ static int scrubbing(struct audit_check *c, const struct audit_row *row,
 	return 0;
 }
 
+/* Where the anchors were begun anew, and what the owner accepted of it. */
+static void beginning(struct audit_check *c, const struct audit_row *row)
+{
+	const struct audit_cell *says = &row->cell[AUDIT_SUBJECT];
+	struct audit_begun *b = &c->begun[c->begun_n];
+	char text[64];
+	size_t i;
+
+	if (is_text(&row->cell[AUDIT_WHAT], "audit.accept"))
+		for (i = 0; i < c->begun_n; i++)
+			if (row->cell[AUDIT_SEQ].type == AUDIT_INT &&
+			    c->begun[i].id == row->cell[AUDIT_SEQ].integer + c->shift)
+				c->begun[i].accepted = true;
+	if (c->begun_n == AUDIT_BEGUN || says->type != AUDIT_TEXT ||
+	    says->n >= sizeof(text) || !is_text(&row->cell[AUDIT_WHAT], "audit.anchor"))
+		return;
+	memcpy(text, says->p, says->n);
+	text[says->n] = '\0';
+	b->id = row->id;
+	b->accepted = false;
+	if (sscanf(text, AUDIT_BEGUN_ANEW, &b->from, &b->to) == 2)
+		c->begun_n++;
+}
+
 int audit_check_row(struct audit_check *c, const struct audit_row *row)
 {
 	struct seen s = { .id = row->id, .problem = -1 };
@@ -341,6 +369,8 @@ int audit_check_row(struct audit_check *c, const struct audit_row *row)
 	c->n++;
 	c->back[c->n % BACK] = s;
 	hold_to_anchors(c, &s);
+	if (!s.bad)
+		beginning(c, row);
 	return c->scratch.failed == 0 ? scrubbing(c, row, &s) : c->scratch.failed;
 }
 
@@ -382,6 +412,30 @@ static void hold_to_vouchers(struct audit_check *c)
 	}
 }
 
+/* Anchors that the store says there were, and that are not there. */
+static void hold_to_store(struct audit_check *c, int64_t last)
+{
+	int64_t to = c->anchored < c->last_own ? c->anchored : c->last_own;
+	size_t i;
+
+	if (c->anchored > last && c->anchored > c->last_own)
+		tell(c, "cut", c->last_own + 1, "the trail ends with row %" PRId64
+		     ", and row %" PRId64 " was anchored", c->last_own, c->anchored);
+	if (c->anchored > last && last == 0)
+		tell(c, "anchor", 0, "no anchor is there, and row %" PRId64 " was anchored:"
+		     " rows 1 to %" PRId64 " are held to each other alone",
+		     c->anchored, to);
+	else if (c->anchored > last)
+		tell(c, "anchor", 0, "the anchors end with row %" PRId64 ", and row %"
+		     PRId64 " was anchored: rows %" PRId64 " to %" PRId64
+		     " are held to each other alone", last, c->anchored, last + 1, to);
+	for (i = 0; i < c->begun_n; i++)
+		if (!c->begun[i].accepted)
+			tell(c, "begun", c->begun[i].id, "the anchors were begun anew here:"
+			     " rows %" PRId64 " to %" PRId64 " are held to each other"
+			     " alone", c->begun[i].from, c->begun[i].to);
+}
+
 int audit_check_end(struct audit_check *c)
 {
 	const struct audit_anchor *last = c->anchors.n > 0
@@ -395,6 +449,7 @@ int audit_check_end(struct audit_check *c)
 		tell(c, "cut", c->last_own + 1, "the trail ends with row %" PRId64
 		     ", and was at row %" PRId64 " when it was last anchored",
 		     c->last_own, last->id);
+	hold_to_store(c, last != NULL ? last->id : 0);
 	return c->scratch.failed;
 }
 
@@ -409,4 +464,6 @@ void audit_check_found(struct audit_check *c, struct audit_found *out)
 	out->count = c->count;
 	out->list = c->list;
 	out->n = c->listed;
+	out->begun = c->begun;
+	out->begun_n = c->begun_n;
 }

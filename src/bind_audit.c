@@ -2,7 +2,8 @@
  *
  *   open(path) -> check | nil, message, code
  *   check:step(rows) -> over | nil, message, code       a piece, while others wait
- *   check:found() -> { rows, anchored, unanchored, count, problems = { { kind, id, what } } }
+ *   check:found() -> { rows, anchored, unanchored, count, problems = { { kind, id, what } },
+ *                      begun = { { id, from, to, accepted } } }
  *   anchors(path) -> the name of the file beside a store, or nil                       */
 #include "bind_audit.h"
 
@@ -61,6 +62,25 @@ static void put_number(lua_State *L, const char *name, int64_t n)
 	lua_setfield(L, -2, name);
 }
 
+static void put_begun(lua_State *L, const struct audit_found *found)
+{
+	size_t i;
+
+	lua_newtable(L);
+	bind_array_mark(L);
+	lua_setmetatable(L, -2);
+	for (i = 0; i < found->begun_n; i++) {
+		lua_newtable(L);
+		put_number(L, "id", found->begun[i].id);
+		put_number(L, "from", found->begun[i].from);
+		put_number(L, "to", found->begun[i].to);
+		lua_pushboolean(L, found->begun[i].accepted);
+		lua_setfield(L, -2, "accepted");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	lua_setfield(L, -2, "begun");
+}
+
 static int l_found(lua_State *L)
 {
 	struct audit_found found;
@@ -85,6 +105,7 @@ static int l_found(lua_State *L)
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
 	lua_setfield(L, -2, "problems");
+	put_begun(L, &found);
 	return 1;
 }
 

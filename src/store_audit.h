@@ -15,7 +15,8 @@ struct store_audit;
  * memory is short. */
 char *store_audit_anchors(const char *path);
 
-/* The trail of the store at path, as of now. Anchors are read before rows are, so no
+/* The trail of the store at path, as of now. Anchors are read before rows are, and
+ * what the store says of them before both, so no
  * row that is added meanwhile can be missed. */
 int store_audit_open(struct store_audit **out, const char *path, struct err *e);
 void store_audit_close(struct store_audit *a);

@@ -325,6 +325,8 @@ static int sqlite_commit(struct db *base, struct err *e)
 	int rc = sqlite_budget_write(db, e);
 
 	if (rc == 0)
+		rc = sqlite_audit_committing(db, e);
+	if (rc == 0)
 		rc = say(db, SAY_COMMIT, "COMMIT", "committing", e);
 	if (rc != 0)
 		return rc;

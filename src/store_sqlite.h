@@ -53,7 +53,7 @@ enum sqlite_statement {
 	JOURNAL_SCAN, JOURNAL_SKIM, SAY_BEGIN, SAY_COMMIT, SAY_MARK, SAY_KEEP,
 	SAY_UNDO, BUDGET_OF_LINE, BUDGET_OF_ID, BUDGET_PUT, BUDGET_SET,
 	LEDGER_OPEN, LEDGER_PUT, LEDGER_END, LEDGER_HOLD, AUDIT_LAST,
-	ROLLUP_ADD,
+	AUDIT_NOTE, ROLLUP_ADD,
 	SQLITE_STATEMENTS
 };
 
@@ -65,6 +65,7 @@ struct sqlite_audit {
 	int64_t id, time_ms;
 	unsigned char hash[32];
 	char *anchors;			/* the file's name, or NULL                   */
+	int64_t anchored, noted;	/* the last row that is; that the store says  */
 	size_t thin_at;
 	int64_t owed_us, try_us;	/* since when, 0 for not; not before          */
 };
@@ -208,6 +209,8 @@ int sqlite_audit_open(struct sqlite_db *db, const char *path, struct err *e);
 void sqlite_audit_release(struct sqlite_db *db);
 /* What was written last is undone; or it is true. */
 void sqlite_audit_doubt(struct sqlite_db *db);
+/* Before a commit, and behind it. */
+int sqlite_audit_committing(struct sqlite_db *db, struct err *e);
 void sqlite_audit_committed(struct sqlite_db *db);
 /* store_driver's: an anchor is due. */
 bool sqlite_audit_owes(struct db *base);

@@ -11,7 +11,8 @@
  *        step first. Ids alone; it goes with the run.
  *
  * The last row's hash is written into a file beside the store (audit_anchor.h) in the
- * first pause after a commit, or by a commit when there is none: within a second. */
+ * first pause after a commit, or by a commit when there is none: within a second. What is
+ * anchored is kept in meta, so that anchors which go are missed. */
 #include "store_sqlite.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #define AGAIN_US 1000000	/* between two tries                          */
 #define THIN_BYTES ((size_t)1 << 20)
 #define ROW_BYTES ((size_t)1 << 30)
+#define ANCHORED "SELECT value FROM meta WHERE key = 'audit.anchored'"
 
 #define OPEN(how) "coalesce((SELECT value FROM meta WHERE key = 'audit.open'), 0) < " how
 #define REFUSE " BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;"
@@ -350,6 +352,45 @@ static int fits(struct sqlite_db *db, const struct audit_anchor *last, bool *wel
 	return 0;
 }
 
+/* What was anchored up to row `to` is anchored only up to `from` now: a row says so. */
+static int begin_anew(struct sqlite_db *db, int64_t from, int64_t to, struct err *e)
+{
+	sqlite3_stmt *st = sqlite_prepare(db, "WITH row AS MATERIALIZED (SELECT"
+		" keel_audit_next() AS id, ?1 AS time, 'engine' AS who, 'audit.anchor' AS"
+		" what, ?2 AS subject, NULL AS detail, NULL AS channel, NULL AS run, NULL"
+		" AS seq) " ADD " FROM row", e);
+	char subject[64];
+	int rc = 0;
+
+	if (st == NULL)
+		return ERR_IO;
+	snprintf(subject, sizeof(subject), AUDIT_BEGUN_ANEW, from + 1,
+		 to < db->audit.id ? to : db->audit.id);
+	sqlite3_bind_int64(st, 1, clock_now_ms());
+	sqlite3_bind_text(st, 2, subject, -1, SQLITE_STATIC);
+	if (sqlite3_step(st) != SQLITE_DONE) {
+		rc = sqlite_err(db, e, "beginning the anchors of the audit trail anew");
+		sqlite_audit_doubt(db);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int note_anchored(struct sqlite_db *db, struct err *e)
+{
+	sqlite3_stmt *st = sqlite_kept(db, AUDIT_NOTE, "INSERT OR REPLACE INTO meta(key,"
+				       " value) VALUES('audit.anchored', ?1)", e);
+	int rc = 0;
+
+	if (st == NULL)
+		return ERR_IO;
+	sqlite3_bind_int64(st, 1, db->audit.anchored);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		rc = sqlite_err(db, e, "keeping what is anchored");
+	sqlite3_reset(st);
+	return rc;
+}
+
 /* A file of anchors that cannot be read, or does not fit, is evidence and nothing is
  * added to it; the store works on. */
 int sqlite_audit_open(struct sqlite_db *db, const char *path, struct err *e)
@@ -367,9 +408,29 @@ int sqlite_audit_open(struct sqlite_db *db, const char *path, struct err *e)
 	if (there > 0)
 		rc = fits(db, &last, &well, e);
 	a->broken = there < 0 || !well;
+	a->anchored = last.id;
+	a->noted = sqlite_number(db, ANCHORED);
+	if (rc == 0 && !a->broken && a->noted > last.id)
+		rc = begin_anew(db, last.id, a->noted, e);
 	if (a->id > last.id && !a->broken)
 		a->owed_us = clock_mono_us();
 	return rc;
+}
+
+/* Whether the file is as it was left; where anchors went meanwhile, a row says so. */
+static bool still_there(struct sqlite_db *db)
+{
+	struct sqlite_audit *a = &db->audit;
+	struct audit_anchor last = { .id = 0 };
+
+	if (audit_anchor_last(a->anchors, &last, NULL) < 0)
+		a->broken = true;
+	if (last.id >= a->anchored || a->broken)
+		return !a->broken;
+	if (begin_anew(db, last.id, a->anchored, NULL) != 0)
+		return false;
+	a->anchored = last.id;
+	return true;
 }
 
 static void write_anchor(struct sqlite_db *db)
@@ -378,7 +439,7 @@ static void write_anchor(struct sqlite_db *db)
 	struct audit_anchor now = { .id = 0 };
 
 	a->try_us = clock_mono_us() + AGAIN_US;
-	if (!a->known && find_end(db, NULL) != 0)
+	if ((!a->known && find_end(db, NULL) != 0) || !still_there(db))
 		return;
 	now.id = a->id;
 	now.time_ms = a->time_ms;
@@ -388,6 +449,15 @@ static void write_anchor(struct sqlite_db *db)
 		return;
 	CRASH_POINT("after_anchor");
 	a->owed_us = a->try_us = 0;
+	a->anchored = now.id;
+}
+
+/* What was anchored is kept with the next rows, at no sync of its own. */
+int sqlite_audit_committing(struct sqlite_db *db, struct err *e)
+{
+	struct sqlite_audit *a = &db->audit;
+
+	return a->added && a->anchored > a->noted ? note_anchored(db, e) : 0;
 }
 
 bool sqlite_audit_owes(struct db *base)
@@ -409,6 +479,8 @@ void sqlite_audit_committed(struct sqlite_db *db)
 
 	if (a->added && a->owed_us == 0 && a->anchors != NULL && !a->broken)
 		a->owed_us = clock_mono_us();
+	if (a->added && a->anchored > a->noted)
+		a->noted = a->anchored;
 	a->added = false;
 	if (a->owed_us != 0 && clock_mono_us() - a->owed_us > PAUSE_US)
 		sqlite_audit_pay(&db->db);
@@ -418,6 +490,9 @@ void sqlite_audit_release(struct sqlite_db *db)
 {
 	if (db->audit.owed_us != 0)
 		write_anchor(db);
+	if (db->audit.anchors != NULL && db->audit.anchored > db->audit.noted &&
+	    sqlite3_get_autocommit(db->h))
+		note_anchored(db, NULL);
 	free(db->audit.anchors);
 	db->audit.anchors = NULL;
 }
@@ -482,19 +557,31 @@ static int from_row(struct store_audit *a, int64_t id, struct err *e)
 	return 0;
 }
 
+/* Read before the anchors are, which are never behind it. */
+static int anchored_of(sqlite3 *h, int64_t *out, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = 0;
+
+	if (sqlite3_prepare_v2(h, ANCHORED, -1, &st, NULL) != SQLITE_OK)
+		rc = err_set(e, ERR_DAMAGED, "cannot read the audit trail: %s",
+			     sqlite3_errmsg(h));
+	else if (sqlite3_step(st) == SQLITE_ROW)
+		*out = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return rc;
+}
+
 int store_audit_open(struct store_audit **out, const char *path, struct err *e)
 {
 	struct store_audit *a = calloc(1, sizeof(*a));
 	struct audit_anchors anchors = { NULL, 0, 0 };
 	char *beside = store_audit_anchors(path);
+	int64_t anchored = 0;
 	int rc = 0;
 
 	sqlite_settle();
 	if (a == NULL || beside == NULL)
-		rc = err_set(e, ERR_NOMEM, "no memory to check the audit trail");
-	if (rc == 0)
-		rc = audit_anchors_read(beside, &anchors, e);
-	if (rc == 0 && (a->check = audit_check_open(&anchors)) == NULL)
 		rc = err_set(e, ERR_NOMEM, "no memory to check the audit trail");
 	if (rc == 0 && sqlite3_open_v2(path, &a->h, SQLITE_OPEN_READONLY |
 				       SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
@@ -502,8 +589,14 @@ int store_audit_open(struct store_audit **out, const char *path, struct err *e)
 			     a->h != NULL ? sqlite3_errmsg(a->h) : "no memory");
 	if (rc == 0) {
 		sqlite3_busy_timeout(a->h, BUSY_MS);
-		rc = from_row(a, INT64_MIN, e);
+		rc = anchored_of(a->h, &anchored, e);
 	}
+	if (rc == 0)
+		rc = audit_anchors_read(beside, &anchors, e);
+	if (rc == 0 && (a->check = audit_check_open(&anchors, anchored)) == NULL)
+		rc = err_set(e, ERR_NOMEM, "no memory to check the audit trail");
+	if (rc == 0)
+		rc = from_row(a, INT64_MIN, e);
 	free(beside);
 	audit_anchors_release(&anchors);
 	if (rc != 0) {

@@ -20,7 +20,7 @@ static const char forget_work[] =
 	"DELETE FROM checkpoint_steps; DELETE FROM checkpoints; DELETE FROM code_sets;"
 	"DELETE FROM code;"
 	"INSERT INTO meta(key, value) VALUES('audit.open', 2); DELETE FROM audit;"
-	"DELETE FROM meta WHERE key = 'audit.open';";
+	"DELETE FROM meta WHERE key IN ('audit.open', 'audit.anchored');";
 
 static int run_sql(sqlite3 *h, const char *sql, const char *what, struct err *e)
 {

@@ -36,6 +36,12 @@ local function verify(_, context)
   context.out(("%s  %d rows, %d anchored, %d not yet; %d ms\n"):format(found.ok and t:style("good", "whole")
     or t:style("bad", "broken"), found.rows, found.anchored, found.unanchored, found.ms))
   local cells = {}
+  for _, one in ipairs(found.begun) do
+    if one.accepted then
+      context.out(("rows %d to %d are held to each other alone: anchors were begun anew at row %d, which was accepted\n")
+        :format(one.from, one.to, one.id))
+    end
+  end
   for i, one in ipairs(found.problems) do cells[i] = { one.kind, one.id, terminal.escape(one.what) } end
   if #cells > 0 then
     context.out(t:table({ { "kind", style = "bad" }, { "row", right = true }, { "what", shrink = true, least = 20 } }, cells))
@@ -44,21 +50,43 @@ local function verify(_, context)
   return found.ok and 0 or 1
 end
 
+local function accept(args, context)
+  local answer, lost = context.remote(context.words)
+  if answer or lost and lost.number == "K9010" then return answer, lost end
+  local e, err = context.engine()
+  if not e then return nil, err end
+  local list
+  list, err = e:audit_accept { note = args.note }
+  if not list then return nil, err end
+  if context.json then
+    context.print_json(list)
+  elseif #list == 0 then
+    context.out "nothing was begun anew that is not accepted\n"
+  else
+    for _, one in ipairs(list) do context.out(("row %d is accepted: rows %d to %d are held to each other alone\n"):format(one.id, one.from, one.to)) end
+  end
+  return 0
+end
+
 return {
   about = "who did what, newest first; and whether the trail is what was written",
-  arguments = { { "action", "list|verify", optional = true } },
+  arguments = { { "action", "list|verify|accept", optional = true } },
   flags = { { "who", "NAME", "rows of this person or part of the engine" },
     { "what", "WORD", "rows of this kind: approval.approved, effect, purge, ..." },
     { "subject", "TEXT", "rows about this" },
     { "run", "RUN", "rows of this run" },
-    { "limit", "N", "at most so many rows (50)", kind = "count" } },
+    { "limit", "N", "at most so many rows (50)", kind = "count" },
+    { "note", "TEXT", "accept: why the anchors were begun anew, for the record" } },
   notes = "`keel audit verify` reads every row, holds it to the row before and to var/audit.anchor, and names what was"
-    .. " changed, inserted, cut or put elsewhere (exit code 1). Rows younger than a second may not be anchored yet.",
+    .. " changed, inserted, cut or put elsewhere (exit code 1). Rows younger than a second may not be anchored yet."
+    .. " Anchors that were taken away, cut or put back are missed, and begun anew as a row; `keel audit accept` says that"
+    .. " you know why.",
   run = function(args, context)
     local action = args.action or "list"
     if action == "verify" then return verify(args, context) end
+    if action == "accept" then return accept(args, context) end
     if action == "list" then return list(args, context) end
     return nil, require("errors").new("K1001", { name = "audit " .. action,
-      suggestion = require("suggest").nearest(action, { "list", "verify" }) })
+      suggestion = require("suggest").nearest(action, { "list", "verify", "accept" }) })
   end,
 }

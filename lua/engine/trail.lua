@@ -35,7 +35,7 @@ end
 local piece = 5000
 
 --- Read the whole trail, and hold it to its chain and its anchors. Returns { ok, rows, anchored,
---- unanchored, ms, count, problems = { { kind, id, what } } } (src/audit_check.h says which kinds
+--- unanchored, ms, count, problems = { { kind, id, what } }, begun = { { id, from, to, accepted } } } (src/audit_check.h says which kinds
 --- there are), or nil, err.
 function trail:audit_verify()
   local path, began = path_of(self), clock.mono_us()
@@ -52,7 +52,28 @@ function trail:audit_verify()
   end
   local found = check:found()
   return { ok = found.count == 0, rows = found.rows, anchored = found.anchored, unanchored = found.unanchored,
-    ms = (clock.mono_us() - began) // 1000, count = found.count, problems = found.problems }
+    ms = (clock.mono_us() - began) // 1000, count = found.count, problems = found.problems, begun = found.begun }
+end
+
+--- The owner knows why anchors were begun anew: verify tells of it, and no longer as a problem.
+-- Rows of the trail that is not whole otherwise stay problems. Returns the beginnings that were
+-- accepted, or nil, err.
+function trail:audit_accept(options)
+  local found, err = self:audit_verify()
+  if not found then return nil, err end
+  local list, tx = json.array {}, self.store:tx()
+  for _, one in ipairs(found.begun) do
+    if not one.accepted then
+      one.accepted, list[#list + 1] = true, one
+      tx:add("audit.put", { now = self.clock(), who = options.by or self.settings.owner or "owner", what = "audit.accept",
+        subject = ("rows %d to %d"):format(one.from, one.to), seq = one.id, channel = options.channel,
+        detail_codec = { note = options.note } })
+    end
+  end
+  if #list == 0 then return list end
+  local ok, message, code = self:commit(tx)
+  if not ok then return nil, errors.from(message, code) end
+  return list
 end
 
 --- The last line of the anchors' file: id, hash; nil where there is none, false where it is damaged.
@@ -73,6 +94,14 @@ end
 --- The owner of a store opens it: where the trail is not what was anchored last, nothing more is
 --- anchored (the storage thread sees it, too), and a row says so, once.
 function trail:look_at_anchor()
+  for _, row in ipairs(self:rows("audit.list", { limit = 20 })) do
+    if row.what == "audit.accept" then break end
+    if row.what == "audit.anchor" then
+      self.notices = self.notices or {}
+      table.insert(self.notices, "the anchors of the audit trail were gone or cut and were begun anew; keel audit verify says what is not held")
+      break
+    end
+  end
   local name = audit.anchors(path_of(self))
   local id, hash = nil, nil
   if name then id, hash = last_anchor(name) end
