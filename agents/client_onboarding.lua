@@ -339,13 +339,14 @@ local function remember(ctx, work)
   return ctx.step { name = "remember",
     run = function()
       ctx.atomic(function()
-        ctx.memory.remember { layer = "long", kind = "client", key = about .. "contact", importance = 0.8, value = contact,
+        -- your yes was for the letter; what the mail said stays what a mail said
+        ctx.memory.remember { layer = "long", kind = "client", key = about .. "contact", trust = "external", importance = 0.8, value = contact,
           text = line(contact.name or "", contact.role or "", contact.email or "", contact.phone or "") }
         if next(billing) then
-          ctx.memory.remember { layer = "long", kind = "client", key = about .. "billing", importance = 0.7, value = billing,
+          ctx.memory.remember { layer = "long", kind = "client", key = about .. "billing", trust = "external", importance = 0.7, value = billing,
             text = "Billing: " .. line(billing.name or "", billing.tax_id or "", billing.email or "") }
         end
-        ctx.memory.remember { layer = "session", kind = "project", key = offer, ttl = "14d", value = { slots = work.slots },
+        ctx.memory.remember { layer = "session", kind = "project", key = offer, ttl = "14d", trust = "external", value = { slots = work.slots },
           text = offered }
       end)
       return true
