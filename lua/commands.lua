@@ -7,7 +7,7 @@ commands.groups = {
   { "your decisions", "inbox", "approve", "reject", "snooze", "recall", "reconcile", "overrides",
     "pause", "resume", "cancel", "fork" },
   { "what is there", "agents", "records", "memory", "budget", "costs", "audit", "purge", "gc" },
-  { "writing agents", "init", "dev", "api", "lint", "test", "case", "repl", "model", "sandbox", "lua",
+  { "writing agents", "init", "dev", "api", "lint", "test", "improve", "case", "repl", "model", "sandbox", "lua",
     "demo", "bench" },
   { "the engine", "serve", "doctor", "backup", "restore", "upgrade-check", "completion", "explain",
     "version", "help" },

@@ -206,7 +206,7 @@ local skill_shape = shape.record("a skill's manifest", {
     prompt = { text_or_code, required = true },
     system = text_or_code, schema = json_schema,
     max_tokens = shape.integer(1), temperature = shape.number(0, 2),
-    attempts = shape.integer(1, 10),
+    attempts = shape.integer(1, 10), shots = shape.integer(0, 50),
   }),
 })
 

@@ -48,20 +48,6 @@ end
 
 -- ---- an example ----------------------------------------------------------------------
 
---- Put examples into a skill's source: behind the `{` of its own `examples`, or as a field of
---- its own before the last brace. Returns the text, or nil.
-local function with_examples(text, examples)
-  local literal, lines = require "literal", {}
-  for i, one in ipairs(examples) do lines[i] = "    " .. literal(one) .. ",\n" end
-  local at = select(2, text:find "\n%s*examples%s*=%s*{")
-  if at then return text:sub(1, at) .. "\n" .. table.concat(lines) .. text:sub(at + 1) end
-  local last = text:match "^.*()}%s*$"
-  if not last then return nil end
-  local before = text:sub(1, last - 1):gsub("%s+$", "")
-  if not before:find "[,{]$" then before = before .. "," end
-  return ("%s\n  examples = {\n%s  },\n%s"):format(before, table.concat(lines), text:sub(last))
-end
-
 local function turn_into_example(skill, args, context)
   if not skill then return nil, usage("K1003", { name = "SKILL" }) end
   local file, json = require "file", require "json"
@@ -80,7 +66,7 @@ local function turn_into_example(skill, args, context)
   local path = file.join(e.home, "skills", skill .. ".lua")
   local text, message = file.read(path)
   if not text then return nil, errors.new("K1009", { name = path, detail = message }) end
-  local changed = with_examples(text, examples)
+  local changed = require("skill_source").with_examples(text, examples)
   local made = changed and require("library").of_source("skill", skill, "skills/" .. skill .. ".lua", changed)
   if not made then return nil, errors.new("K1009", { name = path, detail = "its examples cannot be found; add them by hand" }) end
   local ok, why, code = file.write(path, changed)
@@ -117,11 +103,28 @@ local function apply(agent, args, context)
   return code
 end
 
-local actions = { list = list, export = export, ["turn-into-example"] = turn_into_example, apply = apply }
+--- What equal decisions suggest.
+local function suggestions(_, _, context)
+  local e, err = context.look()
+  if not e then return nil, err end
+  local all = e:suggestions()
+  if context.json then
+    context.print_json(all)
+    return 0
+  end
+  local terminal, view = require "terminal", require "view"
+  if #all == 0 then context.out "nothing was decided the same way three times in 30 days\n" end
+  for _, one in ipairs(all) do
+    context.out(("%s\n  %s\n  evidence: %s\n"):format(terminal.escape(one.words), view.short(one.change), table.concat(one.evidence, " ")))
+  end
+  return 0
+end
+
+local actions = { list = list, suggestions = suggestions, export = export, ["turn-into-example"] = turn_into_example, apply = apply }
 
 return {
   about = "what you decided otherwise than was proposed, and what to learn from it",
-  arguments = { { "action", "list|export|turn-into-example|apply", optional = true }, { "name", "SKILL|AGENT", optional = true } },
+  arguments = { { "action", "list|export|suggestions|turn-into-example|apply", optional = true }, { "name", "SKILL|AGENT", optional = true } },
   flags = {
     { "skill", "SKILL", "only what this skill had proposed" },
     { "agent", "AGENT", "only questions of this agent" },
@@ -131,7 +134,8 @@ return {
     { "with", "FILE", "apply: this source of the agent, instead of agents/AGENT.lua" },
   },
   notes = "Every edit and every no is kept with the run and replayed with it. `turn-into-example` makes of an edit"
-    .. " an example of the skill that had proposed: `keel test` holds it to that. `apply` gives the recorded decisions to"
+    .. " an example of the skill that had proposed: `keel test` holds it to that. `suggestions` tells what was decided the"
+    .. " same way three times in 30 days. `apply` gives the recorded decisions to"
     .. " an agent as it is now and tells which questions it would ask differently; exit code 1 when there are some.",
   examples = { "keel overrides", "keel overrides turn-into-example draft_reply --write", "keel overrides apply support_triage" },
   run = function(args, context)

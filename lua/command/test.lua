@@ -80,18 +80,76 @@ local function tell(context, results, without, failed)
     #results - failed, #results - failed == 1 and "holds" or "hold"))
 end
 
+-- ---- with a model -----------------------------------------------------------------------
+
+--- The examples of the skills that a model can do, by local code and by the model side by side.
+local function by_model(e, names, tier)
+  local quality, list = require "quality", json.array {}
+  local client = e:model_client()
+  for _, name in ipairs(names) do
+    local skill = e.library.skills[name]
+    local part = skill.manifest.model
+    if part and #skill.manifest.examples > 0 and e.settings.tiers[tier or part.tier] then
+      local sides = { {}, {} }
+      for _, example in ipairs(skill.manifest.examples) do
+        table.insert(sides[1], quality.locally(e.library, skill, example, e.settings.zone))
+        table.insert(sides[2], quality.by_model(client, skill, example, { tier = tier }))
+      end
+      list[#list + 1] = { skill = name, tier = tier or part.tier, ["local"] = #sides[1] > 0 and quality.sum(sides[1]) or nil, model = quality.sum(sides[2]) }
+    end
+  end
+  return list
+end
+
+local function tell_models(context, list)
+  local t, terminal, rows = context.terminal, require "terminal", {}
+  local function side(sum, money)
+    if not sum then return "-", "-", money and "-" or nil end
+    return ("%d/%d"):format(sum.held, sum.n), ("%.3f"):format(sum.score), money and terminal.money(sum.cost) or nil
+  end
+  for i, one in ipairs(list) do
+    local held, score = side(one["local"])
+    local model_held, model_score, cost = side(one.model, true)
+    rows[i] = { one.skill, one.tier, held, score, model_held, model_score, cost, ("%d"):format(one.model.p50_ms or 0), ("%d"):format(one.model.p95_ms or 0) }
+  end
+  context.out(t:table({ { "skill", style = "name" }, { "tier" }, { "local", right = true }, { "score", right = true }, { "model", right = true }, { "score", right = true },
+    { "cost", right = true }, { "p50 ms", right = true }, { "p95 ms", right = true } }, rows))
+end
+
+local function run_models(context, e, names, tier)
+  local list = by_model(e, names, tier)
+  if #list == 0 then
+    return nil, errors.from("no tier that these skills name has a model in config.lua", "invalid_request", { provider = "the model client", next = context.command "help model" })
+  end
+  local below = 0
+  for _, one in ipairs(list) do below = below + (one.model.held < one.model.n and 1 or 0) end
+  if context.json then
+    local quality, out = require "quality", json.array {}
+    for i, one in ipairs(list) do
+      out[i] = { skill = one.skill, tier = one.tier, ["local"] = quality.shown(one["local"]), model = quality.shown(one.model) }
+    end
+    context.print_json { skills = out }
+  else
+    tell_models(context, list)
+  end
+  return below > 0 and 1 or 0
+end
+
 return {
   about = "run the examples in the manifests of skills",
   arguments = { { "skills", "SKILL", many = true, optional = true } },
+  flags = { { "model", nil, "by the configured model too: quality, cost and latency beside those of the local code" },
+    { "tier", "T", "with --model: this tier instead of the skill's" } },
   notes = "Every example's input goes through the skill's local implementation; what comes"
     .. " out must hold everything that the example's output names. Exit code 1 when one"
     .. " does not.",
   run = function(args, context)
     local e, names, err
-    e, err = context.look()
+    if args.model then e, err = context.engine() else e, err = context.look() end
     if not e then return nil, err end
     names, err = names_of(e, args.skills)
     if not names then return nil, err end
+    if args.model then return run_models(context, e, names, args.tier) end
     local results, without = run_all(e, names)
     local failed = 0
     for _, result in ipairs(results) do failed = failed + (result.ok and 0 or 1) end

@@ -255,8 +255,11 @@ function approvals:decide(id, decision)
   local row, err = row_of(self, id)
   if not row then return nil, err end
   if row.kind ~= "approval" then return nil, errors.new("K1041", { name = row.id, command = "reconcile" }) end
-  return self:close_question(row, { state = decision.state, value = decision.value, by = decision.by, note = decision.note,
+  local item
+  item, err = self:close_question(row, { state = decision.state, value = decision.value, by = decision.by, note = decision.note,
     channel = decision.channel, digest = decision.digest, audit = "approval." .. decision.state })
+  if item and item.state ~= "approved" then self:raise_suggestions() end
+  return item, err
 end
 
 --- Decide several with one word, each by its own digest; what cannot be undone is decided

@@ -101,12 +101,23 @@ end
 
 local handler = {}
 
---- A skill by its `model` part: a prompt (with {field} for fields of the input, or the
---- input as JSON behind it) and the skill's output schema.
-function handler.skill(cmd, skill)
-  local part, args = skill.manifest.model, cmd.args
+--- Examples as a model is shown them.
+local function shown(shots)
+  if not shots or #shots == 0 then return "" end
+  local lines = { "\n\nThis is how it was done before:" }
+  for _, one in ipairs(shots) do
+    lines[#lines + 1] = "input: " .. assert(json.encode(one.input)) .. "\noutput: " .. assert(json.encode(one.output))
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The request that a skill's `model` part makes of an input: a prompt (with {field} for fields
+--- of the input, or the input as JSON behind it) and the skill's output schema; with `shots`,
+--- examples that are shown. Returns it, or nil, err.
+function handler.request(skill, args, shots)
+  local part = skill.manifest.model
   if type(part.prompt) ~= "string" then
-    return nil, { code = "invalid_request", message = ("skill %s: a model's prompt must be text"):format(cmd.name) }
+    return nil, { code = "invalid_request", message = ("skill %s: a model's prompt must be text"):format(skill.name) }
   end
   local used = false
   local prompt = part.prompt:gsub("{([%w_]+)}", function(name)
@@ -115,9 +126,24 @@ function handler.skill(cmd, skill)
     used = true
     return type(value) == "string" and value or assert(json.encode(value))
   end)
+  prompt = prompt .. shown(shots)
   if not used then prompt = prompt .. "\n\n" .. assert(json.encode(args)) end
-  return ask(cmd, { tier = part.tier, system = part.system, prompt = prompt, schema = part.schema or skill.manifest.output,
-    max_tokens = part.max_tokens, temperature = part.temperature, repairs = part.attempts and part.attempts - 1 })
+  return { tier = part.tier, system = part.system, prompt = prompt, schema = part.schema or skill.manifest.output,
+    max_tokens = part.max_tokens, temperature = part.temperature, repairs = part.attempts and part.attempts - 1 }
+end
+
+--- The examples of a skill that its model is shown: the first `shots` of its manifest.
+local function shots_of(skill)
+  local n, list = skill.manifest.model.shots or 0, {}
+  for i = 1, math.min(n, #(skill.manifest.examples or {})) do list[i] = skill.manifest.examples[i] end
+  return list
+end
+
+--- A skill by its `model` part.
+function handler.skill(cmd, skill)
+  local request, err = handler.request(skill, cmd.args, shots_of(skill))
+  if not request then return nil, err end
+  return ask(cmd, request)
 end
 
 return setmetatable(handler, { __call = function(_, cmd)
