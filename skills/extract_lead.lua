@@ -9,8 +9,10 @@ local months = { january = 1, february = 2, march = 3, april = 4, may = 5, june 
 --- "around 7k", "budget 300", "EUR 4,500", "€12.000" -> a number.
 local function budget_in(text)
   local best
-  for before, figure, k in text:gmatch("(.-)(%d[%d%.,]*)%s*(k?)") do
-    local near = before:sub(-24)
+  local behind = 1 -- where the figure before ended
+  for at, figure, stop in text:gmatch("()(%d[%d%.,]*)()") do
+    local near, k = text:sub(math.max(behind, at - 24), at - 1), text:match("^%s?(k?)", stop)
+    behind = stop
     if near:find("budget") or near:find("eur") or near:find("€") or near:find("%$") or near:find("£") or near:find("usd") or near:find("gbp")
       or near:find("spend") or k == "k" then
       local value = tonumber((figure:gsub("[%.,](%d%d%d)", "%1"):gsub(",", "."):gsub("%.$", "")))
