@@ -70,7 +70,8 @@ describe("The skill", function()
       assert.equal("pure", manifest.effect)
       assert(schema.compile(manifest.input))
       assert(schema.compile(manifest.output))
-      assert(manifest.model.tier and manifest.model.prompt and manifest.model.max_tokens)
+      local model = manifest.model -- none: what is arithmetic stays so
+      assert(not model or model.tier and model.prompt and model.max_tokens)
       assert(#manifest.examples >= 5)
     end)
 
@@ -97,7 +98,14 @@ describe("The skill", function()
     ("12/"):rep(20000), ("\n- [ ] @Ana (x) "):rep(3000), ("+1 "):rep(20000), ("on Mon "):rep(8000),
   }
   local extra = { classify = { labels = { "bug", "other" } }, match_entity = { candidates = { { key = "k", text = "Zoë – späte Prüfung" } } },
-    draft_reply = { body = true } }
+    draft_reply = { body = true }, extract_acceptance = { body = true }, extract_notes = { file = "notes.md" } }
+
+  local function reads_text(manifest, name)
+    for _, field in ipairs(manifest.input.required or {}) do
+      if field ~= "text" and not (extra[name] or {})[field] then return false end
+    end
+    return extra[name] ~= nil or manifest.input.properties.text ~= nil
+  end
 
   local function assert_utf8(value, where)
     if type(value) == "string" then
@@ -110,7 +118,7 @@ describe("The skill", function()
   end
 
   for _, name in ipairs(names) do
-    it(name .. " gives whole characters back, and soon, whatever it reads", function()
+    if reads_text(load_skill(name), name) then it(name .. " gives whole characters back, and soon, whatever it reads", function()
       local manifest = load_skill(name)
       for i, text in ipairs(odd_texts) do
         local input = { text = text }
@@ -126,6 +134,6 @@ describe("The skill", function()
         local took = os.clock() - before
         assert(took < 1, ("%s took %.1f s on odd text %d"):format(name, took, i))
       end
-    end)
+    end) end
   end
 end)
