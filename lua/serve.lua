@@ -8,10 +8,11 @@ local engine = require "engine"
 local errors = require "errors"
 local file = require "file"
 local json = require "json"
+local log = require "observe.log"
 local loop = require "loop"
 local rest = require "serve.rest"
+local secret = require "secret"
 local supervise = require "core.supervise"
-local terminal = require "terminal"
 
 local serve = {}
 
@@ -28,18 +29,6 @@ local farewell_ms = 3000
 
 local function path(self, name) return file.join(self.home, "var", name) end
 
---- How errors look in the log: as in a terminal, for names and messages are others' words.
-local manner = { no_color = true, getenv = os.getenv, command = function(text) return "keel " .. text end }
-
-local function say(err)
-  local errors_text = errors.is(err) and require("view").problem(manner, err) or terminal.message(err)
-  io.stderr:write(errors_text, "\n")
-end
-
-local function note(text)
-  io.stderr:write("keel: ", terminal.message(text), "\n")
-end
-
 -- ---- starting ----------------------------------------------------------------------
 
 local function already_running(self)
@@ -51,7 +40,9 @@ end
 local function open_engine(self)
   local till = clock.now_ms() + patience_ms
   while true do
-    local e, err = engine.open { home = self.home, schedules = true, served = true, on_refused = function(refusal) say(refusal.err) end }
+    local e, err = engine.open { home = self.home, schedules = true, served = true,
+      on_refused = function(refusal) self.say(refusal.err) end, on_log = function(run, level, text) self.log:of_run(run, level, text) end,
+      on_fault = function(text) self.log:line("error", "internal error: " .. text) end }
     if e then return e end
     if err.number ~= "K9001" then return nil, err end
     -- one that was started again has the socket itself: nobody would answer there
@@ -66,10 +57,14 @@ function serve.token(home)
   local where = file.join(home, "var", "token")
   local text = file.read(where)
   text = text and text:match("^(%x+)%s*$")
-  if text and #text == 64 then return text end
+  if text and #text == 64 then
+    secret.remember(text)
+    return text
+  end
   text = ("%016x%016x%016x%016x"):format(clock.random(), clock.random(), clock.random(), clock.random())
   local ok, message, code = file.write(where, text .. "\n", private)
   if not ok then return nil, errors.from(message, code, { name = where }) end
+  secret.remember(text)
   return text
 end
 
@@ -117,8 +112,8 @@ local function watch_own(self)
   local from = os.getenv "KEEL_LUA"
   if not from or not supervise.parent() then return true end
   local err
-  self.own, err = require("reload.own").open(from, { say = say, restart = function()
-    note "Keel's own Lua changed: the engine starts anew"
+  self.own, err = require("reload.own").open(from, { say = self.say, restart = function()
+    self.note "Keel's own Lua changed: the engine starts anew"
     self.stopping = self.stopping or "anew"
     loop.stop()
   end })
@@ -135,13 +130,13 @@ end
 
 local function open_folders(self)
   local err
-  self.folders, err = require("serve.folders").open(self.engine, say)
+  self.folders, err = require("serve.folders").open(self.engine, self.say)
   if not self.folders then return nil, err end
-  self.reload, err = require("reload").open(self.engine, { say = say, note = note, on_config = function(old, new)
+  self.reload, err = require("reload").open(self.engine, { say = self.say, note = self.note, on_config = function(old, new)
     if not same_folders(old.inbox, new.inbox) then
       self.folders:close()
-      self.folders, err = require("serve.folders").open(self.engine, say)
-      if not self.folders then say(err) end
+      self.folders, err = require("serve.folders").open(self.engine, self.say)
+      if not self.folders then self.say(err) end
     end
     if self.http then self.http.allow(new.http.hosts) end
   end })
@@ -159,7 +154,7 @@ local function wait_for_store(self, failed, err, code)
       if e then begin_service(e) end
       return e, refusal
     end,
-    note = note,
+    note = self.note,
     stopping = function() return self.stopping end,
   })
   if ok and not self.stopping then
@@ -183,8 +178,8 @@ end
 local function open(self)
   local ok, err = first_engine(self)
   if not ok then return nil, err end
-  for _, problem in ipairs(self.engine.library.problems) do say(problem) end
-  for _, text in ipairs(self.engine:warnings()) do note(text) end
+  for _, problem in ipairs(self.engine.library.problems) do self.say(problem) end
+  for _, text in ipairs(self.engine:warnings()) do self.note(text) end
   self.token, err = serve.token(self.home)
   if not self.token then return nil, err end
   if not self.engine.resting then ok, err = open_folders(self) end
@@ -201,16 +196,16 @@ local function announce(self)
   local text, err = write_papers(self)
   if not text and (history.restarts == 0 or not rest.passes(err)) then return nil, err end
   supervise.ready()
-  for _, notice in ipairs(self.engine.notices or {}) do note(notice) end
+  for _, notice in ipairs(self.engine.notices or {}) do self.note(notice) end
   if history.restarts == 0 then
     io.stdout:write(text, "\n")
     io.stdout:flush()
     if self.http and require("terminal").new().tty then
-      note(("open %s in a browser; what it asks for is in %s"):format(self.http.url, path(self, "token")))
+      self.note(("open %s in a browser; what it asks for is in %s"):format(self.http.url, path(self, "token")))
     end
   else
-    if err then say(err) end
-    note(("the engine is back (process %d)"):format(file.getpid()))
+    if err then self.say(err) end
+    self.note(("the engine is back (process %d)"):format(file.getpid()))
   end
   return true
 end
@@ -255,6 +250,9 @@ end
 
 --- The engine's life. Returns the exit code, or nil, err.
 function serve.engine(self)
+  self.log = log.new { json = self.json_log }
+  self.say = function(err) self.log:problem(err) end
+  self.note = function(text) self.log:line("info", text) end
   supervise.signals(function(signal)
     self.stopping = self.stopping or signal
     loop.stop()
@@ -264,17 +262,21 @@ function serve.engine(self)
   if ok and not self.stopping then ok, err = turn(self) end
   err = err or self.engine and self.engine.failed
   close(self)
-  if err then return nil, err end
+  if err then
+    if not self.json_log then return nil, err end
+    self.say(err)
+    return errors.exit_code(err)
+  end
   return self.stopping == "INT" and 130 or self.stopping == "anew" and anew or 0
 end
 
 --- Serve a home until a signal. Options: home, listen ("HOST:PORT" or "off"),
---- stall_ms. Returns the exit code, or nil, err. It forks: call it before anything is
+--- stall_ms, log ("text" or "json"). Returns the exit code, or nil, err. It forks: call it before anything is
 --- open.
 function serve.run(options)
   local home = #options.home > 1 and options.home:gsub("/+$", "") or options.home
-  local self = { home = home, listen = options.listen, stall_ms = options.stall_ms or 5000 }
-  local role, message, code = supervise.run { stall_ms = self.stall_ms }
+  local self = { home = home, listen = options.listen, stall_ms = options.stall_ms or 5000, json_log = options.log == "json" }
+  local role, message, code = supervise.run { stall_ms = self.stall_ms, json = self.json_log }
   if role == "child" then return serve.engine(self) end
   if not role then return nil, errors.from(message, code) end
   return role

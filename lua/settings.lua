@@ -328,6 +328,9 @@ local function bounded(chunk)
   return coroutine.resume(co)
 end
 
+--- What comes from the environment in this length may be a key, wherever it is put.
+local env_secret = 8
+
 --- What the file returns, and the names of variables that were asked for and
 -- are not set.
 local function evaluate(text, origin, getenv)
@@ -335,7 +338,8 @@ local function evaluate(text, origin, getenv)
   local function env(name)
     if type(name) ~= "string" then error("env needs a name", 2) end
     local value = getenv(name)
-    if value == nil then unset[#unset + 1] = name end
+    if value == nil then unset[#unset + 1] = name
+    elseif type(value) == "string" and #value >= env_secret then secret.remember(value) end
     return value
   end
   local chunk, message = load(text, "=" .. origin.file, "t", { env = env })
@@ -442,6 +446,7 @@ function settings.key_of(config, entry)
     return nil, errors.new("K2006", { name = entry.model or entry.provider,
       detail = message or ("%s is empty"):format(entry.key_file) })
   end
+  secret.remember(line)
   return line
 end
 

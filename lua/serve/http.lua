@@ -288,14 +288,14 @@ function http.open(serve)
     end, self, request, answer, stream)
   end)
   if not server and code == "locked" and not serve.listen then
-    io.stderr:write(("keel: %s, so there is no HTTP; --listen 127.0.0.1:0 picks a free port\n"):format(message))
+    serve.log:line("warn", ("%s, so there is no HTTP; --listen 127.0.0.1:0 picks a free port"):format(message))
     return nil
   end
   if not server then
     return nil, errors.new(code == "locked" and "K8101" or "K1004", { name = text, message = message })
   end
   if not is_loopback(host) then
-    io.stderr:write(("keel: HTTP is answered at %s, so other machines may reach it\n"):format(text))
+    serve.log:line("warn", ("HTTP is answered at %s, so other machines may reach it"):format(text))
   end
   self.port = server:port()
   self.listen = shown(host, self.port)
