@@ -132,6 +132,18 @@ check("engine", function(d)
   return ok "none runs here"
 end)
 
+check("collector", function(d)
+  if not d.config or not d.config.otlp then return nil end
+  local dropped, list = require("remote").dropped(d.home) or {}, {}
+  for _, what in ipairs(json.sorted_keys(dropped)) do
+    if dropped[what] > 0 then
+      list[#list + 1] = warn(("%d %s were not told to %s since the engine started"):format(dropped[what], what, d.config.otlp.url),
+        "It was away, slow, or refused them.", "look into the log of keel serve")
+    end
+  end
+  return #list > 0 and list or ok(d.config.otlp.url)
+end)
+
 check("what waits", function(d)
   if not d.e then return nil end
   local list, now = {}, d.e.clock()

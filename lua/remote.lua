@@ -40,6 +40,11 @@ function remote.ping(home)
   return (ask(home, json.encode { ping = true }, function(answer) return answer.pong end))
 end
 
+--- What the engine did not tell its collector: { runs, spans, points }; nil when none runs.
+function remote.dropped(home)
+  return (ask(home, json.encode { ping = true }, function(answer) return answer.dropped or {} end))
+end
+
 --- The same words with every file named absolutely: the engine has a folder of its own.
 local function absolute(words, cwd)
   local commands, options = require "commands", require "options"

@@ -6,6 +6,7 @@
 local clock = require "core.clock"
 local engine = require "engine"
 local errors = require "errors"
+local export = require "observe.export"
 local file = require "file"
 local json = require "json"
 local log = require "observe.log"
@@ -96,8 +97,10 @@ local function write_papers(self)
 end
 
 --- What a served engine does beside what it is asked.
-local function begin_service(e)
+local function begin_service(self, e)
   require("serve.guest").welcome(e)
+  e.on_rest = function(id) self.export:offer(id) end
+  e.exports = self.export
   e:keep_tidy()
   return true
 end
@@ -139,6 +142,7 @@ local function open_folders(self)
       if not self.folders then self.say(err) end
     end
     if self.http then self.http.allow(new.http.hosts) end
+    self.export:changed()
   end })
   if not self.reload then return nil, err end
   return watch_own(self)
@@ -151,7 +155,7 @@ local function wait_for_store(self, failed, err, code)
     swap = function(e) self.engine = e end,
     open = function()
       local e, refusal = open_engine(self)
-      if e then begin_service(e) end
+      if e then begin_service(self, e) end
       return e, refusal
     end,
     note = self.note,
@@ -169,7 +173,7 @@ end
 local function first_engine(self)
   local err
   self.engine, err = open_engine(self)
-  if self.engine then return begin_service(self.engine) end
+  if self.engine then return begin_service(self, self.engine) end
   if supervise.history().restarts == 0 or not rest.passes(err) then return nil, err end
   self.engine = rest.onlooker(self.home, err)
   return self.engine ~= nil, err
@@ -182,6 +186,7 @@ local function open(self)
   for _, text in ipairs(self.engine:warnings()) do self.note(text) end
   self.token, err = serve.token(self.home)
   if not self.token then return nil, err end
+  self.export:begin()
   if not self.engine.resting then ok, err = open_folders(self) end
   if not ok then return nil, err end
   ok, err = open_socket(self)
@@ -233,6 +238,8 @@ end
 
 local function close(self)
   local e = self.engine
+  local untold = self.export:close()
+  if untold > 0 then self.log:line("warn", ("%d runs were not told to the collector"):format(untold)) end
   close_folders(self)
   if self.socket then self.socket:close() end
   if self.http then self.http:close() end
@@ -253,6 +260,7 @@ function serve.engine(self)
   self.log = log.new { json = self.json_log }
   self.say = function(err) self.log:problem(err) end
   self.note = function(text) self.log:line("info", text) end
+  self.export = export.new { engine = function() return self.engine end, note = function(level, text) self.log:line(level, text) end }
   supervise.signals(function(signal)
     self.stopping = self.stopping or signal
     loop.stop()

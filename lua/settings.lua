@@ -216,6 +216,22 @@ local approvals = shape.record("approvals", {
   web_undo = { shape.duration, as = "web_undo_ms", default = 15000 },
 })
 
+--- Where traces and metrics go by themselves: lua/observe/export.lua.
+local function header_secret(value, path)
+  if type(value) == "string" and value:find "%c" then shape.bad_value(path, "it holds a control character") end
+  return hidden(value, path)
+end
+shape.says(header_secret, 'a secret, best `env "NAME"`')
+
+local otlp = shape.record("otlp", {
+  url = { url, required = true }, headers = { shape.map(header_secret, shape.text("^[%w!#$%%&'*+.^_`|~-]+$", "a header's name")), default = {} },
+  secret = header_secret, ca_file = shape.text(), content = { shape.flag, default = false },
+  metrics_every = { shape.duration, as = "metrics_every_ms", default = 60000 }, queue = { shape.integer(1, 1000000), default = 2048 },
+})
+
+--- When an event alert.raised is published: lua/engine/alerts.lua.
+local alert = shape.record("alert", { failures = { shape.integer(1, 1000), default = 3 } })
+
 local function config_shape(getenv)
   local function default_of(record) return record({}, {}) end
   return shape.record("config.lua", {
@@ -231,6 +247,7 @@ local function config_shape(getenv)
     retention = { retention, default = default_of(retention) },
     policy = { require("policy").shape(true), default = {} },
     approvals = { approvals, default = default_of(approvals) },
+    otlp = otlp, alert = { alert, default = default_of(alert) },
     agents = { shape.map(shape.map(shape.any)), default = {} },
   })
 end

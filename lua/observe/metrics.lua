@@ -114,6 +114,18 @@ local function of_approvals(e, out)
   for _, row in ipairs(decided) do sample(out, "keel_approvals_total", { { "verdict", row.state } }, row.n) end
 end
 
+--- What this engine's process counts itself: it begins anew with each.
+local function of_export(e, out)
+  if e.exports then
+    head(out, "keel_otlp_dropped_total", "counter", "What the collector was not told: runs that found no place, spans and points that it refused.")
+    for _, what in ipairs { "points", "runs", "spans" } do sample(out, "keel_otlp_dropped_total", { { "what", what } }, e.exports.dropped[what]) end
+  end
+  head(out, "keel_schedule_missed_total", "counter", "Slots of schedules that were missed, since the engine started.")
+  for _, id in ipairs(require("json").sorted_keys(e.missed or {})) do
+    sample(out, "keel_schedule_missed_total", { { "schedule", id } }, e.missed[id])
+  end
+end
+
 --- The whole page.
 function metrics.text(e)
   local out = {}
@@ -121,6 +133,7 @@ function metrics.text(e)
   of_models(e, out)
   of_budgets(e, out)
   of_approvals(e, out)
+  of_export(e, out)
   head(out, "keel_build_info", "gauge", "The version that runs.")
   sample(out, "keel_build_info", { { "version", program.version } }, 1)
   local longest_us, p99_us = loop.held()

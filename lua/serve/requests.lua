@@ -135,7 +135,7 @@ function requests.answer(e, conn, line)
   local request = json.decode(line)
   if type(request) == "table" and type(request.repl) == "table" then return answer_repl(e, conn, request.repl) end
   if type(request) == "table" and request.ping then
-    conn:send(json.encode { pong = file.getpid() })
+    conn:send(json.encode { pong = file.getpid(), dropped = e.exports and e.exports.dropped })
     return
   end
   if not well_formed(request) then
