@@ -214,6 +214,7 @@ function bus:over(id)
     local row = self:rows("run.by_id", { id = id })[1]
     self.on_change("runs", "inbox", "costs", row and "run:" .. row.run)
   end
+  self:rested(id)
   if self.backlog then self:admit() end
 end
 
@@ -293,8 +294,12 @@ end
 
 --- What cannot start is kept with its reason, until the owner has it tried again.
 local function bury(self, head, event, err)
-  change(self, "delivery.dead", { id = head.id, reason = err.number or "K9009", error_codec = { number = err.number,
+  local tx = self.store:tx()
+  tx:add("delivery.dead", { id = head.id, reason = err.number or "K9009", now = self.clock(), error_codec = { number = err.number,
     code = err.code, message = err.message, file = err.file, line = err.line } })
+  self:add_alert(tx, "dead", { agent = head.agent,
+    message = ("event %s could not start %s: %s"):format(event.id, head.agent, tostring(err.message)) })
+  assert(self:commit(tx))
   self:refuse_event(event, head.agent, err)
 end
 

@@ -83,6 +83,8 @@ local function put_away(self, tx, row, tail, value)
   tx:add("death.drop", { run = row.id })
   tx:add("audit.put", { now = now, who = "engine", what = "quarantine", subject = row.run,
     detail_codec = { message = value.message, deaths = value.deaths, step = value.step } })
+  self:add_alert(tx, "quarantined", { agent = row.agent, run = row.run,
+    message = ("run %s of %s is in quarantine: %s"):format(row.run, row.agent, value.message) })
 end
 
 local function judge(self, tx, row, deaths, tail)

@@ -197,10 +197,17 @@ local function chosen(entry, list, now)
   return set
 end
 
+local function missed_some(self, tx, entry, n)
+  self.missed = self.missed or {}
+  self.missed[entry.id] = (self.missed[entry.id] or 0) + n
+  return self:add_alert(tx, "missed", { agent = entry.agent, schedule = entry.id,
+    message = ("schedule %s missed %d of its times"):format(entry.id, n) })
+end
+
 local function take(self, entry, row)
   local now, tx = self.clock(), self.store:tx()
   local list, ahead, older, passed = due_of(self, entry, row, now)
-  local set = chosen(entry, list, now)
+  local set, missed = chosen(entry, list, now), 0
   for _, one in ipairs(passed) do skip(self, tx, entry, one, one.reason) end
   for i, slot in ipairs(list) do
     local due = entry.slots:due(entry.id, slot.slot)
@@ -209,12 +216,17 @@ local function take(self, entry, row)
       fields.due, fields.now, fields.reason = due, now, now - due > on_time_ms and "caught_up" or nil
       tx:add("slot.queue", fields)
     else
-      skip(self, tx, entry, slot, entry.paused and "paused" or "missed", i == 1 and older + 1 or 1)
+      local n = i == 1 and older + 1 or 1
+      skip(self, tx, entry, slot, entry.paused and "paused" or "missed", n)
+      if not entry.paused then missed = missed + n end
     end
   end
   plan(self, tx, entry, ahead and ahead.slot - 1 or list[#list].slot)
   tx:add("slot.prune", { schedule = entry.id, keep = kept_slots })
-  return self:commit(tx)
+  local told = missed > 0 and missed_some(self, tx, entry, missed)
+  local ok, message = self:commit(tx)
+  if ok and told then self:pump() end
+  return ok, message
 end
 
 --- Take every slot that is due; of one schedule only, when told.

@@ -45,6 +45,11 @@ end
 function standing:tell_budget(kind, payload, key)
   if self.closing or self.failed then return end
   self:task(function() self:emit(kind, payload, { key = key }) end, 0)
+  local stopped = kind == "budget.stop"
+  local agent = stopped and payload.agent or payload.scope:match "^agent:(.+)$"
+  self:raise(stopped and "stopped" or "budget", { agent = agent, message = stopped and ("agent %s is %s: %s"):format(payload.agent,
+    payload.state, tostring(payload.reason or "no reason given")) or ("%s used %g of its limit (%s)"):format(payload.scope,
+    payload.fraction, payload.window) }, key)
 end
 
 --- Part of a limit was used up (budget.lua).
