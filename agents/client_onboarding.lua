@@ -192,8 +192,8 @@ local function absences_of(ctx, list)
     local text = type(one) == "table" and (one.date or one.day or one.weekday or one.from) or one
     local till = type(one) == "table" and one.to or nil
     if type(text) == "string" then
-      local first, last = text:match("%d%d%d%d%-%d%d%-%d%d"), nil
-      last = (type(till) == "string" and till or text:sub(11)):match("%d%d%d%d%-%d%d%-%d%d")
+      local first = text:match("%d%d%d%d%-%d%d%-%d%d")
+      local last = (type(till) == "string" and till or text:sub(11)):match("%d%d%d%d%-%d%d%-%d%d")
       if first then
         for days = 0, last and 60 or 0 do
           local day = ctx.time.parts { at = ctx.time.at { date = first, time = "12:00", plus_days = days }.at }.date
@@ -259,7 +259,8 @@ local function propose_slots(ctx, said)
   local wish = kept and type(kept.value) == "table" and kept.value or {}
   local hours = { from = wish.from or ctx.config.kickoff_from, to = wish.to or ctx.config.kickoff_to }
   local busy, not_on = busy_times(ctx), absences_of(ctx, said.unavailable)
-  local window, found = ctx.config.kickoff_window_days, nil
+  local window = ctx.config.kickoff_window_days
+  local found
   repeat
     found = ctx.skill.propose_slots { days = days_ahead(ctx, window, hours), busy = busy, not_on = not_on, count = 3,
       minutes = wish.min or ctx.config.kickoff_minutes, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" },

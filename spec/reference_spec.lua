@@ -13,7 +13,7 @@ describe("the reference of ctx", function()
       names = home.agent [[local out = ctx.array {}
         local function add(prefix, t) for key, value in pairs(t) do
           out[#out + 1] = { name = prefix .. key, type = type(value) == "table" and "table" or type(value) }
-          if type(value) == "table" and (key == "memory" or key == "records") then add(prefix .. key .. ".", value) end end end
+          if type(value) == "table" and (key == "memory" or key == "records" or key == "time") then add(prefix .. key .. ".", value) end end end
         add("ctx.", ctx) return out]] } }
   end)
 
@@ -24,14 +24,14 @@ describe("the reference of ctx", function()
     local real = {}
     for _, one in ipairs(here:run("names").output) do real[one.name] = one.type end
     for name, kind in pairs(real) do
-      if name ~= "ctx.memory" and name ~= "ctx.records" then
+      if name ~= "ctx.memory" and name ~= "ctx.records" and name ~= "ctx.time" then
         local entry = reference.find(name)
         assert(entry, name .. " is not described")
         assert.equal(kind == "function" and "function" or "field", entry.kind, name)
       end
     end
     for _, name in ipairs(reference.names()) do
-      assert(real[name] or name == "ctx.config", name .. " is described, and is not there")
+      assert(real[name] or name == "ctx.config" or name == "ctx.event", name .. " is described, and is not there")
     end
   end)
 

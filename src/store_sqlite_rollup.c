@@ -417,7 +417,8 @@ int sqlite_rollup_recover(struct sqlite_db *db, struct err *e)
 		" tier, model, provider, price, made, made AS ended, 'estimated' AS"
 		" state, '' AS error, money AS cost, 0 AS input, 0 AS output, 0 AS"
 		" cached, 0 AS written, 0 AS reasoning FROM ledger WHERE state ="
-		" 'reserved' AND epoch < %lld AND (price ->> 'once') IS NOT 1)") ADD_CALLS, (long long)db->epoch);
+		" 'reserved' AND epoch < %lld AND (price ->> 'once') IS NOT 1)")
+		ADD_CALLS, (long long)db->epoch);
 	int rc = sql == NULL ? err_set(e, ERR_NOMEM, "no memory for the ledger")
 			     : sqlite_run(db, sql, "recovering the ledger", e);
 

@@ -24,7 +24,7 @@ local function write_all(dir, files)
 end
 
 return {
-  about = "make a small working home: settings, an agent on a schedule, a skill",
+  about = "make a small working home: settings, an agent on a schedule, a skill, a case",
   arguments = { { "dir", "DIR", optional = true } },
   notes = "Without DIR the current folder. Nothing that is there is overwritten.",
   examples = { "keel init shop" },
@@ -46,8 +46,8 @@ return {
     for _, name in ipairs(written) do context.out("  " .. t:style("good", "+") .. " " .. require("terminal").escape(file.join(dir, name)) .. "\n") end
     local prefix = dir == "." and "" or "cd " .. quoted(dir) .. " && "
     local name = require("core.program").name
-    context.out(("\nnext  %s%s serve\n      in another terminal, ten seconds later: %s%s inbox\n      edit and see: %s dev followup --approve\n"):format(prefix, name,
-      prefix, name, name))
+    context.out(("\nnext  %s%s serve\n      in another terminal, ten seconds later: %s%s inbox\n      edit and see: %s dev followup --approve\n      what must be so: %s case cases/followup.json\n"):format(prefix, name,
+      prefix, name, name, name))
     return 0
   end,
 }

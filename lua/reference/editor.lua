@@ -179,9 +179,12 @@ function editor.definitions(library)
   out[#out + 1] = ""
   add_class(out, "KeelContextRecords", "ctx.records.")
   out[#out + 1] = ""
+  add_class(out, "KeelContextTime", "ctx.time.")
+  out[#out + 1] = ""
   add_class(out, "KeelContext", "ctx.")
   out[#out + 1] = "---@field memory KeelContextMemory  what was learned"
   out[#out + 1] = "---@field records KeelContextRecords  data that all agents share"
+  out[#out + 1] = "---@field time KeelContextTime  what wall clocks show"
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -1,5 +1,5 @@
 --- The home that `keel init` makes: an agent on a schedule that asks before it acts, a skill
---- with examples, settings with words to each. file name -> text.
+--- with examples, a case that says what must come of it, settings with words to each. file name -> text.
 return {
   ["config.lua"] = [==[
 -- Your settings: Lua that sees nothing but env(NAME) and returns one table. A misspelt key
@@ -84,6 +84,30 @@ return skill {
     if input.days_late > 30 then return { text = text .. "Please tell me when I may expect it." } end
     return { text = text .. "Did it slip through? Thank you!" }
   end,
+}
+]==],
+  ["cases/followup.json"] = [==[
+{
+  "case": "followup",
+  "title": "Two late invoices: one is past its grace, and is reminded of after a yes",
+  "workflow": "followup@1",
+  "now": "2026-03-02T09:00:00Z",
+  "tz": "UTC",
+  "config": {
+    "grace_days": 7,
+    "invoices": [
+      { "id": "2026-014", "client": "Fernline", "email": "ines@fernline.example", "sum": 480, "days_late": 12 },
+      { "id": "2026-017", "client": "Tide Works", "email": "joao@tideworks.example", "sum": 1250, "days_late": 3 }
+    ]
+  },
+  "event": { "type": "schedule", "key": "2026-03-02" },
+  "human": [ { "approval": "reminder", "after_s": 600, "action": "approve" } ],
+  "expect": {
+    "status": "done",
+    "outbox": [ { "adapter": "mail", "op": "send", "contains": ["ines@fernline.example", "12 days late"] } ],
+    "approvals": [ { "subject": "reminder:2026-014", "state": "approved" } ],
+    "never": ["joao@tideworks.example"]
+  }
 }
 ]==],
   [".gitignore"] = "var/\n",
