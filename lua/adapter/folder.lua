@@ -1,6 +1,8 @@
---- Documents in a folder of the home: docs/ unless `path` says otherwise. Ops: create
---- (a folder), write, read, list, delete_if_empty. Names stay inside the folder.
+--- Documents in a folder of the home: docs/ unless `path` says otherwise. Names stay inside the
+--- folder: no "..", and no link on the way, wherever it leads.
+local contract = require "adapter.contract"
 local file = require "file"
+local json = require "json"
 
 local folder = { ops = {} }
 folder.__index = folder
@@ -11,50 +13,86 @@ function folder.open(e, name, entry)
   return setmetatable({ name = name, path = path }, folder)
 end
 
+--- The path of a name, no part of which is a link.
 local function inside(self, name)
-  if type(name) ~= "string" or name == "" or name:find("..", 1, true) or name:find("[%z\1-\31]") then
-    error({ code = "wrong_use", number = "K3003", raise = true, message =
-      ("'%s' is no name inside the folder"):format(tostring(name)) }, 0)
+  if name:find("[%z\1-\31\127]") or name:sub(1, 1) == "/" or #name > 1000 then
+    contract.wrong(("'%s' is no name inside the folder"):format(name:sub(1, 80):gsub("%c", "?")))
   end
-  return file.join(self.path, name)
+  local path = self.path
+  for part in name:gmatch "[^/]+" do
+    if part == ".." then contract.wrong(("'%s' is no name inside the folder"):format(name)) end
+    if part ~= "." then path = file.join(path, part) end
+    if file.link(path) then contract.wrong(("'%s' is a link, and may lead out of the folder"):format(name)) end
+  end
+  if path == self.path then contract.wrong(("'%s' is no name inside the folder"):format(name)) end
+  return path
 end
 
-local function failure(message, code) return nil, { code = code, message = message } end
+local function failed(self, message, code) return contract.failure(self, code or "error", tostring(message)) end
 
-function folder.ops.create(self, args)
-  local ok, message, code = file.mkdir(inside(self, args.name))
-  if not ok then return failure(message, code) end
-  return { name = args.name }
-end
+--- The folder that is meant: as told, or by its key ("docs:P-118" is P-118).
+local function name_of(args, key) return args.name or args.path or (key:gsub("^%a+:", ""):gsub("[^%w%-_%. ]", "_")) end
 
-function folder.ops.write(self, args)
+local of_folder = { name = "name", path = "name", title = "text", project = "text", client = "text" }
+
+folder.ops.create = { args = of_folder, effect = "idempotent",
+  perform = function(self, args, key)
+    local name = name_of(args, key)
+    local ok, message, code = file.mkdir(inside(self, name))
+    if not ok then return failed(self, message, code) end
+    return { name = name, key = key, sent = true }
+  end,
+  probe = function(self, args, key)
+    if file.kind(inside(self, name_of(args, key))) == "folder" then return "happened", { name = name_of(args, key), key = key, sent = true } end
+    return "not"
+  end,
+  undo = function(self, args, key) return folder.ops.delete_if_empty.perform(self, args, key) end }
+
+folder.ops.write = { args = { name = "name!", text = "text" }, effect = "idempotent", perform = function(self, args)
   local path = inside(self, args.name)
-  local ok, message, code = file.mkdir(path:match("^(.*)/[^/]*$"))
-  if ok then ok, message, code = file.write(path, tostring(args.text or "")) end
-  if not ok then return failure(message, code) end
-  return { name = args.name, bytes = #tostring(args.text or "") }
-end
+  local ok, message, code = file.mkdir(path:match "^(.*)/[^/]*$")
+  if ok then ok, message, code = file.write(path, args.text or "") end
+  if not ok then return failed(self, message, code) end
+  return { name = args.name, bytes = #(args.text or "") }
+end }
 
-function folder.ops.read(self, args)
+--- A text is put behind what is there, once for its key: a line that names the key tells.
+folder.ops.append = { args = { name = "name!", text = "text!" }, effect = "idempotent",
+  perform = function(self, args, key)
+    local path = inside(self, args.name)
+    local ok, message, code = file.mkdir(path:match "^(.*)/[^/]*$")
+    if not ok then return failed(self, message, code) end
+    local old = file.exists(path) and file.read(path) or ""
+    local mark = "<!-- " .. key:gsub("[^%w%-_%.:/]", "_") .. " -->\n"
+    if old:find(mark, 1, true) then return { name = args.name, bytes = #old } end
+    local text = old .. (old ~= "" and old:sub(-1) ~= "\n" and "\n" or "") .. args.text .. (args.text:sub(-1) == "\n" and "" or "\n") .. mark
+    ok, message, code = file.write(path .. ".new", text)
+    if ok then ok, message = os.rename(path .. ".new", path) end
+    if not ok then return failed(self, message, code) end
+    return { name = args.name, bytes = #text }
+  end }
+
+folder.ops.read = { args = { name = "name!" }, effect = "read", perform = function(self, args)
   local text, message, code = file.read(inside(self, args.name))
-  if not text then return failure(message, code) end
+  if not text then return failed(self, message, code) end
   return { name = args.name, text = text }
-end
+end }
 
-function folder.ops.list(self, args)
+folder.ops.list = { args = { name = "name" }, effect = "read", perform = function(self, args)
   local names, message, code = file.list(args.name and inside(self, args.name) or self.path)
-  if not names and code == "not_found" then return { names = {} } end
-  if not names then return failure(message, code) end
+  if not names and code == "not_found" then return { names = json.array {} } end
+  if not names then return failed(self, message, code) end
   return { names = names }
-end
+end }
 
-local effects = { read = "read", list = "read" }
+folder.ops.delete_if_empty = { args = of_folder, effect = "idempotent", perform = function(self, args, key)
+  local name = name_of(args, key)
+  local path = inside(self, name)
+  local names = file.list(path)
+  if names and #names == 0 then os.remove(path) end
+  return { name = name, gone = file.kind(path) == nil }
+end }
 
---- Writing the same bytes to the same name twice is the same as once.
-function folder:op(op)
-  local perform = folder.ops[op]
-  if not perform then return nil end
-  return { effect = effects[op] or "idempotent", risk = "reversible", perform = function(cmd) return perform(self, cmd.args) end }
-end
+function folder:op(name) return contract.op(self, name) end
 
 return folder
