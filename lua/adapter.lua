@@ -170,14 +170,16 @@ function adapter.perform(cmd)
   local op = op_of(one, cmd.name, cmd)
   local key = key_of(cmd)
   cmd.effect = op.effect
-  if not changes_the_world(op) then
-    if op.effect == "read" then cmd.engine:saw_external(cmd.run, cmd.seq) end
-    if cmd.intended then return go_on(cmd, op, key) end
-    return send(cmd, op, key, 1)
-  end
-  local allowed, fresh, err = cmd.engine:permit(cmd, op, key)
+  local effect = changes_the_world(op)
+  local allowed, fresh, err = true, not cmd.intended, nil
+  if effect or op.effect == "read" then allowed, fresh, err = cmd.engine:permit(cmd, op, key) end
   if not allowed then return fresh, err end
   key = key_of(cmd) -- who approved may have changed it
+  if not effect then
+    if op.effect == "read" then cmd.engine:saw_external(cmd.run, cmd.seq) end
+    if not fresh then return go_on(cmd, op, key) end
+    return send(cmd, op, key, 1)
+  end
   if cmd.intended and not fresh then return told(cmd, key, go_on(cmd, op, key)) end
   if not cmd.intended then cmd:intent(op.effect) end
   return told(cmd, key, send(cmd, op, key, 1))

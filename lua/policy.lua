@@ -15,8 +15,10 @@
 --              { effect = "mail.send", agent = "newsletter", say = "auto" } }
 --
 -- effect is SKILL.OP, agent a name (`*` stands for any rest in both), where is matched
--- against the arguments (where.lua), risk a word from above. A `deny` that fits wins over
--- all; config.lua comes before the manifest. One rule is built in: a run that has read text
+-- against the arguments (where.lua), risk a word from above. A rule that asks or denies holds
+-- for worse risks, too, and takes "900" for 900. A `deny` that fits wins over all; config.lua
+-- comes before the manifest. What only reads is denied by rules that name it, and asked about
+-- by those that name it in full. One rule is built in: a run that has read text
 -- from outside and private memory asks before anything goes out, unless a person approved
 -- something in it since, or a rule that names this very effect (no `*`) says "auto".
 local glob = require "glob"
@@ -61,11 +63,23 @@ end
 
 -- ---- what it means -----------------------------------------------------------------
 
+--- Arguments with the numbers that stand in texts as numbers: a service may take "900" for 900.
+local function with_numbers(value, depth)
+  if type(value) == "string" then return tonumber(value) or value end
+  if type(value) ~= "table" or depth > 20 then return value end
+  local out = setmetatable({}, getmetatable(value))
+  for key, part in pairs(value) do out[key] = with_numbers(part, depth + 1) end
+  return out
+end
+
+--- What says "auto" fits what it names and no more; what holds back fits what is worse, too.
 local function fits(one, deed)
+  local holds_back, tier = one.say ~= "auto", one.risk and policy.tier(deed.risk) - tiers[one.risk]
   return (one.effect == nil or glob.match(one.effect, deed.effect))
     and (one.agent == nil or glob.match(one.agent, deed.agent))
-    and (one.risk == nil or tiers[one.risk] == policy.tier(deed.risk))
-    and where.matches(one.where, deed.args)
+    and (tier == nil or tier == 0 or holds_back and tier > 0)
+    and (where.matches(one.where, deed.args)
+      or holds_back and where.matches(one.where, with_numbers(deed.args, 1)))
 end
 
 local function described(one)
@@ -87,6 +101,22 @@ function policy.say(lists, deed)
   end
   if not first then return "auto", nil, false end
   return first.say, described(first), first.effect ~= nil and not first.effect:find("*", 1, true)
+end
+
+--- The same for what only reads: no effect, so a rule must name it. A `deny` may do that with
+--- a `*`; it is asked about by its whole name alone.
+function policy.say_of_read(lists, deed)
+  local first
+  for _, rules in ipairs(lists) do
+    for _, one in ipairs(rules) do
+      if said[one.say] and one.effect and one.effect ~= "*" and fits(one, deed) then
+        if one.say == "deny" then return "deny", described(one) end
+        first = first or not one.effect:find("*", 1, true) and one or nil
+      end
+    end
+  end
+  if not first then return "auto" end
+  return first.say, described(first)
 end
 
 return policy

@@ -204,6 +204,22 @@ describe("the gate, attacked", function()
     assert.match("records/r/1 changed", only().why)
   end)
 
+  it("reads no text as a smaller number, and asks the worse what it asks the milder", function()
+    with({ a = agent([[
+      local ok, err = ctx.skill[input.skill or "payments"](input.args)
+      return ok and "done" or err.code]], uses) }, [[policy = {
+        { effect = "payments.*", where = { eur = { [">"] = 500 } }, say = "deny" },
+        { effect = "payments.*", where = { eur = { [">"] = 20 } }, say = "ask" },
+        { effect = "mail.*", risk = "outward", say = "ask" } }]])
+    local function try(args, skill) return h:run("a", { args = args, skill = skill }) end
+    assert.equal("done", try({ op = "refund", key = "1", eur = 20 }).output)
+    assert.equal("approval", try({ op = "refund", key = "2", eur = "21" }).waiting_for)
+    assert.equal("approval", try({ op = "refund", key = "2", eur = " 2.1e1" }).waiting_for)
+    assert.equal("denied", try({ op = "refund", key = "3", eur = "0x1000" }).output)
+    assert.equal("approval", try({ op = "delete", key = "4" }, "mail").waiting_for)
+    assert.equal("done", try({ op = "draft", key = "5" }, "mail").output)
+  end)
+
   describe("after text from outside and private memory", function()
     local private = 'ctx.memory.get{ kind = "fact", key = "tone" } '
     local sends = ' ctx.skill.mail{ op = "send", key = "k", to = "ana" } return "sent"'
@@ -231,5 +247,16 @@ describe("the gate, attacked", function()
       assert.same({ {}, "approval" }, { outbox(), waits(run_of "a") })
       only()
     end)
+  end)
+
+  it("is asked about what is only read where a rule names it, and refuses it where one denies", function()
+    h = home.make { agents = { a = agent('local v, err = ctx.skill.web{ op = input.op } return v and "read" or err.code', 'uses = { "web" },') },
+      config = [[return { zone = "UTC", adapters = { web = { use = "http_json", base_url = "http://127.0.0.1:9", ops = {
+        look = { method = "GET" }, find = { method = "GET" }, get = { method = "GET" } } } }, policy = { { effect = "web.look", say = "ask" },
+        { effect = "web.f*", say = "deny" }, { effect = "web.*", say = "ask" } } }]] }
+    e = h:open()
+    assert.equal("approval", h:run("a", { op = "look" }).waiting_for)
+    assert.equal("denied", h:run("a", { op = "find" }).output)
+    assert.equal("timer", h:run("a", { op = "get" }).waiting_for) -- tried, and tried again later
   end)
 end)

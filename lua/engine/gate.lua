@@ -209,6 +209,12 @@ end
 --- "auto", "ask" (with the reason) or "deny" (with the reason), and the approval that lets it
 --- through.
 function gate:judge(cmd, op)
+  if op.effect == "read" then
+    local say, why = policy.say_of_read({ self.settings.policy or {}, cmd.run.setup.policy or {} },
+      { effect = ("%s.%s"):format(cmd.name, tostring(cmd.args.op)), agent = cmd.run.agent, risk = "read", args = cmd.args })
+    local row = say == "ask" and asked_before(self, cmd, { risk = "read" }, say)
+    return row and "auto" or say, why, row or nil
+  end
   local deed, say, why, names_it = policy_of(self, cmd, op, cmd.args)
   if say == "deny" then return "deny", why end
   local row, named, plain = asked_before(self, cmd, op, say)
