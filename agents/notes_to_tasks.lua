@@ -314,7 +314,8 @@ end
 return agent {
   version = 1,
   about = "Turns meeting notes into tasks, decisions, calendar drafts and a follow-up that you approve",
-  on = { { event = "file.created" }, { event = "file.changed" } },
+  -- files that say their project; meeting_notes takes any
+  on = { { event = "file.created", where = { project = { prefix = "" } } }, { event = "file.changed", where = { project = { prefix = "" } } } },
 
   input = {
     type = "object", required = { "text" },

@@ -261,19 +261,20 @@ local function skills_of(name)
 end
 
 --- The cosine of the vectors that a run was given for two texts; of their words, where it has
--- none for both.
-local function similarity(a, b)
+-- none for both. Made for runs that were given some: one more function would give every
+-- function that a script shows another number (docs/determinism.md).
+local similarity = setup.vectors and function(a, b)
   local u, v = setup.vectors[a], setup.vectors[b]
   if not u or not v then return core.similarity(a, b) end
   local dot, uu, vv = 0, 0, 0
   for i = 1, #u do dot, uu, vv = dot + u[i] * (v[i] or 0), uu + u[i] * u[i], vv + (v[i] or 0) * (v[i] or 0) end
   return uu > 0 and vv > 0 and dot / (uu * vv) ^ 0.5 or 0
-end
+end or core.similarity
 
 --- What a skill sees beside its input. Each call gets its own: what a skill does to it
 --- would be undone by a replay, which does not call it again.
 local function lib_of(name)
-  return { similarity = setup.vectors and similarity or core.similarity, zone = setup.zone, config = copy(setup.config), null = null,
+  return { similarity = similarity, zone = setup.zone, config = copy(setup.config), null = null,
     now = core.iso_now(), skill = skills_of(name) }
 end
 
@@ -451,11 +452,14 @@ function ctx.now_text() return core.iso_now() end
 --- Wall clocks, in the owner's zone or the one that is named:
 -- ctx.time.at{ date = "2026-03-05", time = "07:30" } -> { at, ms };
 -- ctx.time.parts{ at = "2026-03-05T07:30:00Z" } -> { date, time, weekday, day, offset_min, at, ms }.
--- Lists of either give lists.
-ctx.time = {}
-for _, op in pairs { "at", "parts" } do
-  ctx.time[op] = function(args)
-    return command("time", op, one_table("ctx.time." .. op, args))
+-- Lists of either give lists. Runs that began before there was such a thing have none: their
+-- functions keep their numbers.
+if setup.clocks then
+  ctx.time = {}
+  for _, op in pairs { "at", "parts" } do
+    ctx.time[op] = function(args)
+      return command("time", op, one_table("ctx.time." .. op, args))
+    end
   end
 end
 

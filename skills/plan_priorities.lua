@@ -63,7 +63,7 @@ return skill {
     },
   },
   output = {
-    type = "object", required = { "plan", "deferred", "invalid", "used_h", "runway_months" },
+    type = "object", required = { "plan", "deferred", "invalid", "used_h" },
     properties = {
       plan = { type = "array" }, deferred = { type = "array" }, invalid = { type = "array" }, used_h = { type = "number" },
       runway_months = { type = { "number", "null" } }, cash_factor = { type = "number" },

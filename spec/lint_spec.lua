@@ -159,6 +159,7 @@ describe("lint leaves alone", function()
   it("every agent and skill of the house, of `keel init` and of the documents that works", function()
     local h = home.make {}
     finally(function() h:remove() end)
+    assert(file.mkdir(h.path .. "/cases"))
     for name, text in pairs(require "template.followup") do h:write(name, text) end
     assert.equal("", said(assert(lint.files(lint.around(h.path), {}))))
     assert.equal("", said(assert(lint.files(lint.around ".", {}))))

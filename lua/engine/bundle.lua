@@ -69,7 +69,7 @@ function bundle.shared(self, agent)
     budget = agent.manifest.budget, skills = implementations(self, agent, reach), sources = sources,
     uses = set_of(agent.manifest.uses), needs = needs_of(reach),
     code = digest.sha256(json.pack(sources)), profile = prelude.profile,
-    vectors = self.settings.vectors, timeout = agent.manifest.timeout_ms, policy = agent.manifest.policy,
+    vectors = self.settings.vectors, clocks = true, timeout = agent.manifest.timeout_ms, policy = agent.manifest.policy,
     caps = { instructions = caps.instructions, memory = caps.memory_bytes, wall = caps.wall_ms } }
   return agent.shared
 end
