@@ -12,7 +12,7 @@ end
 
 --- The words of a draft, whatever the model called them.
 local function body_of(draft)
-  return draft.body or draft.text or draft.draft or draft.content or ""
+  return draft.body or draft.text or draft.draft or draft.content or draft.markdown or table.concat(draft.paragraphs or {}, "\n\n")
 end
 
 --- What is wrong with a draft, in words for a model and for you.

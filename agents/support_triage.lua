@@ -178,7 +178,7 @@ local function compose(ctx, class, ask)
       known_issue = ask.issue and { title = ask.issue.title, fix = ask.issue.fix }, owner = ask.owner }
   end
   if said then
-    return { subject = said.subject or "Re: " .. (ask.subject or "your message"), body = said.body or said.text or said.reply }
+    return { subject = said.subject or "Re: " .. (ask.subject or "your message"), body = said.body or said.text or said.reply or said.answer or said.draft }
   end
   return nil, err
 end
@@ -264,7 +264,7 @@ return agent {
       ticket.waits_for = "budget"
       ctx.records.put { type = "task", key = "T-" .. ticket.id, value = { id = "T-" .. ticket.id, title = "Answer " .. email .. " (" .. kind.class .. ")", state = "open", ticket = ticket.id } }
       return ended("escalated")
-    elseif err and tostring(err.message):find("unexpected", 1, true) then
+    elseif err and err.code == "bad_response" and tostring(err.message):find("schema", 1, true) then
       -- whatever talked the model into it, it is not what an answer is
       ctx.emit("policy.denied", { ticket = ticket.id, why = err.message:sub(1, 300) }, { key = "denied:" .. ctx.run })
     end

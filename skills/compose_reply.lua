@@ -16,10 +16,11 @@ return skill {
       snippets = { type = "array", items = { type = "string" } }, known_issue = { type = { "object", "null" } }, owner = { type = "string" } },
   },
   output = {
-    type = "object", additionalProperties = false,
+    type = "object",
     properties = { subject = { type = "string" }, body = { type = "string", minLength = 1 }, text = { type = "string", minLength = 1 }, reply = { type = "string", minLength = 1 },
-      language = { type = "string" }, confidence = { type = "number" } },
-    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "reply" } } },
+      answer = { type = "string", minLength = 1 }, draft = { type = "string", minLength = 1 } },
+    propertyNames = { ["not"] = { pattern = "^([Aa]ctions?|[Oo]ps?|[Oo]perations?|[Ee]ffects?|[Cc]alls?|[Tt]ools?|tool_calls|function_call|[Cc]ommands?|refunds?|forward.*|send.*|to|cc|bcc|recipients?|adapter|execute|run)$" } },
+    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "reply" } }, { required = { "answer" } }, { required = { "draft" } } },
   },
 
   ["local"] = function(input)

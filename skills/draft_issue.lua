@@ -44,8 +44,8 @@ return skill {
   output = {
     type = "object",
     properties = { subject = { type = "string" }, body = { type = "string" }, text = { type = "string" },
-      draft = { type = "string" }, content = { type = "string" } },
-    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "draft" } }, { required = { "content" } } },
+      draft = { type = "string" }, content = { type = "string" }, markdown = { type = "string" }, paragraphs = { type = "array", items = { type = "string" } } },
+    anyOf = { { required = { "markdown" } }, { required = { "paragraphs" } }, { required = { "body" } }, { required = { "text" } }, { required = { "draft" } }, { required = { "content" } } },
   },
 
   ["local"] = function(input)
