@@ -335,8 +335,17 @@ end
 function Memory:forget(t)
   local w = which("forget", t, self.defaults)
   must_say("forget", w, t)
-  local done, message, code = self.half:forget(w, t.now or self.clock(), t.reason)
+  local now = t.now or self.clock()
+  local done, message, code = self.half:forget(w, now, t.reason)
   if not done then return nil, message, code end
+  if done.rows > 0 then
+    local tx = self.store:tx()
+    tx:add("audit.put", { now = now, who = t.who or "owner", what = "memory.forget", subject = ("%s/%s"):format(t.kind or t.id or t.layer or t.run or "all", t.key or "*"),
+      detail_codec = { rows = done.rows } })
+    local ok
+    ok, message, code = self.store:commit(tx)
+    if not ok then return nil, message, code end
+  end
   return done.rows
 end
 

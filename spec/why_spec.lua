@@ -226,3 +226,21 @@ describe("why", function()
     assert.equal("run_40000", e:lineage("other:40000").nodes[2].id)
   end)
 end)
+
+describe("forgetting", function()
+  it("is a row of the trail, by an agent and by the owner", function()
+    local home = require "spec.support.home"
+    local h = home.make { agents = { a = home.agent [[ ctx.memory.remember { kind = "note", key = "k", text = "x" } ctx.memory.forget { kind = "note", key = "k" } return 1 ]] } }
+    finally(function() h:remove() end)
+    local e = h:open()
+    assert.equal("done", h:run("a").state)
+    assert(e:memory():remember { kind = "note", key = "k2", text = "x" })
+    assert(e:memory():forget { kind = "note", key = "k2" })
+    local found = {}
+    for _, row in ipairs(e:rows("audit.list", { limit = 100 })) do
+      if row.what == "memory.forget" then found[row.subject] = row.who end
+    end
+    assert.equal("a", found["note/k"])
+    assert.equal("owner", found["note/k2"])
+  end)
+end)

@@ -98,6 +98,8 @@ function ops.forget(cmd)
   cmd.effect = "local"
   local ok, message, code = memory.drop(cmd.tx, args, cmd.now, "forgotten by " .. cmd.run.agent)
   if not ok then return nil, { code = code, message = message } end
+  cmd.tx:add("audit.put", { now = cmd.now, who = cmd.run.agent, what = "memory.forget", run = cmd.run.run, seq = cmd.seq,
+    subject = ("%s/%s"):format(args.kind or args.id or args.layer or "all", args.key or "*") })
   if args.key then cmd.engine:fact_written_by(cmd, { memory = kind_of(args), key = args.key }) end
   return true
 end
