@@ -20,6 +20,7 @@
 #include "bind_run.h"
 #include "bind_sandbox.h"
 #include "bind_store.h"
+#include "bind_stream.h"
 #include "bind_keys.h"
 #include "bind_line.h"
 #include "bind_loop.h"
@@ -89,6 +90,7 @@ static const luaL_Reg halves[] = {
 	{ "core.loop", bind_open_loop },
 	{ "core.memory", bind_open_memory },
 	{ "core.fetch", bind_open_fetch },
+	{ "core.stream", bind_open_stream },
 	{ "core.budget", bind_open_budget },
 	{ "core.words", bind_open_words },
 	{ "core.watch", bind_open_watch },

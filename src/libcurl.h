@@ -14,7 +14,7 @@
 	X(easy_cleanup) X(easy_reset) X(easy_setopt) X(easy_getinfo) \
 	X(easy_strerror) X(multi_init) X(multi_cleanup) X(multi_setopt) \
 	X(multi_add_handle) X(multi_remove_handle) X(multi_info_read) \
-	X(multi_socket_action) X(multi_assign)
+	X(multi_socket_action) X(multi_assign) X(easy_send) X(easy_recv)
 
 struct libcurl {
 #define LIBCURL_MEMBER(name) __typeof__(curl_##name) *name;
