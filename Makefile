@@ -107,4 +107,4 @@ help:			## this list
 
 .PHONY: all run test asan bench install uninstall clean help
 
--include spec/limits/rules.mk spec/reload/rules.mk spec/web/rules.mk spec/approvals/rules.mk spec/audit/rules.mk spec/costs/rules.mk
+-include spec/mail/rules.mk spec/limits/rules.mk spec/reload/rules.mk spec/web/rules.mk spec/approvals/rules.mk spec/audit/rules.mk spec/costs/rules.mk

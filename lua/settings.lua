@@ -118,7 +118,7 @@ local function adapter(value, path)
     shape.refuse("K2102", shape.at(path, "use"), { field = "use",
       where = "an adapter" })
   end
-  if value.use == "http_json" or value.use == "maildir" then
+  if value.use == "http_json" or value.use == "maildir" or value.use == "imap" then
     local _, module = pcall(require, "adapter." .. value.use)
     return module.shape({ secret = hidden, url = url, host = host })(value, path)
   end

@@ -111,9 +111,10 @@ function conn:write(bytes)
 end
 
 --- Bytes that were written and that surely nobody has seen.
-function conn:unsent() return self.raw:unsent() end
+function conn:unsent() return self.closed and 0 or self.raw:unsent() end
 
 function conn:close()
+  self.closed = true
   self.raw:close()
   self.failed = self.failed or { code = "connection_lost", message = "the connection was closed", retry = true }
 end
