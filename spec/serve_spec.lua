@@ -103,7 +103,8 @@ describe("keel serve", function()
     serve { ask = ask }
     local first = served:json([[emit file.created '{"name":"a","text":"t"}' --key k]])
     assert.is_true(first.new)
-    assert.equal("waiting", first.runs[1].state)
+    assert.truthy(({ waiting = true, running = true })[first.runs[1].state]) -- as far as it came by then
+    runs(1, "waiting")
     assert.is_false(served:json([[emit file.created '{"name":"a","text":"t"}' --key k]]).new)
   end)
 
