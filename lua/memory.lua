@@ -216,7 +216,7 @@ function memory.open(where, options)
   end
   return setmetatable({
     store = db, half = half, owns = db ~= where, path = type(where) == "string" and where or options.path or "", clock = options.clock or clock.now_ms,
-    defaults = { ns = options.ns, embed = options.embed, kinds = options.kinds or {} }, weights = options.weights,
+    owner = options.owner or "owner", defaults = { ns = options.ns, embed = options.embed, kinds = options.kinds or {} }, weights = options.weights,
     kinds = options.kinds or {}, rules = options.rules or {},
   }, Memory)
 end
@@ -240,7 +240,7 @@ function memory.options(settings)
     embed = nil
   end
   return { kinds = kinds, embed = embed, rules = settings.memory and settings.memory.retention or {},
-    limits = settings.budget, zone = settings.zone }
+    limits = settings.budget, zone = settings.zone, owner = settings.owner }
 end
 
 --- Raise what is wrong with an item, as m:remember would; `what` begins the message.
@@ -340,7 +340,7 @@ function Memory:forget(t)
   if not done then return nil, message, code end
   if done.rows > 0 then
     local tx = self.store:tx()
-    tx:add("audit.put", { now = now, who = t.who or "owner", what = "memory.forget", subject = ("%s/%s"):format(t.kind or t.id or t.layer or t.run or "all", t.key or "*"),
+    tx:add("audit.put", { now = now, who = t.who or self.owner, what = "memory.forget", subject = ("%s/%s"):format(t.kind or t.id or t.layer or t.run or "all", t.key or "*"),
       detail_codec = { rows = done.rows } })
     local ok
     ok, message, code = self.store:commit(tx)

@@ -241,6 +241,6 @@ describe("forgetting", function()
       if row.what == "memory.forget" then found[row.subject] = row.who end
     end
     assert.equal("a", found["note/k"])
-    assert.equal("owner", found["note/k2"])
+    assert.equal("Mira", found["note/k2"])
   end)
 end)
