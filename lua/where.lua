@@ -132,4 +132,10 @@ function where.text(payload, name)
   return tostring(value)
 end
 
+--- Whether a trigger's event, a type or the beginning of one ("mail.*"), means this type.
+function where.names(event, kind)
+  local beginning = event and event:match "^(.*)%*$"
+  return event == kind or beginning ~= nil and kind:sub(1, #beginning) == beginning
+end
+
 return where

@@ -11,6 +11,7 @@
 -- kind there is one an hour for each agent or schedule. So alerts that bring about what they
 -- are raised for come to an end; and about an agent that listens to alert.raised none is raised.
 local rfc3339 = require "rfc3339"
+local where = require "where"
 
 local alerts = {}
 
@@ -23,8 +24,7 @@ local further = 32
 local function listens(self, name)
   local agent = name and self.library and self.library.agents[name]
   for _, on in ipairs(agent and agent.manifest.on or {}) do
-    local beginning = on.event and on.event:match "^(.*)%*$"
-    if on.event == kind_of_event or beginning and kind_of_event:sub(1, #beginning) == beginning then return true end
+    if where.names(on.event, kind_of_event) then return true end
   end
   return false
 end

@@ -76,10 +76,7 @@ end
 
 local function hears(on, event)
   if event.agent then return on.event == nil end
-  if on.event == nil then return false end
-  local beginning = on.event:match("^(.*)%*$")
-  if beginning then return event.type:sub(1, #beginning) == beginning and where.matches(on.where, event.payload) end
-  return on.event == event.type and where.matches(on.where, event.payload)
+  return where.names(on.event, event.type) and where.matches(on.where, event.payload)
 end
 
 local function names_of_agents(self)
