@@ -40,7 +40,9 @@ local function source_of(records, row)
   return found
 end
 
-local function override_of(self, item)
+--- The override that an approval is, with the skill that had proposed: it is looked for in the
+--- run's journal.
+function overrides:override_of(item)
   local row = self:rows("run.get", { run = item.run })[1]
   local records = row and self:journal(row) or {}
   local source = source_of(records, item)
@@ -56,7 +58,7 @@ function overrides:overrides(filter)
   local list, limit = json.array {}, filter.limit or 50
   for _, item in ipairs(self:approvals { changed = true, agent = filter.agent, limit = filter.skill and 1000 or limit }) do
     if item.by ~= "deadline" then
-      local one = override_of(self, item)
+      local one = self:override_of(item)
       if not filter.skill or one.skill == filter.skill then list[#list + 1] = one end
       if #list >= limit then break end
     end

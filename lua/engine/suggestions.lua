@@ -15,37 +15,67 @@ local suggestions = {}
 suggestions.enough, suggestions.within_ms = 3, 30 * 86400000
 
 --- What was changed, without what differs by nature: where from.
-local function change_of(one)
-  if one.outcome == "rejected" then return { no = one.reason or "" } end
+local function change_of(item)
+  if item.state == "rejected" then return { no = item.note or "" } end
   local list = json.array {}
-  for i, change in ipairs(diff.values(one.proposed, one.decided)) do list[i] = { path = change.path, to = change.to } end
+  for i, change in ipairs(diff.values(item.proposal, item.value)) do list[i] = { path = change.path, to = change.to } end
   return list
+end
+
+local function key_of(...) return digest.sha256(json.pack { ... }):sub(1, 16) end
+
+--- Decisions of a person within the time, by what they changed: lists, newest first.
+local function by_change(self)
+  local groups, order, since = {}, {}, self.clock() - suggestions.within_ms
+  for _, item in ipairs(self:approvals { changed = true, limit = 1000 }) do
+    local at = item.by ~= "deadline" and item.at and rfc3339.parse(item.at)
+    if at and at >= since then
+      local change = change_of(item)
+      local key = key_of(change)
+      if not groups[key] then
+        groups[key] = { change = change }
+        order[#order + 1] = groups[key]
+      end
+      table.insert(groups[key], item)
+    end
+  end
+  return order
+end
+
+--- Of one change, what each skill (or effect, or agent) had it how often. A journal is read for
+--- each decision, so only where there are enough of them.
+local function by_skill(self, group, list)
+  local found = {}
+  for _, item in ipairs(group) do
+    local one = self:override_of(item)
+    local about = one.skill or one.agent
+    if not found[about] then
+      found[about] = { key = key_of(about, group.change), about = about, change = group.change, count = 0, evidence = json.array {}, last = one.at,
+        reasons = json.array {} }
+      list[#list + 1] = found[about]
+    end
+    local told = found[about]
+    told.count = told.count + 1
+    table.insert(told.evidence, one.id)
+    if one.reason then table.insert(told.reasons, one.reason) end
+  end
 end
 
 --- The suggestions that stand: { key, about, change, count, evidence = { ids }, last, words },
 --- newest first.
 function suggestions:suggestions()
-  local groups, order, since = {}, {}, self.clock() - suggestions.within_ms
-  for _, one in ipairs(self:overrides { limit = 1000 }) do
-    local at = one.at and rfc3339.parse(one.at)
-    if at and at >= since then
-      local about, change = one.skill or one.agent, change_of(one)
-      local key = digest.sha256(json.pack { about = about, change = change }):sub(1, 16)
-      if not groups[key] then
-        groups[key] = { key = key, about = about, change = change, count = 0, evidence = json.array {}, last = one.at, reasons = json.array {} }
-        order[#order + 1] = groups[key]
-      end
-      local group = groups[key]
-      group.count = group.count + 1
-      table.insert(group.evidence, one.id)
-      if one.reason then table.insert(group.reasons, one.reason) end
-    end
+  local all, list = {}, json.array {}
+  for _, group in ipairs(by_change(self)) do
+    if #group >= suggestions.enough then by_skill(self, group, all) end
   end
-  local list = json.array {}
-  for _, group in ipairs(order) do
-    if group.count >= suggestions.enough then
-      group.words = ("%s was decided the same way %d times in 30 days; consider changing it"):format(group.about, group.count)
-      list[#list + 1] = group
+  table.sort(all, function(a, b)
+    if a.last ~= b.last then return a.last > b.last end
+    return a.key < b.key
+  end)
+  for _, one in ipairs(all) do
+    if one.count >= suggestions.enough then
+      one.words = ("%s was decided the same way %d times in 30 days; consider changing it"):format(one.about, one.count)
+      list[#list + 1] = one
     end
   end
   return list
