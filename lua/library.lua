@@ -212,7 +212,7 @@ function library:try_skill(name, input, zone)
     needs[other] = {}
     for _, needed in ipairs(one.manifest.needs.skills or {}) do needs[other][needed] = true end
   end
-  local ok, value, code = play({ example = name, input = input, skills = kinds, needs = needs, zone = zone or "UTC" }, sources)
+  local ok, value, code = play({ example = name, input = input, skills = kinds, needs = needs, zone = zone or "UTC", config = {} }, sources)
   if ok then return value end
   if ok == nil then return nil, errors.from(value, code) end
   return nil, errors.new("K3007", { name = name, detail = failure_text(value) })

@@ -35,7 +35,7 @@ return skill {
     if input.deposit then
       parts[#parts + 1] = input.deposit
     end
-    local owner = input.owner or (type(lib.config) == "table" and lib.config.owner)
+    local owner = input.owner or lib.config.owner
     parts[#parts + 1] = "Best" .. (owner and ",\n" .. owner or "")
     return { subject = first and ("%s: first step is %s"):format(input.title, trim(first)) or input.title, body = table.concat(parts, "\n\n") }
   end,
