@@ -26,6 +26,7 @@ local people = require "case.people"
 local rfc3339 = require "rfc3339"
 local subset = require "subset"
 local trial = require "dev.trial"
+local where = require "where"
 local world = require "case.world"
 
 local case = {}
@@ -141,9 +142,7 @@ end
 --- Whether an agent hears an event by itself.
 local function hears(self, event)
   for _, on in ipairs(self.e.library.agents[self.part.agent].manifest.on) do
-    local beginning = on.event and on.event:match "^(.*)%*$"
-    if (on.event == event.type or beginning and event.type:sub(1, #beginning) == beginning)
-      and require("where").matches(on.where, event.payload or {}) then return true end
+    if where.names(on.event, event.type) and where.matches(on.where, event.payload or {}) then return true end
   end
   return false
 end
@@ -164,9 +163,9 @@ local function begin_part(self)
   ok, err = homes.fill_records(e, part.case.records, at.now)
   if ok then ok, err = homes.fill_memory(e, part.case.memory, at.now) end
   if not ok then return nil, err end
-  for i, one in ipairs(part.events) do
+  for _, one in ipairs(part.events) do
     local after = one.after_s * 1000
-    if one.event then self.world:add { at = at.now + after, event = one.event, address = not hears(self, one.event) or nil, first = i == 1 or nil }
+    if one.event then self.world:add { at = at.now + after, event = one.event, address = not hears(self, one.event) or nil }
     elseif one.offline_s then self.world:add { at = at.now + after, offline = one.offline_s }
     else self.world:add { at = at.now + after, operator = one.operator, adapters = one.adapters } end
   end
@@ -189,15 +188,13 @@ end
 local at_work = { waiting = true, running = true, queued = true, needs_reconciliation = true }
 
 --- The runs that the case waits for: its own that are not over, and those that they called;
---- by their numbers.
-local function waited_for(self)
-  local ids, any = {}, false
-  for _, run in ipairs(own_runs(self)) do
-    if at_work[run.state] then
-      ids[self.e:run_row(run.run).id], any = true, true
-    end
+--- by their numbers; nil when there are none.
+local function waited_for(self, runs)
+  local ids = {}
+  for _, run in ipairs(runs) do
+    if at_work[run.state] then ids[self.e:run_row(run.run).id] = true end
   end
-  if not any then return nil end
+  if not next(ids) then return nil end
   for _, run in ipairs(self.e:list { limit = 100000 }) do
     local row = at_work[run.state] and self.e:run_row(run.run)
     if row and row.parent and ids[row.parent] then ids[row.id] = true end
@@ -206,13 +203,13 @@ local function waited_for(self)
 end
 
 --- The time at which something that the case waits for is due.
-local function next_due(self)
+local function next_due(self, runs)
   local e, due = self.e, self.e.bus_due
   local function consider(time)
     if time and (not due or time < due) then due = time end
   end
   if #self.part.events == 0 then consider(self.e:next_wake()) end
-  local ids = waited_for(self)
+  local ids = waited_for(self, runs)
   if not ids then return due end
   for _, row in ipairs(e:rows("timer.due", { now = math.maxinteger, limit = 100000 })) do
     if ids[row.run] then consider(e:rows("timer.get", { run = row.run, seq = row.seq })[1].due) end
@@ -258,7 +255,7 @@ local acts = {
   pause = function(e, name) return e:pause(name, {}) end,
   resume = function(e, name) return e:resume(name, {}) end,
   cancel = function(e, name) return e:cancel(name, {}) end,
-  enable = function(e, name) return e:enable_agent(name) end,
+  enable = function(e, name) return e:enable_agent(name, {}) end,
 }
 
 local function operate(self, one)
@@ -273,7 +270,7 @@ local function operate(self, one)
     for _, row in ipairs(self.e:approvals { limit = 1000 }) do
       if row.subject == name or row.id == name then return self.e:recall(row.id, {}) end
     end
-  elseif acts[verb] and self.e[verb == "enable" and "enable_agent" or verb] then
+  elseif acts[verb] then
     return acts[verb](self.e, name)
   end
   table.insert(self.world.at.unchecked, "/then: operator " .. tostring(one.operator))
@@ -296,8 +293,8 @@ local function happen(self, one)
 end
 
 --- What is next: something of the world's, or a timer; nil when the case is over.
-local function next_thing(self)
-  local coming, due = self.world:next(), next_due(self)
+local function next_thing(self, runs)
+  local coming, due = self.world:next(), next_due(self, runs)
   if not coming and not due then return nil end
   local timer = self.e:next_wake()
   if self.e.bus_due and (not timer or self.e.bus_due < timer) then timer = self.e.bus_due end
@@ -313,7 +310,7 @@ local function play_part(self, each)
     local runs = own_runs(self)
     if runs[1] and self.world.at.runs[self.world.at.part] == nil then self.world.at.runs[self.world.at.part] = runs[1].run end
     if each and runs[1] then each(self.e, runs[1].run) end
-    local one = next_thing(self)
+    local one = next_thing(self, runs)
     if not one then return true end
     ok, err = happen(self, one)
     if not ok then return nil, err end
@@ -425,7 +422,9 @@ function case.play(home, value, options)
   local self
   self, err = new_player(home, value, path)
   local told
-  if self and self.kills and options.file then
+  if self and self.kills and not options.file then
+    told, err = refuse(value.case, "/faults: a case that kills the engine is played from a file, by processes of its own")
+  elseif self and self.kills then
     told, err = live_often(home, value, path, options.file)
   elseif self then
     told, err = live(self, options.each)
@@ -441,10 +440,10 @@ end
 -- The kill matrix -------------------------------------------------------------------------------
 
 --- What stands in a snapshot that time and chance make, put away: which run it was, and when.
-local function plain(snapshot, run)
+local function plain(snapshot)
   local text = assert(json.encode(snapshot))
   text = text:gsub("run_[%w]+", "RUN"):gsub('"at":"%d%d%d%d%-[^"]*"', '"at":"TIME"'):gsub('"ms":%d+', '"ms":0')
-  return json.decode(text), run
+  return json.decode(text)
 end
 
 --- A copy of a case that is killed at a command, with an answer to the question that follows

@@ -11,7 +11,8 @@ scripted.__index = scripted
 --- Operations that nothing can look up afterwards.
 local blind = { send = true, refund = true, pay = true, charge = true, payout = true, transfer = true }
 
---- `settings.faults(cmd, op, key, when)` -> err, whether it is performed all the same.
+--- `settings.faults(cmd, op, key, when)` -> err, or nil: before the effect, which is then not
+--- performed, or after it.
 function scripted.open(e, name, settings)
   return setmetatable({ outbox = outbox.open(e, name), faults = settings.faults }, scripted)
 end
@@ -21,11 +22,10 @@ function scripted:op(name)
   local perform = op.perform
   if blind[name] then op.effect, op.probe = "at_most_once", nil end
   function op.perform(cmd, key)
-    local err, performed = self.faults(cmd, name, key, "before_effect")
-    if err and not performed then return nil, err end
+    local err = self.faults(cmd, name, key, "before_effect")
+    if err then return nil, err end
     local result, failure = perform(cmd, key)
-    if failure then return nil, failure end
-    if not err then err = self.faults(cmd, name, key, "after_effect") end
+    err = failure or self.faults(cmd, name, key, "after_effect")
     if err then return nil, err end
     return result
   end

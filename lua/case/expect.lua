@@ -241,16 +241,12 @@ function parts.approvals(out, path, wanted, world)
   end
 end
 
---- What cases call some of what is written down.
-local also = { ["policy.refused"] = "policy.denied", ["effect.denied"] = "policy.denied", ["gate.denied"] = "policy.denied" }
-
 --- Everything that was written down, in its time: the trail, events, what came twice.
 local function written_down(world)
   local list = {}
   local function put(at, order, name) list[#list + 1] = { at = at, order = order, name = name, n = #list } end
   for _, row in ipairs(world.e:rows("audit.list", { limit = 100000 })) do
-    put(row.time or row.now or row.at or 0, row.id, row.what)
-    if also[row.what] then put(row.time or row.now or row.at or 0, row.id, also[row.what]) end
+    put(row.time, row.id, row.what)
   end
   for _, event in ipairs(world.e:event_list { limit = 100000 }) do
     put(rfc3339.parse(event.time), 0, event.type)

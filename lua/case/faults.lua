@@ -91,7 +91,7 @@ local answers = {
 --- Whether the effect happened although no answer came.
 local happened = { lost_ack = true, timeout = false, bad_json = true }
 
---- What goes wrong with an effect: err, and whether it is performed all the same.
+--- What goes wrong with an effect at this moment: err, or nil.
 function faults:of_effect(cmd, op, key, when)
   local names = names_of(cmd)
   names[#names + 1] = ("%s.%s %s"):format(cmd.name, op, key)
@@ -108,13 +108,13 @@ function faults:of_effect(cmd, op, key, when)
   for field, value in pairs(like) do err[field] = value end
   -- what surely did not happen is known not to have
   if when == "before_effect" and self.list[i].kind ~= "timeout" then err.unknown, err.retry = nil, true end
-  return err, false
+  return err
 end
 
 -- ---- models -------------------------------------------------------------------------------
 
 --- The kind of fault that a call of a model meets, or nil.
-function faults:of_model(_, names, tier)
+function faults:of_model(names, tier)
   local i = find(self, { tier, table.unpack(names) }, function(one) return one.kind ~= "kill9" end)
   if not i then return nil end
   met(self, i)

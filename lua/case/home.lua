@@ -5,6 +5,7 @@ local file = require "file"
 local json = require "json"
 local rfc3339 = require "rfc3339"
 local vec = require "core.vec"
+local where = require "where"
 
 local home = {}
 
@@ -30,9 +31,8 @@ local function quieten(agent, is_workflow, types, throttle)
   for _, on in ipairs(agent.manifest.on) do
     local timed = false
     for _, name in ipairs(timing) do timed = timed or on[name] ~= nil end
-    local beginning = on.event and on.event:match "^(.*)%*$"
     local heard = false
-    for kind in pairs(types) do heard = heard or on.event == kind or beginning and kind:sub(1, #beginning) == beginning end
+    for kind in pairs(types) do heard = heard or where.names(on.event, kind) end
     if is_workflow and on.event and throttle then on.throttle = { count = throttle, per_ms = 60000 } end
     if is_workflow or not timed and not heard then list[#list + 1] = on end
   end
@@ -56,21 +56,20 @@ function home.library(part, types)
 end
 
 --- The settings of config.lua as the case would have them.
--- @param roles   names of adapters that the agents of the home use
 function home.settings(part, models, faults, real_home)
-  local function misfortune(...) return faults:of_effect(...) end
+  local scripted = { use = "scripted", faults = function(...) return faults:of_effect(...) end }
   return function(settings)
     local own = {}
     for key, value in pairs(part.config or {}) do
       if key ~= "budget" then own[key] = value end
     end
-    for name in pairs(settings.adapters) do settings.adapters[name] = { use = "scripted", faults = misfortune } end
+    for name in pairs(settings.adapters) do settings.adapters[name] = scripted end
     for _, name in ipairs { "mail", "docs", "billing", "payments", "newsletter", "calendar", "shop" } do
-      settings.adapters[name] = { use = "scripted", faults = misfortune }
+      settings.adapters[name] = scripted
     end
-    for name in pairs(part.adapters or {}) do settings.adapters[name] = { use = "scripted", faults = misfortune } end
+    for name in pairs(part.adapters or {}) do settings.adapters[name] = scripted end
     settings.inbox, settings.policy, settings.budget = {}, {}, {}
-    settings.approvals = settings.approvals and { undo_ms = 0 } or settings.approvals
+    settings.approvals = { undo_ms = 0 }
     settings.embed, settings.zone, settings.home = { provider = "builtin" }, part.tz or settings.zone, real_home
     settings.tiers, settings.vectors = models:tiers(part.prices), part.texts
     settings.agents[part.agent] = own
