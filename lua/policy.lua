@@ -63,12 +63,21 @@ end
 
 -- ---- what it means -----------------------------------------------------------------
 
---- Arguments with the numbers that stand in texts as numbers: a service may take "900" for 900.
-local function with_numbers(value, depth)
-  if type(value) == "string" then return tonumber(value) or value end
-  if type(value) ~= "table" or depth > 20 then return value end
-  local out = setmetatable({}, getmetatable(value))
-  for key, part in pairs(value) do out[key] = with_numbers(part, depth + 1) end
+local function asks_for_a_number(want)
+  if type(want) == "number" then return true end
+  for _, part in pairs(type(want) == "table" and want or {}) do
+    if asks_for_a_number(part) then return true end
+  end
+  return false
+end
+
+--- The arguments with numbers in place of texts that hold one, where `want` has numbers: a
+--- service may take "900" for 900.
+local function with_numbers(want, got)
+  if type(got) == "string" then return asks_for_a_number(want) and tonumber(got) or got end
+  if type(got) ~= "table" or type(want) ~= "table" then return got end
+  local out = setmetatable({}, getmetatable(got))
+  for key, part in pairs(got) do out[key] = with_numbers(want[key], part) end
   return out
 end
 
@@ -79,7 +88,7 @@ local function fits(one, deed)
     and (one.agent == nil or glob.match(one.agent, deed.agent))
     and (tier == nil or tier == 0 or holds_back and tier > 0)
     and (where.matches(one.where, deed.args)
-      or holds_back and where.matches(one.where, with_numbers(deed.args, 1)))
+      or holds_back and where.matches(one.where, with_numbers(one.where, deed.args)))
 end
 
 local function described(one)

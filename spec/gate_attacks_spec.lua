@@ -208,14 +208,14 @@ describe("the gate, attacked", function()
     with({ a = agent([[
       local ok, err = ctx.skill[input.skill or "payments"](input.args)
       return ok and "done" or err.code]], uses) }, [[policy = {
-        { effect = "payments.*", where = { eur = { [">"] = 500 } }, say = "deny" },
+        { effect = "payments.*", where = { eur = { [">"] = 500 }, to = { n = "7" } }, say = "deny" },
         { effect = "payments.*", where = { eur = { [">"] = 20 } }, say = "ask" },
         { effect = "mail.*", risk = "outward", say = "ask" } }]])
     local function try(args, skill) return h:run("a", { args = args, skill = skill }) end
     assert.equal("done", try({ op = "refund", key = "1", eur = 20 }).output)
     assert.equal("approval", try({ op = "refund", key = "2", eur = "21" }).waiting_for)
     assert.equal("approval", try({ op = "refund", key = "2", eur = " 2.1e1" }).waiting_for)
-    assert.equal("denied", try({ op = "refund", key = "3", eur = "0x1000" }).output)
+    assert.equal("denied", try({ op = "refund", key = "3", eur = "0x1000", to = { n = "7" } }).output)
     assert.equal("approval", try({ op = "delete", key = "4" }, "mail").waiting_for)
     assert.equal("done", try({ op = "draft", key = "5" }, "mail").output)
   end)
