@@ -229,9 +229,10 @@ local function start_new(self, agent, input, options)
   if not setup then return nil, err end
   if options.trust == "external" then setup.trust = "external" end
   setup.event = options.event
+  if options.private then setup.private = true end
 
   local run = new_run { id = self.store:next_id(), run = setup.run, agent = agent.name, setup = setup, stored_state = "running",
-    parent = options.parent, seen = { whole = true, external = setup.trust and 0 } }
+    parent = options.parent, seen = { whole = true, external = setup.trust and 0, private = setup.private and 0 } }
   local ok, message, code
   run.handle, message, code = self.runner:run { id = run.id }
   if not run.handle then return nil, errors.from(message, code) end

@@ -247,6 +247,57 @@ describe("the gate, attacked", function()
       assert.same({ {}, "approval" }, { outbox(), waits(run_of "a") })
       only()
     end)
+
+    it("knows what a record holds that was made of it", function()
+      ready { w = agent('ctx.records.put{ type = "r", key = "1", value = { text = input.text } }', hears),
+        a = agent('local it = ctx.records.get{ type = "r", key = "1" } ' .. private .. 'ctx.sleep("1h")' .. sends, uses),
+        b = agent('local it = ctx.records.find{ type = "r" } ' .. private .. sends, uses),
+        c = agent('local it = ctx.records.get{ type = "r", key = "none" } ' .. private .. sends, uses) }
+      outside()
+      assert.equal("approval", h:run("b").waiting_for)
+      local run = h:run "a"
+      e = h:reopen()
+      on(3600000)
+      assert.equal("approval", waits(run))
+      assert.equal("done", h:run("c").state)
+    end)
+
+    it("knows it through a child of a child, and through a child that failed", function()
+      local calls = 'local v, err = ctx.call("%s", {}) ' .. private .. sends
+      ready { a = agent(calls:format "b", uses), b = agent('return ctx.call("c", {})', uses),
+        c = agent 'return ctx.wait{ event = "mail.received" }.payload.text',
+        f = agent(calls:format "g", uses), g = agent 'error(ctx.wait{ event = "mail.received" }.payload.text)' }
+      h:run "a"
+      h:run "f"
+      outside()
+      assert.same({ "approval", "approval", {} }, { waits(run_of "a"), waits(run_of "f"), outbox() })
+    end)
+
+    it("knows what private memory a child was given, and one gave back", function()
+      ready { a = agent('local text = ctx.wait{ event = "mail.received" } ctx.call("b", {})' .. sends, uses),
+        b = agent('return ' .. private .. '.text'),
+        f = agent(private .. 'ctx.call("g", { t = "private" }) return 1', uses),
+        g = agent('ctx.wait{ event = "mail.received" }' .. sends, uses) }
+      h:run "a"
+      h:run "f"
+      outside()
+      assert.same({ "approval", "approval", {} }, { waits(run_of "a"), waits(run_of "g"), outbox() })
+    end)
+
+    it("is not looked at by a yes to what was asked before it came", function()
+      for _, again in ipairs { false, true } do
+        ready { a = agent([[
+          ctx.all{ function() ctx.wait{ event = "mail.received" } end, function() ctx.approve{ subject = "s", proposal = 1 } end } ]]
+          .. private .. 'ctx.sleep("1h")' .. sends, uses) }
+        local run = h:run "a"
+        answer "approved"
+        outside()
+        if again then e = h:reopen() end
+        on(3600000)
+        assert.same({ {}, "approval" }, { outbox(), waits(run) })
+        if not again then h:remove() end
+      end
+    end)
   end)
 
   it("is asked about what is only read where a rule names it, and refuses it where one denies", function()

@@ -65,6 +65,7 @@ function approvals:ask_approval(cmd, request)
   row.plan_codec = plan
   row.due = next_due({ deadline = row.deadline, plan = plan }, 0)
   cmd.tx:add("approval.put", row)
+  self:asks(cmd.run, cmd.seq)
   if request.facts then self:watch_facts(row.id, cmd.run.id, request.facts) end
   self:tell_changed("inbox")
   return row

@@ -5,7 +5,7 @@
 -- needs an approval of these arguments, to the byte; one approval lets one effect through.
 --
 -- A run is known by what it has seen: text from outside, private memory, and when a person
--- last looked (approved something in it). All three are the numbers of steps, kept while the
+-- last looked (approved something in it). All three are of the run's own time, kept while the
 -- run is in memory and read from its journal when it comes back.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
@@ -17,44 +17,98 @@ local gate = {}
 
 -- ---- what a run has seen -----------------------------------------------------------------
 
+--- Every piece of text moves the run's time on; what is asked then is asked of all before it.
 local function note(seen, what, seq)
-  if not seen[what] or seen[what] < seq then seen[what] = seq end
+  seen.tick = (seen.tick or 0) + 1
+  seen[what], seen.step = seen.tick, seq
 end
 
-local function see_items(seen, seq, items)
+--- What a run in memory has just been shown. Before its journal is read that is kept aside.
+local function shown_to(run, what, seq)
+  if run.seen and run.seen.whole then return note(run.seen, what, seq) end
+  run.shown = run.shown or {}
+  table.insert(run.shown, { what = what, seq = seq })
+end
+
+--- A question is asked, of all that was read so far: what comes while it waits, nobody looked at.
+local function asked_now(seen, seq)
+  seen.asked = seen.asked or {}
+  seen.asked[seq] = seen.asked[seq] or seen.tick or 0
+end
+
+local function look(seen, seq)
+  local at = seen.asked and seen.asked[seq]
+  if at then seen.looked = math.max(seen.looked or -1, at) end
+end
+
+local function each_item(items, fn)
   if type(items) ~= "table" then return end
   for _, item in ipairs(items) do
-    note(seen, "private", seq)
-    if type(item) == "table" and item.trust == "external" then note(seen, "external", seq) end
+    fn "private"
+    if type(item) == "table" and item.trust == "external" then fn "external" end
   end
 end
 
 local readers = { search = true, get = true, history = true, pack = true }
 
---- What one record of the journal showed the run. `child(seq)` tells whether the run that was
---- called there had seen text from outside.
-local function see_record(seen, record, child)
-  local kind, name = (record.name or ""):match "^([^:]*):?(.*)$"
-  local value = record.value
-  if record.failed or value == nil then return end
-  if kind == "wait" and type(value) == "table" and value.trust == "external" then note(seen, "external", record.seq) end
-  if kind == "memory" and readers[name] and type(value) == "table" then
-    see_items(seen, record.seq, value.items or (value.id or value.text) and { value } or value)
-  end
-  if kind == "skill" and record.effect == "read" then note(seen, "external", record.seq) end
-  if kind == "approve" and type(value) == "table" and value.approved and not value.applied then note(seen, "looked", record.seq) end
-  if kind == "call" and child(record.seq) then note(seen, "external", record.seq) end
+--- Numbers of a run and a step as one, for the mark of what a step wrote.
+local function mark_of(run, seq) return run << 20 | seq end
+
+--- Whether the record, as it was at that time, stems from outside.
+local function is_marked(self, kind, key, time)
+  return type(kind) == "string" and type(key) == "string"
+    and #self:rows("record.marked", { type = kind, key = key, time = time }) > 0
 end
 
-local function has_seen_external(self, row)
-  if not row then return false end
-  local records = self:journal(row)
-  if not records then return true end -- purged: nobody knows
-  local seen = { external = records[1] and records[1].value and records[1].value.trust == "external" and 0 or nil }
-  for _, record in ipairs(records) do
-    if record.kind == "step" or record.kind == "result" then see_record(seen, record, function() return false end) end
+local shows = {}
+
+function shows.wait(seen, record)
+  if type(record.value) == "table" and record.value.trust == "external" then note(seen, "external", record.seq) end
+end
+
+function shows.memory(seen, record, op)
+  local value = record.value
+  if not readers[op] or type(value) ~= "table" then return end
+  each_item(value.items or (value.id or value.text) and { value } or value, function(what) note(seen, what, record.seq) end)
+end
+
+function shows.skill(seen, record)
+  if record.effect == "read" then note(seen, "external", record.seq) end
+end
+
+function shows.approve(seen, record)
+  if type(record.value) == "table" and record.value.approved and not record.value.applied then look(seen, record.seq) end
+end
+
+function shows.records(seen, record, op, self)
+  local args, value = record.args, record.value
+  if type(args) ~= "table" or value == nil or value == json.null then return end
+  local found = op == "get" and { { key = args.key } } or op == "find" and value or {}
+  for _, row in ipairs(found) do
+    if is_marked(self, args.type, row.key, record.t) then return note(seen, "external", record.seq) end
   end
-  return seen.external ~= nil
+end
+
+local read_journal
+
+--- What a child saw its parent has seen; of one that is not there any more nobody knows.
+local function see_child(self, fn, row)
+  local seen = row and read_journal(self, row)
+  if not seen or seen.external then fn "external" end
+  if not seen or seen.private then fn "private" end
+end
+
+--- A failure may carry text, too, of a child or of who was asked to read.
+local fails = { skill = true, call = true }
+
+--- What one record of the journal showed the run.
+local function see_record(self, seen, record, children)
+  local kind, name = (record.name or ""):match "^([^:]*):?(.*)$"
+  if record.failed and not fails[kind] then return end
+  if kind == "call" then
+    return see_child(self, function(what) note(seen, what, record.seq) end, children[record.seq])
+  end
+  if shows[kind] then shows[kind](seen, record, name, self) end
 end
 
 --- An effect that the run has asked for by its name.
@@ -65,57 +119,99 @@ local function note_name(seen, record)
   seen.named[effect] = true
 end
 
---- What a run in memory has shown itself so far, before its journal was read.
-local function shown_to(run)
-  run.seen = run.seen or {}
-  return run.seen
+--- What a run was shown by its journal, and which commands are done there. Nil when there is none.
+function read_journal(self, row)
+  local records = self:journal(row)
+  if not records or #records == 0 then return nil end
+  local seen, done, children, begun = {}, {}, {}, {}
+  for _, child in ipairs(self:rows("run.children", { id = row.id })) do children[child.parent_seq or 0] = child end
+  for _, record in ipairs(records) do
+    note_name(seen, record)
+    if record.kind == "start" then
+      seen.external = record.value.trust == "external" and 0 or nil
+      seen.private = record.value.private and 0 or nil
+    elseif record.kind == "intent" then
+      begun[record.seq] = begun[record.seq] or record
+      asked_now(seen, record.seq)
+    elseif record.kind == "step" or record.kind == "result" then
+      done[record.seq] = true
+      -- what was begun before is named there alone
+      if record.kind == "result" and begun[record.seq] then
+        record.name, record.args = begun[record.seq].name, begun[record.seq].args
+      end
+      see_record(self, seen, record, children)
+    end
+  end
+  return seen, done
 end
 
---- { external, private, looked }: numbers of steps, or nil. In a task: what was submitted is
---- waited for. The journal of a run that was brought back is read once, up to where it stood in
---- the store; what came since was noted as it came.
+--- { external, private, looked }: the run's own time, or nil. In a task: what was submitted is
+--- waited for. The journal of a run that was brought back is read once; what came since was
+--- noted as it came.
 function gate:seen(run)
-  local seen = shown_to(run)
-  if seen.whole then return seen end
+  if run.seen and run.seen.whole then return run.seen end
   self:commit(self.store:tx())
+  if run.seen and run.seen.whole then return run.seen end
   local row = self:rows("run.by_id", { id = run.id })[1]
-  local children = {}
-  for _, child in ipairs(self:rows("run.children", { id = run.id })) do children[child.parent_seq or 0] = child end
-  for _, record in ipairs(row and self:journal(row) or {}) do
-    note_name(seen, record)
-    if record.kind == "start" and record.value.trust == "external" then note(seen, "external", 0) end
-    if record.kind == "step" or record.kind == "result" then
-      see_record(seen, record, function(seq) return has_seen_external(self, children[seq]) end)
-    end
+  local seen, done = nil, {}
+  if row then seen, done = read_journal(self, row) end
+  seen = seen or { external = 0, private = 0 }
+  for _, one in ipairs(run.shown or {}) do
+    if not (done and done[one.seq]) then note(seen, one.what, one.seq) end
   end
   for _, asked in ipairs(self:rows("approval.of_run", { run = run.id })) do
     if asked.spent and asked.decided_by ~= "deadline" and (asked.state == "approved" or asked.state == "edited") then
-      note(seen, "looked", asked.seq)
+      look(seen, asked.seq)
     end
   end
-  seen.whole = true
+  seen.whole, run.seen, run.shown = true, seen, nil
   return seen
 end
 
 --- A command read memory: items, each with its trust.
-function gate:saw_memory(cmd, items) see_items(shown_to(cmd.run), cmd.seq, items) end
+function gate:saw_memory(cmd, items)
+  each_item(items, function(what) shown_to(cmd.run, what, cmd.seq) end)
+end
 
-function gate:saw_external(run, seq) note(shown_to(run), "external", seq) end
+--- A command read records: rows with their keys.
+function gate:saw_records(cmd, rows)
+  for _, row in ipairs(rows) do
+    if is_marked(self, cmd.args.type, row.key, cmd.now) then return shown_to(cmd.run, "external", cmd.seq) end
+  end
+end
 
---- A child of the run came back with its result.
+--- A command writes a record: who reads it is to know where it stems from. The mark outlives
+--- the run.
+function gate:mark_record(cmd)
+  if not self:is_tainted(cmd.run) then return end
+  cmd.tx:add("uses.put", { kind = "x", run = 0, seq = 0, items_json = json.array { mark_of(cmd.run.id, cmd.seq) } })
+end
+
+function gate:saw_external(run, seq) shown_to(run, "external", seq) end
+
+--- A child of the run came back, with its result or its failure.
 function gate:saw_child(run, seq, row)
-  if not shown_to(run).whole then return end -- found when the journal is read
-  if has_seen_external(self, row) then note(run.seen, "external", seq) end
+  if not (run.seen and run.seen.whole) then return end -- found when the journal is read
+  see_child(self, function(what) note(run.seen, what, seq) end, row)
+end
+
+--- The run asks a person, in a command of its own or before an effect.
+function gate:asks(run, seq)
+  if run.seen and run.seen.whole then asked_now(run.seen, seq) end
 end
 
 --- A person looked at what the run proposed, and let it go on.
-function gate:looked_at(run, seq) note(shown_to(run), "looked", seq) end
+function gate:looked_at(run, seq)
+  if run.seen and run.seen.whole then look(run.seen, seq) end
+end
+
+local function since_looked(seen, what) return seen[what] ~= nil and seen[what] > (seen.looked or -1) end
 
 --- Whether what the run says stems from outside, and nobody looked at it since.
-function gate:is_tainted(run)
-  local seen = self:seen(run)
-  return seen.external ~= nil and seen.external > (seen.looked or -1)
-end
+function gate:is_tainted(run) return since_looked(self:seen(run), "external") end
+
+--- The same of private memory.
+function gate:is_private(run) return since_looked(self:seen(run), "private") end
 
 -- ---- what is approved already ----------------------------------------------------------------
 
@@ -190,7 +286,7 @@ local function trust_rule(self, cmd, deed)
   if not seen.external or not seen.private then return nil end
   local last = math.max(seen.external, seen.private)
   if last <= (seen.looked or -1) then return nil end
-  return ("the run has read text from outside and private memory (step %d), and nobody has looked since"):format(last)
+  return ("the run has read text from outside and private memory (step %d), and nobody has looked since"):format(seen.step or 0)
 end
 
 --- What the policy says of the effect with these arguments.

@@ -27,9 +27,13 @@ end
 
 --- The step whose result the proposal is or holds: { skill, seq, input, output, part }, or nil.
 local function source_of(records, row)
-  local found
+  local found, begun = nil, {}
   for _, record in ipairs(records) do
     if record.seq >= row.seq and record.seq ~= 0 then break end
+    if record.kind == "intent" then begun[record.seq] = record end
+    if record.kind == "result" and begun[record.seq] then -- named where it was begun alone
+      record.name, record.args = begun[record.seq].name, begun[record.seq].args
+    end
     local name = (record.name or ""):match "^skill:(.*)$"
     local value = record.value
     if name and not record.failed and value ~= nil and (record.kind == "step" or record.kind == "result") then

@@ -26,15 +26,13 @@ return function(cmd)
       return nil, { code = "too_deep", message = ("%s is called by %d runs that wait for each other"):format(cmd.name, deepest) }
     end
     local run, err = e:start(cmd.name, cmd.args.input, { key = "call/" .. cmd.key, parent = cmd.run.id,
-      parent_seq = cmd.seq, trust = e:is_tainted(cmd.run) and "external" or nil })
+      parent_seq = cmd.seq, trust = e:is_tainted(cmd.run) and "external" or nil, private = e:is_private(cmd.run) })
     if not run then return nil, err end
     child = child_of(cmd)
   end
   if not child.ended then return cmd:park("child") end
-  if child.state == "done" then
-    e:saw_child(cmd.run, cmd.seq, child)
-    return child.output
-  end
+  e:saw_child(cmd.run, cmd.seq, child)
+  if child.state == "done" then return child.output end
   local err = child.error or {}
   return nil, { code = err.code or child.state, message = ("%s ended as %s: %s"):format(cmd.name, child.state,
     err.message or child.state) }

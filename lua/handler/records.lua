@@ -19,6 +19,7 @@ function ops.put(cmd)
     error({ code = "error", message = "ctx.records.put needs a value", raise = true }, 0)
   end
   cmd.effect = "local"
+  cmd.engine:mark_record(cmd)
   cmd.tx:add("record.put", { type = cmd.args.type, key = cmd.args.key, value_json = cmd.args.value,
     now = cmd.now, run = cmd.run.id, seq = cmd.seq })
   cmd.engine:fact_written_by(cmd, { records = cmd.args.type, key = cmd.args.key })
@@ -29,6 +30,7 @@ function ops.get(cmd)
   need(cmd, "key")
   cmd.effect = "read"
   local row = public(cmd.engine:rows("record.get", { type = cmd.args.type, key = cmd.args.key })[1])
+  if row then cmd.engine:saw_records(cmd, { row }) end
   return row and row.value
 end
 
@@ -42,6 +44,7 @@ function ops.find(cmd)
     limit = cmd.args.limit or 100 })
   if not rows then return nil, { code = "error", message = message } end
   for i, row in ipairs(rows) do rows[i] = public(row) end
+  cmd.engine:saw_records(cmd, rows)
   return rows
 end
 
