@@ -50,6 +50,13 @@ INDEXES_5;
 #define WITHDRAW "UPDATE approvals SET state = 'obsolete', decided_at = :now," \
 	" due = NULL"
 
+/* The same of what nobody waits for any more: a decision that was not acted on
+ * stands as it was made, but cannot be taken back to a question again. */
+#define GIVE_UP "UPDATE approvals SET decided_at = iif(state = 'open', :now," \
+	" decided_at), state = iif(state = 'open', 'obsolete', state), due = NULL," \
+	" delivered = 1 WHERE run = :run AND (state = 'open' OR spent IS NULL AND" \
+	" kind = 'approval' AND delivered = 0)"
+
 static const struct sqlite_verb verbs[] = {
 	{ "approval.put", "INSERT INTO approvals(id, kind, run, seq, agent,"
 	  " subject, proposal, digest, risk, deadline, otherwise, effect, why,"
@@ -68,7 +75,7 @@ static const struct sqlite_verb verbs[] = {
 	  " value_digest = NULL, decided_by = NULL, decided_at = NULL, note = NULL,"
 	  " channel = NULL, undo_until = NULL, due = :due_opt WHERE id = :id AND"
 	  " state IN ('approved', 'edited', 'rejected') AND spent IS NULL AND"
-	  " undo_until > :now", true },
+	  " delivered = 0 AND undo_until > :now", true },
 	{ "approval.spend", "UPDATE approvals SET spent = :now, due = NULL"
 	  " WHERE id = :id AND state != 'open' AND spent IS"
 	  " NULL AND decided_at = :decided_at", true },
@@ -81,15 +88,14 @@ static const struct sqlite_verb verbs[] = {
 	{ "approval.tend", "UPDATE approvals SET stage = :stage, due = :due_opt,"
 	  " snoozed = iif(snoozed <= :now, NULL, snoozed) WHERE id = :id AND state"
 	  " = 'open' AND due <= :now", true },
-	{ "approval.rest", "UPDATE approvals SET due = NULL WHERE id = :id", false },
+	/* Only what is over by then: it may be open again, and a clock go back. */
+	{ "approval.rest", "UPDATE approvals SET due = NULL WHERE id = :id AND state"
+	  " != 'open' AND due <= :now", false },
 
-	{ "approval.close_run", WITHDRAW " WHERE run = :run AND state = 'open' AND"
-	  " kind = 'approval'", false },
-	{ "approval.close", WITHDRAW ", delivered = 1 WHERE run = :run AND seq ="
-	  " :seq AND state = 'open'", false },
-	{ "approval.close_others", WITHDRAW ", delivered = 1 WHERE run = :run AND"
-	  " state = 'open' AND kind = 'approval' AND seq NOT IN (SELECT value FROM"
-	  " json_each(:seqs_json))", false },
+	{ "approval.close_run", GIVE_UP " AND kind = 'approval'", false },
+	{ "approval.close", GIVE_UP " AND seq = :seq", false },
+	{ "approval.close_others", GIVE_UP " AND kind = 'approval' AND seq NOT IN"
+	  " (SELECT value FROM json_each(:seqs_json))", false },
 	{ "approval.withdraw", WITHDRAW ", decided_by = 'facts', note = :note WHERE"
 	  " id = :id AND state = 'open'", false },
 

@@ -46,6 +46,9 @@ local function next_due(row, stage)
   return due
 end
 
+--- A deadline that left the question standing is over: what was planned for later is not.
+local function deadline_is_over(row) return row.deadline ~= nil and (row.due or math.maxinteger) > row.deadline end
+
 local function instants(list, now)
   local out = {}
   for i, one in ipairs(list) do out[i] = { at = now + one.after, kind = one.kind, to = one.to } end
@@ -290,6 +293,7 @@ function approvals:snooze(id, ms, options)
   if row.state ~= "open" then return nil, conflict(row) end
   local tx, till = self.store:tx(), self.clock() + ms
   row.snoozed = till
+  if deadline_is_over(row) then row.deadline = nil end
   tx:add("approval.snooze", { id = row.id, ["until"] = till, due = next_due(row, row.stage) })
   self:audit_approval(tx, row, "approval.snoozed", { by = options.by, note = options.note, channel = options.channel,
     until_t = rfc3339.format(till) })
@@ -341,7 +345,8 @@ function approvals:recall(id, options)
   crash.point "recalled"
   if not ok and code ~= "conflict" then return nil, errors.from(message, code) end
   row = self:rows("approval.get", { id = row.id })[1]
-  if not ok then return nil, too_late(self, row, not row.spent and "the time to take it back is over" or nil) end
+  if not ok then return nil, too_late(self, row, not row.spent and
+    (row.delivered and "nobody waits for it any more" or "the time to take it back is over") or nil) end
   if row.plan and row.plan.facts then self:watch_facts(row.id, row.run_id, row.plan.facts) end
   self:set_timer()
   self:tell_changed("inbox")
@@ -386,11 +391,19 @@ local function at_deadline(row)
   return "expired"
 end
 
+local function skip_past(row, now)
+  local stage, times = row.stage, row.plan and row.plan.times or {}
+  while times[stage + 1] and times[stage + 1].at <= now do stage = stage + 1 end
+  return stage
+end
+
 local function expire(self, row, now)
   local state = at_deadline(row)
   local tx = self.store:tx()
   if not state then
-    tx:add("approval.tend", { id = row.id, now = now, stage = row.stage, due = nil })
+    local stage = skip_past(row, now)
+    local rest = { plan = row.plan, snoozed = row.snoozed and row.snoozed > now and row.snoozed or nil }
+    tx:add("approval.tend", { id = row.id, now = now, stage = stage, due = next_due(rest, stage) })
     self:audit_approval(tx, row, row.otherwise == "escalate" and "approval.escalated" or "approval.held", { who = "deadline" })
     if not self:commit(tx) then return end
     say(self, row, row.otherwise == "escalate" and "approval.escalated" or "approval.held", { key = "deadline" })
@@ -407,7 +420,9 @@ local function expire(self, row, now)
 end
 
 local function tend_open(self, row, now)
-  if row.deadline and row.deadline <= now then return expire(self, row, now) end
+  local over = deadline_is_over(row)
+  if row.deadline and row.deadline <= now and not over then return expire(self, row, now) end
+  if over then row.deadline = nil end
   local stage, tx, told = row.stage, self.store:tx(), {}
   local times = row.plan and row.plan.times or {}
   while times[stage + 1] and times[stage + 1].at <= now do
@@ -440,7 +455,7 @@ function approvals:fire_due_approvals(now)
           -- spending takes the time off; who was faster in taking it back leaves the row open
           self:wake(row.run_id)
           local tx = self.store:tx()
-          tx:add("approval.rest", { id = row.id })
+          tx:add("approval.rest", { id = row.id, now = self.clock() })
           self:commit(tx)
         end
         self.tending[row.id] = nil
