@@ -129,6 +129,35 @@ describe("an approval, attacked", function()
     assert.same({ { "approved", "K1014" }, "approved" }, { said, e:describe(run.run).output })
   end)
 
+  it("has another digest for every other value, and the same for the same one", function()
+    local function digest(value) return e.digest_of("s", value, nil) end
+    with {}
+    local json = require "json"
+    local values = { 1, 1.0, "1", true, "true", json.null, {}, json.array {}, { a = {} }, { a = json.array {} }, { json.array {} }, { {} },
+      2^53, math.tointeger(2^53), math.maxinteger, math.mininteger, 0.0, -0.0, 0, { a = 1, b = 2 }, { a = 2, b = 1 }, { a = 1 }, { 1, 2 }, { 2, 1 },
+      "\u{e9}", "e\u{301}", { ["1"] = "a" }, { "a" }, "", { "" } }
+    local by = {}
+    for i, value in ipairs(values) do
+      local hex = digest(value)
+      assert.is_nil(by[hex], ("%d and %s are one"):format(i, tostring(by[hex])))
+      by[hex] = i
+    end
+    local one, other = {}, {}
+    for i = 1, 50 do one["k" .. i] = i end
+    for i = 50, 1, -1 do other["k" .. i] = i end
+    assert.equal(digest(one), digest(other))
+    assert.are_not.equal(e.digest_of("a", "b", nil), e.digest_of("a", "b", "mail"))
+  end)
+
+  it("knows whose work was edited, also where that was begun before it was done", function()
+    with({ a = agent('ctx.approve{ subject = "s", proposal = ctx.skill.mail{ op = "draft", key = "k" } }', 'uses = { "mail" },') },
+      'return { zone = "UTC", adapters = { mail = "outbox" } }')
+    h:run "a"
+    e:decide(only().id, { state = "edited", value = { key = "other" } })
+    assert(e:drain())
+    assert.same({ "mail", "draft" }, { e:overrides()[1].skill, e:overrides()[1].source.input.op })
+  end)
+
   it("says what is wrong with facts that cannot be, and holds no others for them", function()
     with { a = agent [[local ok, message = pcall(ctx.approve, { subject = "s", proposal = 1,
         facts = { { memory = input.kind, key = input.key } } }) return ok and "asked" or message]] }

@@ -45,6 +45,44 @@ describe("the gate, attacked", function()
 
   local function waits(run) return e:describe(run.run).waiting_for end
 
+  it("asks again for what is sent again with other arguments, and for what undoes it", function()
+    with({ a = agent([[
+      local n = 0
+      ctx.step{ name = "pay", retry = { attempts = 2, initial = "1s" }, undo = function() ctx.skill.payments{ op = "charge", key = "back", eur = 5 } end,
+        run = function()
+          n = n + 1
+          ctx.skill.payments{ op = "refund", key = "k" .. n, eur = n }
+          if n < 2 then error "once more" end
+          return n
+        end }
+      error "all of it failed"]], uses) }, asks_all)
+    local run, asked = h:run "a", {}
+    for _ = 1, 3 do
+      asked[#asked + 1] = only().subject
+      answer "approved"
+      on(5000)
+    end
+    assert.same({ "payments.refund k1", "payments.refund k2", "payments.charge back" }, asked)
+    assert.same({ 3, "compensated", 0 }, { #outbox(), e:describe(run.run).state, #e:inbox { all = true } })
+  end)
+
+  it("lets no effect into what becomes true together, and none of a branch that was given up", function()
+    with({ a = agent([[
+      local ok, message = pcall(ctx.atomic, function() ctx.skill.mail{ op = "send", key = "in" } end)
+      ctx.any{ function() ctx.skill.mail{ op = "send", key = "given up" } end, function() ctx.wait{ event = "go" } end }
+      ctx.sleep("1h")
+      return message]], uses) }, asks_all)
+    local run = h:run "a"
+    local item = only()
+    assert(e:emit("go", {}))
+    assert(e:drain())
+    local _, err = e:decide(item.id, { state = "approved" })
+    assert.equal("K1014", err.number)
+    on(3600000)
+    assert.same({}, outbox())
+    assert.match("takes reads and writes only", e:describe(run.run).output)
+  end)
+
   it("takes no edit that changes what is done, or that is no arguments at all", function()
     with({ a = agent('local ok, err = ctx.skill.mail{ op = "draft", key = "k", to = "ana" } return ok and "ok" or err.code', uses) }, asks_all)
     local run = h:run "a"
