@@ -10,6 +10,11 @@ local file = {
 --- unless said: `file.write(path, text, tonumber("600", 8))`.
 file.write = core.write
 
+--- Below a folder that is never left, whatever a name says and wherever links lead (src/beneath.h):
+--- `file.beneath.read(folder, name)`.
+file.beneath = { kind = core.beneath_kind, read = core.beneath_read, write = core.beneath_write, list = core.beneath_list,
+  mkdir = core.beneath_mkdir, rmdir = core.beneath_rmdir, remove = core.beneath_remove }
+
 --- Append one line, durably; a line that a crash cut off is removed first.
 function file.append_sync(path, line)
   return core.append(path, line .. "\n")

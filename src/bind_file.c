@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "file.h"
 
 #define FILE_BYTES ((size_t)256 << 20)
@@ -18,17 +19,11 @@ static int done(lua_State *L, int rc, const struct err *e)
 	return 1;
 }
 
-/* list(path) -> names | nil, message, code */
-static int l_list(lua_State *L)
+static int push_names(lua_State *L, const struct buf *b)
 {
-	const char *path = luaL_checkstring(L, 1);
-	struct buf *b = bind_buf(L, FILE_BYTES);
 	const char *p, *end;
 	lua_Integer i = 0;
-	struct err e;
 
-	if (file_list(path, b, &e) != 0)
-		return bind_fail(L, &e);
 	lua_newtable(L);
 	p = (const char *)b->data;
 	for (end = p + b->len; p < end; p += strlen(p) + 1) {
@@ -36,6 +31,18 @@ static int l_list(lua_State *L)
 		lua_rawseti(L, -2, ++i);
 	}
 	return 1;
+}
+
+/* list(path) -> names | nil, message, code */
+static int l_list(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct buf *b = bind_buf(L, FILE_BYTES);
+	struct err e;
+
+	if (file_list(path, b, &e) != 0)
+		return bind_fail(L, &e);
+	return push_names(L, b);
 }
 
 /* read(path) -> bytes | nil, message, code */
@@ -81,11 +88,11 @@ static int l_mkdir(lua_State *L)
 	return done(L, file_mkdir(luaL_checkstring(L, 1), &e), &e);
 }
 
+static const char *const kinds[] = { NULL, "file", "folder", "other" };
+
 static int l_kind(lua_State *L)
 {
-	static const char *const names[] = { NULL, "file", "folder", "other" };
-
-	lua_pushstring(L, names[file_kind(luaL_checkstring(L, 1))]);
+	lua_pushstring(L, kinds[file_kind(luaL_checkstring(L, 1))]);
 	return 1;
 }
 
@@ -172,6 +179,65 @@ static int l_cwd(lua_State *L)
 	return 1;
 }
 
+/* ---- below a folder that is not left (beneath.h): root, name ---------------------- */
+
+static int l_beneath_kind(lua_State *L)
+{
+	const char *root = luaL_checkstring(L, 1);
+
+	lua_pushstring(L, kinds[beneath_kind(root, luaL_checkstring(L, 2))]);
+	return 1;
+}
+
+static int l_beneath_read(lua_State *L)
+{
+	const char *root = luaL_checkstring(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	struct buf *b = bind_buf(L, FILE_BYTES);
+	struct err e;
+
+	if (beneath_read(root, name, b, &e) != 0)
+		return bind_fail(L, &e);
+	lua_pushlstring(L, (const char *)b->data, b->len);
+	return 1;
+}
+
+static int l_beneath_write(lua_State *L)
+{
+	const char *root = luaL_checkstring(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	size_t n;
+	const char *p = luaL_checklstring(L, 3, &n);
+	struct err e;
+
+	return done(L, beneath_write(root, name, p, n, &e), &e);
+}
+
+static int l_beneath_list(lua_State *L)
+{
+	const char *root = luaL_checkstring(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	struct buf *b = bind_buf(L, FILE_BYTES);
+	struct err e;
+
+	if (beneath_list(root, name, b, &e) != 0)
+		return bind_fail(L, &e);
+	return push_names(L, b);
+}
+
+static int with_name(lua_State *L, int (*fn)(const char *, const char *,
+					     struct err *))
+{
+	const char *root = luaL_checkstring(L, 1);
+	struct err e;
+
+	return done(L, fn(root, luaL_checkstring(L, 2), &e), &e);
+}
+
+static int l_beneath_mkdir(lua_State *L) { return with_name(L, beneath_mkdir); }
+static int l_beneath_rmdir(lua_State *L) { return with_name(L, beneath_rmdir); }
+static int l_beneath_remove(lua_State *L) { return with_name(L, beneath_remove); }
+
 int bind_open_file(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -182,6 +248,13 @@ int bind_open_file(lua_State *L)
 		{ "sync", l_sync },
 		{ "isatty", l_isatty }, { "getpid", l_getpid },
 		{ "cwd", l_cwd },
+		{ "beneath_kind", l_beneath_kind },
+		{ "beneath_read", l_beneath_read },
+		{ "beneath_write", l_beneath_write },
+		{ "beneath_list", l_beneath_list },
+		{ "beneath_mkdir", l_beneath_mkdir },
+		{ "beneath_rmdir", l_beneath_rmdir },
+		{ "beneath_remove", l_beneath_remove },
 		{ NULL, NULL }
 	};
 

@@ -101,13 +101,11 @@ int file_mkdir(const char *path, struct err *e)
 	return 0;
 }
 
-int file_read(const char *path, struct buf *out, struct err *e)
+int file_read_from(int fd, const char *path, struct buf *out, struct err *e)
 {
-	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = 1;
+	int rc = 0;
 
-	if (fd < 0)
-		return err_errno(e, errno, "cannot read %s", path);
 	while (got > 0 && rc == 0) {
 		unsigned char *to = buf_reserve(out, 65536);
 
@@ -123,6 +121,16 @@ int file_read(const char *path, struct buf *out, struct err *e)
 		else if (got < 0)
 			rc = err_errno(e, errno, "cannot read %s", path);
 	}
+	return rc;
+}
+
+int file_read(const char *path, struct buf *out, struct err *e)
+{
+	int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot read %s", path);
+	rc = file_read_from(fd, path, out, e);
 	close(fd);
 	return rc;
 }
@@ -144,11 +152,19 @@ static int write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+int file_write_to(int fd, const char *path, const void *p, size_t n,
+		  struct err *e)
+{
+	if (write_all(fd, p, n) != 0 || fsync(fd) != 0)
+		return err_errno(e, errno, "cannot write %s", path);
+	return 0;
+}
+
 int file_write(const char *path, const void *p, size_t n, int mode,
 	       struct err *e)
 {
 	char beside[PATH_BYTES];
-	int fd, rc = 0;
+	int fd, rc;
 
 	if (snprintf(beside, sizeof(beside), "%s.new", path) >=
 	    (int)sizeof(beside))
@@ -157,8 +173,7 @@ int file_write(const char *path, const void *p, size_t n, int mode,
 		  (mode_t)mode);
 	if (fd < 0)
 		return err_errno(e, errno, "cannot write %s", path);
-	if (write_all(fd, p, n) != 0 || fsync(fd) != 0)
-		rc = err_errno(e, errno, "cannot write %s", path);
+	rc = file_write_to(fd, path, p, n, e);
 	close(fd);
 	if (rc == 0 && rename(beside, path) != 0)
 		rc = err_errno(e, errno, "cannot write %s", path);

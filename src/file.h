@@ -25,6 +25,11 @@ int file_mkdir(const char *path, struct err *e);
 /* The whole content, appended to out. */
 int file_read(const char *path, struct buf *out, struct err *e);
 
+/* The same of what is open already, and durable when it returns; `path` is for the message. */
+int file_read_from(int fd, const char *path, struct buf *out, struct err *e);
+int file_write_to(int fd, const char *path, const void *p, size_t n,
+		  struct err *e);
+
 /* Replace the content in one step: write beside, fsync, rename, fsync the folder.
  * mode is for a new file (0644, or 0600 for secrets). */
 int file_write(const char *path, const void *p, size_t n, int mode,
