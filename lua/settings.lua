@@ -118,8 +118,8 @@ local function adapter(value, path)
     shape.refuse("K2102", shape.at(path, "use"), { field = "use",
       where = "an adapter" })
   end
-  if value.use == "http_json" or value.use == "maildir" or value.use == "imap" then
-    local _, module = pcall(require, "adapter." .. value.use)
+  local known, module = pcall(require, "adapter." .. tostring(value.use))
+  if known and module.shape then
     return module.shape({ secret = hidden, url = url, host = host })(value, path)
   end
   local out = {}
