@@ -77,10 +77,10 @@ static int enter(const char *root, const char *name, bool make,
 		 struct place *at, struct err *e)
 {
 	const char *rest = name;
-	char part[256];
+	char part[256] = "";
 	int rc;
 
-	strcpy(at->last, ".");
+	memcpy(at->last, ".", 2);
 	at->folder = -1;
 	if (name[0] == '/')
 		return err_set(e, ERR_INPUT, "'%s' is no name in a folder", name);
@@ -91,12 +91,12 @@ static int enter(const char *root, const char *name, bool make,
 		return err_errno(e, errno, "cannot open %s", root);
 	rc = next_part(&rest, at->last, e);
 	if (rc == 0)
-		strcpy(at->last, ".");
+		memcpy(at->last, ".", 2);
 	while (rc > 0 && (rc = next_part(&rest, part, e)) > 0) {
 		if ((make && (rc = made(at->folder, at->last, name, e)) != 0) ||
 		    (rc = step(&at->folder, at->last, name, e)) != 0)
 			break;
-		strcpy(at->last, part);
+		memcpy(at->last, part, sizeof(part));
 		rc = 1;
 	}
 	return rc;
