@@ -10,7 +10,9 @@
 --
 -- In a task the others go on meanwhile; elsewhere the loop turns until the reply
 -- is there. A request leaves at most once, redirects are not followed, and no
--- message tells a header, a body or the query of a URL. The limits, each with a
+-- message tells a header, a body or the query of a URL. `public_only` refuses to
+-- connect to an address that is not of the open internet, whatever a name comes to.
+-- The limits, each with a
 -- default, are: connect_ms first_byte_ms stall_ms total_ms header_bytes body_bytes.
 local fetch = require "core.fetch"
 local loop = require "loop"
@@ -18,7 +20,7 @@ local loop = require "loop"
 local http = {}
 
 local limit_names = { "connect_ms", "first_byte_ms", "stall_ms", "total_ms", "header_bytes", "body_bytes" }
-local known = { method = true, url = true, headers = true, body = true, limits = true, on_data = true, ca_file = true }
+local known = { method = true, url = true, headers = true, body = true, limits = true, on_data = true, ca_file = true, public_only = true }
 for _, name in ipairs(limit_names) do known[name] = true end
 
 --- "A: 1\r\nB: 2" -> { a = "1", b = "2" }; a name that repeats is joined by ", ".
@@ -52,7 +54,7 @@ local function prepare(request)
     if not known[key] then error("http.request knows no field " .. tostring(key), 3) end
   end
   local wire = {
-    url = request.url, body = request.body, ca_file = request.ca_file,
+    url = request.url, body = request.body, ca_file = request.ca_file, public_only = request.public_only,
     method = request.method or (request.body and "POST" or "GET"),
     headers = header_lines(request.headers),
   }
@@ -91,6 +93,9 @@ end
 --- What http.request returns, of what `done` was given.
 http.reply = finish
 
+--- Whether an address like "10.0.0.1" or "fe80::1" is one of the open internet; no name is one.
+http.is_public = fetch.is_public
+
 --- Begin a request; `done` is called later with what `http.request` returns.
 -- Returns a handle with `:cancel()`, or nil, message, code.
 function http.start(request, done)
@@ -105,7 +110,7 @@ end
 
 --- Send a request and wait for its reply { status, headers, body, ms }, or
 -- nil, message, code, detail. Codes: bad_url connect tls timeout lost (no byte of a
--- reply) cut (inside it) too_large protocol local; detail.sent says whether the
+-- reply) cut (inside it) too_large protocol local private; detail.sent says whether the
 -- other side may have seen the request. `on_data(piece, status, headers)` gets the
 -- body as it comes, and `body` is then empty.
 function http.request(request)

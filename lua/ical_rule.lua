@@ -195,11 +195,22 @@ local function picked(rule, list)
   return out
 end
 
---- The last period that surely lies before a day; 0 where all have to be counted.
+--- How many days, weeks, months or years lie between two days.
+local between = {
+  DAILY = function(from, to) return to - from end,
+  WEEKLY = function(from, to) return (to - from) // 7 end,
+  MONTHLY = function(from, to)
+    local y, m = rfc3339.date(from)
+    local y2, m2 = rfc3339.date(to)
+    return (y2 - y) * 12 + m2 - m
+  end,
+  YEARLY = function(from, to) return rfc3339.date(to) - rfc3339.date(from) end,
+}
+
+--- A period that surely lies before a day; 0 where all have to be counted.
 local function skipped(rule, start, from)
   if rule.count or from <= start then return 0 end
-  local days = ({ DAILY = 1, WEEKLY = 7, MONTHLY = 31, YEARLY = 366 })[rule.freq]
-  return math.max(0, (from - start) // (days * rule.interval) - 2)
+  return math.max(0, between[rule.freq](start, from) // rule.interval - 1)
 end
 
 --- Call fn(day) for the days of a rule in order, from the first that may be `from` or later, to the

@@ -52,6 +52,80 @@ describe("a calendar", function()
     assert.equal("A longer title, with a comma", one.title)
   end)
 
+  -- Each line: when it began (UTC), the rule, and the days from 3 November 2025 to 1 December 2026
+  -- on which python-dateutil 2.9.0 says it comes.
+  it("repeats as another reader of calendars says", function()
+    local n = 0
+    for line in io.lines "spec/data/calendar_rules.txt" do
+      local start, rule, want = line:match "^(%S+) (%S+) (%S*)$"
+      local got = starts(calendar(event("UID:r", "DTSTART:" .. start .. "Z", "RRULE:" .. rule)), "2025-11-03T12:00:00Z", "2026-12-01T12:00:00Z")
+      for i, one in ipairs(got) do got[i] = one:sub(3, 10):gsub("-", "") end
+      assert.equal(want, table.concat(got, ","), rule .. " from " .. start)
+      n = n + 1
+    end
+    assert.equal(200, n)
+  end)
+
+  it("names what it does not understand, and takes its first occurrence", function()
+    local function unclear(...)
+      local list, odd = ical.occurrences(assert(ical.parse(calendar(event("UID:u", ...)))), ms "2026-03-01T00:00:00Z", ms "2026-04-01T00:00:00Z", "Europe/Lisbon")
+      return #list, odd[1] and odd[1].why
+    end
+    for _, rule in ipairs { "FREQ=HOURLY", "FREQ=YEARLY;BYWEEKNO=20", "FREQ=DAILY;BYHOUR=9,15", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;INTERVAL=9999999999999999999", "FREQ=WEEKLY;BYDAY=XX",
+      "COUNT=3", "FREQ=DAILY;FREQUENTLY", "FREQ=DAILY;UNTIL=soon" } do
+      local n, why = unclear("DTSTART:20260302T090000Z", "RRULE:" .. rule)
+      assert.equal(1, n, rule)
+      assert.match("^RRULE: ", why)
+    end
+    assert.same({ 30 }, { unclear("DTSTART:20260302T090000Z", "RRULE:FREQ=DAILY;BYHOUR=9;BYMINUTE=0") })
+    assert.same({ 1, "TZID: no zone named 'Atlantis/Capital'" }, { unclear "DTSTART;TZID=Atlantis/Capital:20260302T090000" })
+    assert.same({ 0, "DTSTART is no time" }, { unclear "DTSTART:20260230T090000" })
+    assert.same({ 1 }, { unclear("DTSTART:20260302T090000Z", "DURATION:P99999999999999999999D") })
+  end)
+
+  it("knows zones by the names that programs give them", function()
+    local function first(...) return starts(calendar(...), "2026-07-01T00:00:00Z", "2026-08-01T00:00:00Z")[1] end
+    local function at(name) return event("UID:z", "DTSTART;TZID=" .. name .. ":20260706T090000") end
+    assert.equal("2026-07-06T07:00", first(at "Europe/Berlin"))
+    assert.equal("2026-07-06T07:00", first(at '"W. Europe Standard Time"'))
+    assert.equal("2026-07-06T07:00", first(at "/citadel.org/20211207_1/Europe/Berlin"))
+    assert.equal("2026-07-06T16:00", first(at "Pacific Standard Time"))
+    assert.equal("2026-07-06T08:00", first("BEGIN:VTIMEZONE\r\nTZID:Ours\r\nX-LIC-LOCATION:Europe/Lisbon\r\nBEGIN:STANDARD\r\nTZID:x\r\nEND:STANDARD\r\nEND:VTIMEZONE", at "Ours"))
+  end)
+
+  it("has whole days of 23 and of 25 hours, and days that are added", function()
+    local text = calendar(event("UID:d", "DTSTART;VALUE=DATE:20260328", "DTEND;VALUE=DATE:20260329", "RRULE:FREQ=DAILY;COUNT=3", "RDATE;VALUE=DATE:20261025", "EXDATE;VALUE=DATE:20260330"))
+    local hours = {}
+    for i, one in ipairs(ical.occurrences(assert(ical.parse(text)), ms "2026-03-01T00:00:00Z", ms "2026-12-01T00:00:00Z", "Europe/Lisbon")) do hours[i] = (one.to_ms - one.from_ms) // 3600000 end
+    assert.same({ 24, 23, 25 }, hours)
+  end)
+
+  it("is not worn out by rules that never come, or always do", function()
+    local function of(n, ...)
+      local text = "BEGIN:VCALENDAR\n" .. (event("UID:h", ...) .. "\n"):rep(n) .. "END:VCALENDAR\n"
+      return ical.occurrences(assert(ical.parse(text)), ms "2026-03-01T00:00:00Z", ms "2027-03-01T00:00:00Z", "UTC")
+    end
+    local list, message = of(2000, "DTSTART:00010101T000000Z", "RRULE:FREQ=DAILY;COUNT=999999999;BYMONTH=2;BYMONTHDAY=31")
+    assert.is_nil(list)
+    assert.match("repeats too much", message)
+    list, message = of(60, "DTSTART:20260101T000000Z", "RRULE:FREQ=DAILY")
+    assert.is_nil(list)
+    assert.match("repeats too much", message)
+    assert.equal(0, #of(2000, "DTSTART:00010101T000000Z", "RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31"))
+    assert.equal(365, #of(1, "DTSTART:00010101T000000Z", "RRULE:FREQ=DAILY"))
+  end)
+
+  it("is changed by lines: what only looks like a bracket stays", function()
+    local text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:x\n@keel\nDESCRIPTION:see END:VEVENT and\n  BEGIN:VEVENT\n \\nUID:k@keel\nEND:VEVENT\nX-NOTE:END:VCALENDAR\nEND:VCALENDAR\n"
+    local more = assert(ical.insert(text, { uid = "k@keel", from_ms = 0, to_ms = 1000, title = "a\nb", now_ms = 0 }))
+    assert.is_nil(more:find("\r", 1, true))
+    assert.equal("END:VEVENT\nEND:VCALENDAR\n", more:sub(-25))
+    local back, gone = ical.remove(more, "k@keel")
+    assert.equal(1, gone)
+    assert.equal(text, back)
+    assert.is_nil(ical.insert("BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VCALENDAR\nEND:VEVENT\n", { uid = "k", from_ms = 0, to_ms = 1, now_ms = 0 }))
+  end)
+
   it("refuses what is none, and survives what is broken", function()
     assert.is_nil(ical.parse "hello")
     assert.is_nil(ical.parse(calendar "BEGIN:VEVENT"))
@@ -96,6 +170,27 @@ describe("adapters that are files", function()
     local busy = h:run("a", { step = "busy" }).output.busy
     assert.same({ { from = "2026-03-02T09:00:00.000Z", to = "2026-03-02T11:30:00.000Z" }, { from = "2026-03-03T10:00:00.000Z", to = "2026-03-03T11:00:00.000Z" } }, busy)
     assert.equal(1, select(2, h:read("work.ics"):gsub("UID:meeting:1@keel", "")))
+  end)
+
+  it("keep a calendar's permissions and the link that leads to it, and tell two keys apart", function()
+    open('{ use = "ics", path = "work.ics" }', [[ local r, err = ctx.skill.calendar(input) return { ok = r ~= nil, err = err and err.code, why = r and r.unclear and r.unclear[1].why } ]])
+    assert(file.mkdir(h.path .. "/synced"))
+    assert(file.write(h.path .. "/synced/mine.ics", calendar(event("UID:o", "DTSTART:20260302T090000Z", "RRULE:FREQ=SECONDLY")), tonumber("600", 8)))
+    assert(file.symlink("synced/mine.ics", h.path .. "/work.ics"))
+    for _, key in ipairs { "a b", "a_b", "a%20b" } do
+      assert.is_true(h:run("a", { op = "create", key = key, from = "2026-03-03T10:00:00Z", minutes = 30, title = "T" }).output.ok)
+    end
+    assert.equal(4, select(2, h:read("synced/mine.ics"):gsub("BEGIN:VEVENT", "")))
+    assert.equal("synced/mine.ics", file.link(h.path .. "/work.ics"))
+    assert.equal(tonumber("600", 8), select(3, file.stat(h.path .. "/synced/mine.ics")))
+    assert.match("SECONDLY", h:run("a", { op = "busy", from = "2026-03-02T00:00:00Z", to = "2026-03-09T00:00:00Z" }).output.why)
+    for _, wrong in ipairs { { op = "create", key = "w", from = "2026-03-03T10:00:00Z", to = "2026-03-03T10:00:00Z" }, { op = "create", key = "w", from = "tomorrow" }, { op = "create", key = "w" },
+      { op = "busy", from = "2026-03-02T00:00:00Z", to = "2028-03-02T00:00:00Z" }, { op = "list", from = "2026-03-02T00:00:00Z" } } do
+      assert.equal("failed", h:run("a", wrong).state)
+    end
+    h:write("synced/mine.ics", "no calendar")
+    assert.same({ ok = false, err = "bad_response" }, h:run("a", { op = "create", key = "n", from = "2026-03-03T10:00:00Z" }).output)
+    assert.equal("no calendar", h:read "synced/mine.ics")
   end)
 
   it("stay inside their folder, whatever the name and wherever a link leads", function()

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "bind_loop.h"
 #include "fetch.h"
 
@@ -211,12 +212,15 @@ static void read_request(lua_State *L, struct fetch_request *r,
 	luaL_argcheck(L, r->url != NULL, 1, "a request needs a url");
 	r->ca_file = text(L, "ca_file", NULL);
 	r->body = text(L, "body", &r->body_len);
+	lua_getfield(L, 1, "public_only");
+	r->public_only = lua_toboolean(L, -1);
+	lua_pop(L, 1);
 	r->headers = lines;
 	r->header_count = read_headers(L, lines);
 }
 
 /* start(request, done [, on_data]) -> call | nil, message, code
- * request: { url, method, headers = { "Name: value" }, body, ca_file, and the
+ * request: { url, method, headers = { "Name: value" }, body, ca_file, public_only, and the
  * limits of fetch.h }. done(reply), on_data(piece, status, header). */
 static int l_start(lua_State *L)
 {
@@ -329,10 +333,18 @@ static int l_headers(lua_State *L)
 	return 1;
 }
 
+/* is_public("10.0.0.1") -> whether that address lies in the open internet */
+static int l_is_public(lua_State *L)
+{
+	lua_pushboolean(L, address_text_is_public(luaL_checkstring(L, 1)));
+	return 1;
+}
+
 int bind_open_fetch(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "start", l_start }, { "headers", l_headers }, { NULL, NULL }
+		{ "start", l_start }, { "headers", l_headers },
+		{ "is_public", l_is_public }, { NULL, NULL }
 	};
 	static const luaL_Reg methods[] = {
 		{ "cancel", l_cancel }, { NULL, NULL }

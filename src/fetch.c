@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "address.h"
 #include "clock.h"
 #include "fetch_handle.h"
 
@@ -38,6 +39,7 @@ struct fetch_call {
 	char message[CURL_ERROR_SIZE + 64];
 	char curl_says[CURL_ERROR_SIZE];
 	bool ended, cancelled;
+	bool refused;				/* an address: public_only     */
 	int busy;				/* inside a callback of ours   */
 	void (*on_data)(void *arg, const struct fetch_reply *r, const void *p,
 			size_t n);
@@ -49,7 +51,7 @@ const char *fetch_outcome_name(enum fetch_outcome o)
 {
 	static const char *const names[] = {
 		"ok", "bad_url", "connect", "tls", "timeout", "lost", "cut",
-		"too_large", "protocol", "local"
+		"too_large", "protocol", "local", "private"
 	};
 
 	return names[o];
@@ -177,6 +179,8 @@ static enum fetch_outcome outcome_of(const struct fetch_call *c, CURLcode code)
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_PROXY:
+		if (c->refused)
+			return FETCH_PRIVATE;
 		return FETCH_CONNECT;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -205,6 +209,8 @@ static void ended_by_curl(struct fetch_call *c, CURLcode code)
 	const char *why = c->curl_says[0] != 0 ? c->curl_says
 					       : curl.easy_strerror(code);
 
+	if (c->refused && code == CURLE_COULDNT_CONNECT)
+		why = "its name leads to a private address";
 	if (code == CURLE_ABORTED_BY_CALLBACK)	/* by before_request */
 		why = "the connection was closed before a reply";
 	/* a line of the header that is longer than libcurl takes */
@@ -429,6 +435,20 @@ static bool one_line(const char *s)
 	return true;
 }
 
+/* Every socket that libcurl is about to connect, with where to. */
+static curl_socket_t open_public(void *arg, curlsocktype why,
+				 struct curl_sockaddr *to)
+{
+	struct fetch_call *c = arg;
+
+	(void)why;
+	if (!address_is_public(&to->addr)) {
+		c->refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static int check_request(const struct fetch_request *r, struct err *e)
 {
 	size_t i;
@@ -477,6 +497,8 @@ static void set_own(struct fetch_call *c, const struct fetch_request *r)
 			 (long)c->limits.connect_ms);
 	curl.easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)c->limits.total_ms);
 	curl.easy_setopt(h, CURLOPT_PREREQDATA, c);
+	if (r->public_only)
+		curl.easy_setopt(h, CURLOPT_OPENSOCKETDATA, c);
 	curl.easy_setopt(h, CURLOPT_HEADERDATA, c);
 	curl.easy_setopt(h, CURLOPT_WRITEDATA, c);
 }
@@ -510,7 +532,7 @@ static struct fetch_call *new_call(struct fetch *f,
 static int fill_call(struct fetch_call *c, const struct fetch_request *r)
 {
 	static const struct fetch_hooks hooks = {
-		before_request, on_header, on_body
+		before_request, open_public, on_header, on_body
 	};
 
 	if (r->body != NULL) {

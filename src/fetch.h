@@ -38,7 +38,8 @@ enum fetch_outcome {
 	FETCH_CUT,		/* broken inside the reply                      */
 	FETCH_TOO_LARGE,	/* header or body over its ceiling              */
 	FETCH_PROTOCOL,		/* what came is not HTTP, or wrongly compressed */
-	FETCH_LOCAL		/* memory, descriptors                          */
+	FETCH_LOCAL,		/* memory, descriptors                          */
+	FETCH_PRIVATE		/* public_only, and no address of it is public  */
 };
 
 const char *fetch_outcome_name(enum fetch_outcome o);
@@ -73,6 +74,10 @@ struct fetch_request {
 	const void *body;		/* NULL: none                           */
 	size_t body_len;
 	const char *ca_file;		/* NULL: the system's                   */
+	/* Connect to addresses of the open internet alone (address.h), whatever the
+	 * name comes to when it is looked up; on a connection of its own, past any
+	 * proxy, which would look it up itself. */
+	bool public_only;
 	struct fetch_limits limits;
 	/* Each piece of the body as it comes, for replies with any status;
 	 * NULL gathers it in reply->body. */

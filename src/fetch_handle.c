@@ -93,6 +93,13 @@ static int set_up(struct fetch_handle *handle,
 	curl.easy_setopt(h, CURLOPT_PREREQFUNCTION, hooks->before);
 	curl.easy_setopt(h, CURLOPT_HEADERFUNCTION, hooks->header);
 	curl.easy_setopt(h, CURLOPT_WRITEFUNCTION, hooks->body);
+	if (r->public_only) {
+		curl.easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, hooks->open_public);
+		curl.easy_setopt(h, CURLOPT_PROXY, "");
+		/* one that stands was connected for somebody else */
+		curl.easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
+		curl.easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
+	}
 	if (r->ca_file != NULL &&
 	    curl.easy_setopt(h, CURLOPT_CAINFO, r->ca_file) != CURLE_OK)
 		return ERR_NOMEM;
@@ -119,6 +126,7 @@ static size_t likeness_of(const struct fetch_request *r, char to[LIKENESS])
 	size_t i, n = 0;
 	bool ok = put_text(to, &n, r->method != NULL ? r->method : "GET") &&
 		  put_text(to, &n, r->body != NULL ? "+" : "-") &&
+		  put_text(to, &n, r->public_only ? "public" : "any") &&
 		  put_text(to, &n, r->url) &&
 		  put_text(to, &n, r->ca_file != NULL ? r->ca_file : "");
 

@@ -23,6 +23,7 @@ struct fetch_handles {
 /* What every handle calls; who is called is the handle's own (CURLOPT_*DATA). */
 struct fetch_hooks {
 	curl_prereq_callback before;
+	curl_opensocket_callback open_public;	/* for public_only */
 	curl_write_callback header, body;
 };
 

@@ -11,7 +11,7 @@ floors.floors = {
     "err", "buf", "clock", "ids", "codec", "cron", "embed", "heart", "names", "near", "pulse", "score", "spare", "token", "vec", "vec_bench", "words",
   },
   { -- doors: one file for each thing outside
-    "arena", "audit_*", "beneath", "crash", "digest", "json", "file", "watch", "ledger_row", "libcurl", "loop", "fetch", "fetch_bench", "fetch_handle", "http", "http_port", "stem", "postings",
+    "address", "arena", "audit_*", "beneath", "crash", "digest", "json", "file", "watch", "ledger_row", "libcurl", "loop", "fetch", "fetch_bench", "fetch_handle", "http", "http_port", "stem", "postings",
     "socket", "stream", "stub", "line", "supervise", "journal_row", "segment", "store", "store_*",
   },
   { -- the engine: what the product promises
