@@ -38,7 +38,7 @@ describe("the http_json adapter", function()
   end
 
   it("posts the arguments as JSON, with a key and the secret", function()
-    assert.same({ ok = true }, perform("charge", { op = "charge", key = "mine", sum = 5 }, "mine"))
+    assert.same({ ok = true, key = "mine", sent = true }, perform("charge", { op = "charge", key = "mine", sum = 5 }, "mine"))
     local request = seen[1]
     assert.equal("POST", request.method)
     assert.equal("/v1/charges", request.path)
@@ -126,7 +126,7 @@ describe("the http_json adapter", function()
     local probe = open():op("charge").probe
     reply = { 200, {}, '{"sum":5}' }
     local answer, result = probe({ args = {} }, "run_1/2")
-    assert.same({ "happened", { sum = 5 } }, { answer, result })
+    assert.same({ "happened", { sum = 5, key = "run_1/2", sent = true } }, { answer, result })
     assert.equal("/v1/charges/run_1/2", seen[1].path)
     reply = { 404, {}, "" }
     assert.equal("not", (probe({ args = {} }, "k")))
@@ -145,9 +145,11 @@ describe("the http_json adapter", function()
 
   it("gives what is no JSON as text", function()
     reply = { 200, {}, "fine" }
-    assert.same({ status = 200, text = "fine" }, perform("charge", {}))
+    assert.same({ status = 200, text = "fine", key = "run_1/2", sent = true }, perform("charge", {}))
     reply = { 204, {}, "" }
-    assert.same({ status = 204 }, perform("charge", {}))
+    assert.same({ status = 204, key = "run_1/2", sent = true }, perform("charge", {}))
+    reply = { 200, {}, "[1]" }
+    assert.same({ value = { 1 }, key = "run_1/2", sent = true }, perform("charge", {}))
   end)
 
   it("says what is wrong in config.lua, with the line", function()

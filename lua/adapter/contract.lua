@@ -33,11 +33,20 @@ local types = {
   name = { "text that is not empty", function(v) return is_text(v) and v ~= "" end },
   texts = { "text, or a list of texts", function(v) return is_text(v) and v ~= "" or type(v) == "table" and #v > 0 and all_texts(v) end },
   list = { "a list of texts", all_texts },
+  number = { "a number", function(v) return type(v) == "number" end },
+  sum = { 'text or a number, like "12.50"', function(v) return type(v) == "number" or is_text(v) and v:find "^%-?%d+%.?%d*$" ~= nil end },
   whole = { "a whole number from 0", function(v) return math.type(v) == "integer" and v >= 0 end },
   flag = { "true or false", function(v) return type(v) == "boolean" end },
   instant = { 'a time like "2026-03-05T10:00:00Z"', function(v) return is_text(v) and rfc3339.parse(v) ~= nil end },
   tables = { "a list of tables", is_list(function(v) return type(v) == "table" end) },
 }
+
+--- The words that a type may be: "text", "text!".
+function contract.is_type(word) return type(word) == "string" and types[word:match "^(%a+)!?$"] ~= nil end
+
+contract.type_names = {}
+for name in pairs(types) do contract.type_names[#contract.type_names + 1] = name end
+table.sort(contract.type_names)
 
 --- A script's mistake.
 function contract.wrong(message)

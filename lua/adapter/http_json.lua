@@ -2,8 +2,8 @@
 --
 --   payments = { use = "http_json", base_url = "https://api.example.com/v1", hosts = { "api.example.com" },
 --     secret = env "PAY_KEY", keys = true, timeout = "20s",
---     ops = { charge = { path = "/charges", probe = "/charges/{key}", undo = "refund" },
---       refund = { path = "/refunds" }, get = { path = "/charges/{id}", method = "GET" },
+--     ops = { charge = { path = "/charges", probe = "/charges/{key}", undo = "refund", args = { sum = "number!" } },
+--       refund = { path = "/charges/{key}/refund" }, get = { path = "/charges/{id}", method = "GET" },
 --       ring = { path = "/bell", effect = "at_most_once" } } }
 --
 -- An op without a path goes to /NAME; with no `ops` at all every op does, as one that
@@ -11,11 +11,17 @@
 -- secret as a bearer, to listed hosts only. `keys = true` says that the service honours the
 -- key: then an op is idempotent, and without it at_most_once. `probe` is a path that is
 -- GET after a crash: 2xx means "happened" and its JSON is the result, 404 "it did not",
--- all else that nobody knows. {key} and {FIELD} in a path are filled in, escaped.
+-- all else that nobody knows. {key} and {FIELD} in a path are filled in, escaped. `args` says what
+-- an op takes (the types of adapter/contract.lua), and then it takes nothing else.
+--
+-- What an op that changes something gives is what the service said, and always `key` and `sent`. An
+-- op that undoes another is sent with the key of that, which {key} is, and "/undo" behind it in the
+-- header: a service that keeps keys would else answer as it did to the first.
 --
 -- What went wrong is told apart by what it means for the effect: surely not sent, refused
 -- by the server, try later, and (unknown = true) perhaps done. A 5xx is never proof that
 -- nothing happened.
+local contract = require "adapter.contract"
 local http = require "http"
 local json = require "json"
 local secret = require "secret"
@@ -30,11 +36,17 @@ local default_timeout_ms, most_bytes = 30000, 4 << 20
 
 local path = shape.text("^/[^%s#]*$", 'a path like "/charges/{key}"')
 
+local function arg_type(value, at)
+  if contract.is_type(value) then return value end
+  shape.bad_value(at, ("it is one of %s, with ! behind it where it must be there"):format(table.concat(contract.type_names, " ")))
+end
+shape.says(arg_type, 'a type, like "text" or "text!"')
+
 local op_shape = shape.record("an op of http_json", {
   path = path,
   method = shape.one_of { "POST", "PUT", "PATCH", "DELETE", "GET" },
   effect = shape.one_of { "read", "idempotent", "at_most_once" },
-  keys = shape.flag, probe = path, undo = shape.text(),
+  keys = shape.flag, probe = path, undo = shape.text(), args = shape.map(arg_type),
   risk = shape.one_of { "read", "reversible", "outward", "irreversible" },
 })
 
@@ -76,7 +88,11 @@ end
 
 --- `entry` as adapter.shape made it.
 function adapter.open(_, name, entry)
-  return setmetatable({ name = name, entry = entry, ops = entry.ops or {} }, adapter)
+  local undoes = {}
+  for _, op in pairs(entry.ops or {}) do
+    if op.undo then undoes[op.undo] = true end
+  end
+  return setmetatable({ name = name, entry = entry, ops = entry.ops or {}, undoes = undoes }, adapter)
 end
 
 -- ---- a request -------------------------------------------------------------------------
@@ -166,14 +182,23 @@ end
 
 -- ---- the contract of adapters (lua/adapter.lua) ----------------------------------------------
 
-local function perform(self, op, args, key)
+--- What an effect gave: what the service said, with the key under which it was done.
+local function given(value, key)
+  if type(value) ~= "table" or json.is_list(value) then value = { value = value } end
+  if value.key == nil then value.key = key end
+  if value.sent == nil then value.sent = true end
+  return value
+end
+
+--- `said` is the key as the service is told it, where that is another.
+local function perform(self, op, args, key, said)
   local method = op.method or "POST"
   local body = method ~= "GET" and method ~= "DELETE" and body_of(args) or nil
   local reply, message, outcome, detail = send(self, method, url_of(self, op.path, args, key),
-    op.effect ~= "read" and key or nil, body)
+    op.effect ~= "read" and (said or key) or nil, body)
   local value, err
   if not reply then value, err = broken(self, message, outcome, detail)
-  elseif reply.status >= 200 and reply.status < 300 then return value_of(reply)
+  elseif reply.status >= 200 and reply.status < 300 then return op.effect == "read" and value_of(reply) or given(value_of(reply), key)
   else value, err = bad_status(self, reply) end
   if op.effect == "read" then err.unknown = nil end
   return value, err
@@ -182,7 +207,7 @@ end
 local function probe(self, op, args, key)
   local reply = send(self, "GET", url_of(self, op.probe, args, key))
   if not reply then return "unknown" end
-  if reply.status >= 200 and reply.status < 300 then return "happened", value_of(reply) end
+  if reply.status >= 200 and reply.status < 300 then return "happened", given(value_of(reply), key) end
   return reply.status == 404 and "not" or "unknown"
 end
 
@@ -206,12 +231,16 @@ function adapter:op(name)
   end
   if not op then return nil end
   local undo = op.undo and self.ops[op.undo]
+  local said = self.undoes[name] and function(key) return key .. "/undo" end or function() end
   return {
     effect = op.effect, risk = op.risk or "outward",
-    perform = function(cmd, key) return perform(self, op, cmd.args, key) end,
+    perform = function(cmd, key)
+      if op.args then contract.check(self, name, op, cmd.args) end
+      return perform(self, op, cmd.args, key, said(key))
+    end,
     probe = op.probe and function(cmd, key) return probe(self, op, cmd.args, key) end,
     --- Takes an effect back that happened with `result`, under a key of its own.
-    undo = undo and function(cmd, key, result) return perform(self, undo, undo_args(cmd, key, result), key .. "/undo") end,
+    undo = undo and function(cmd, key, result) return perform(self, undo, undo_args(cmd, key, result), key, key .. "/undo") end,
   }
 end
 
