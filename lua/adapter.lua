@@ -27,7 +27,7 @@ local function open(e, name)
   local entry = e.settings.adapters[name]
   local use = type(entry) == "table" and entry.use or entry
   local ok, made = pcall(require, "adapter." .. use)
-  if not ok then
+  if not ok or type(made) ~= "table" or not (made.open and made.op) then -- a part of one is none
     error({ code = "unknown_adapter", number = "K2008", raise = true,
       message = errors.new("K2008", { name = use }).message }, 0)
   end

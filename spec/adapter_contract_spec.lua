@@ -179,6 +179,19 @@ for role, of in pairs(roles) do
   end
 end
 
+describe("an adapter that is none", function()
+  it("is refused by its name, a part of another too", function()
+    for _, name in ipairs { "nonesuch", "contract", "mail_ops", "imap_client" } do
+      local h = home.make { agents = { a = home.agent(body, 'uses = { "it" },') }, config = ('return { zone = "UTC", adapters = { it = "%s" } }'):format(name) }
+      h:open()
+      local run = h:run("a", { args = { op = "send", key = "k:1" } })
+      assert.equal("failed", run.state)
+      assert.match("'" .. name .. "'", outcome.error(run, h.engine).message, 1, true)
+      h:remove()
+    end
+  end)
+end)
+
 describe("a newsletter by http_json", function()
   it("is looked up by its key", function()
     local world = service.start()

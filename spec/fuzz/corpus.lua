@@ -105,6 +105,17 @@ for _, rule in ipairs { "WET0WEST,M3.5.0/1,M10.5.0", "<-03>3", "EST5EDT,J60/2,30
   seed("zone", "\1\2\0" .. rule)
 end
 
+--- Calendars: every rule that spec/calendar_spec.lua knows, and what else an event may have.
+local function calendar(more) return "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\n" .. more .. "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n" end
+for line in (file.read "spec/data/calendar_rules.txt"):gmatch "[^\n]+" do
+  local start, rule = line:match "^(%S+) (%S+)"
+  seed("ical", calendar("DTSTART;TZID=Europe/Lisbon:" .. start .. "\r\nDURATION:PT90M\r\nRRULE:" .. rule))
+end
+for _, more in ipairs { "DTSTART;VALUE=DATE:20260305\r\nDTEND;VALUE=DATE:20260307\r\nSUMMARY:A\\, b\r\n c\r\nRDATE;VALUE=DATE:20260401,20260402\r\nEXDATE;VALUE=DATE:20260305",
+  "RECURRENCE-ID;RANGE=THISANDFUTURE:20260304T090000Z\r\nDTSTART;TZID=\"W. Europe Standard Time\":20260304T150000\r\nSTATUS:CANCELLED\r\nBEGIN:VALARM\r\nTRIGGER:-PT5M\r\nEND:VALARM" } do
+  seed("ical", calendar(more))
+end
+
 local streams = { "data: a\ndata: b\n\nevent: x\nid: 7\ndata\n\n", "\xef\xbb\xbf:c\r\rdata:1\r\n\r\n", '{"a":1}\n[2]\r\n\n"x"' }
 for _, text in ipairs(streams) do for make = 0, 1 do seed("streams", string.char(make) .. "\3\1\4\2" .. text) end end
 local small = { { "1h30m", "500ms", "2d" }, { "30/min", "5/run" }, { "32 MB", "1.5 GiB" }, { "$1.50", "0.000001 USD" }, { "1500000" },
