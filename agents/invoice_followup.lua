@@ -52,36 +52,64 @@ local function address_of(ctx, invoice)
 end
 
 --- The line about a late fee, where the contract has one.
-local function fee_line(ctx, invoice)
-  local rows = ctx.records.find { type = "contract", where = { client = invoice.client }, limit = 1 } or {}
-  local contract = rows[1] and rows[1].value
-  local fee = contract and ctx.skill.amount_of { record = contract, field = "late_fee" }
-  if not fee or not fee.amount then
-    return ""
+local function fee_line(ctx, invoice, open)
+  local contract = invoice.contract and ctx.records.get { type = "contract", key = invoice.contract }
+  if not contract then
+    local rows = ctx.records.find { type = "contract", where = { client = invoice.client }, limit = 1 } or {}
+    contract = rows[1] and rows[1].value or {}
   end
-  return ("\n\nAs our contract says, a late fee of %s %s applies."):format(fee.text, (fee.currency or ""):upper())
+  local fee = ctx.skill.amount_of { record = contract, field = "late_fee" }
+  local percent = tonumber(contract.late_fee_pct or contract.late_fee_percent)
+  if percent and percent > 0 then
+    local part = ctx.skill.amount_of { record = { amount = math.floor(open.amount * percent + 0.5) / 100 } }
+    return ("\n\nAs our contract says, a late fee of %g %% applies: %s %s."):format(percent, part.text, open.currency)
+  elseif fee.amount and fee.amount > 0 then
+    return ("\n\nAs our contract says, a late fee of %s %s applies."):format(fee.text, (fee.currency or open.currency):upper())
+  end
+  return contract.late_fee == true and "\n\nAs our contract says, a late fee applies." or ""
+end
+
+--- What a figure's place may be called in somebody's words.
+local places = {
+  amount = "amount", open_amount = "amount", amount_open = "amount", amount_due = "amount", open = "amount", balance = "amount", total = "amount", sum = "amount",
+  due = "due", due_date = "due", date = "due", invoice = "invoice", invoice_id = "invoice", invoice_number = "invoice", number = "invoice", id = "invoice",
+  days = "days", days_overdue = "days", overdue = "days", days_late = "days", client = "client", customer = "client", company = "client", name = "client",
+}
+
+--- Words with the figures put in; nil when they have a figure of their own, or a place that is none.
+local function filled(words, figures)
+  local bare = words
+  for from, to in words:gmatch("()" .. figures.invoice:gsub("%p", "%%%0") .. "()") do
+    bare = bare:sub(1, from - 1) .. (" "):rep(to - from) .. bare:sub(to)
+  end
+  if bare:find("%d") then
+    return nil
+  end
+  local function put(name)
+    return figures[places[name:lower()]]
+  end
+  local text = words:gsub("{+%s*([%a_]+)%s*}+", put):gsub("%[%s*([%a_]+)%s*%]", put):gsub("<%s*([%a_]+)%s*>", put)
+  return not text:find("{%s*[%a_]+%s*}") and text or nil
 end
 
 --- The mail, with the figures put in.
 local function compose(ctx, one)
-  local said = ctx.skill.compose_reminder { stage = one.stage, client = one.invoice.client, partly_paid = one.open.paid, tier = one.invoice.tier }
-  local body = said and (said.body or said.text)
-  if not body then
+  local figures = { amount = one.open.text .. " " .. one.open.currency, due = one.invoice.due, invoice = one.id, days = tostring(one.days),
+    client = tostring(one.invoice.name or one.invoice.client or "") }
+  local said, err = ctx.skill.compose_reminder { stage = one.stage, client = one.invoice.client, partly_paid = one.open.paid, tier = one.invoice.tier }
+  local subject = filled(said and said.subject or "Invoice {invoice}: reminder", figures)
+  local body = said and filled(said.body or said.text, figures)
+  if not body or not subject then
     -- the model is away, too dear, or wrote figures: the house's own words do
-    ctx.emit("run.degraded", { invoice = one.id, why = "the house template was used" }, { key = "degraded:" .. ctx.run .. ":" .. one.id })
-    said = { subject = "Invoice {invoice}: reminder" }
-    body = "Hello,\n\ninvoice {invoice} over {amount} was due on {due} and is open.\n\nBest"
+    ctx.emit("run.degraded", { invoice = one.id, why = "the house template was used: " .. (err and err.message or "figures, or places that are none") },
+      { key = "degraded:" .. ctx.run .. ":" .. one.id })
+    subject = filled("Invoice {invoice}: reminder", figures)
+    body = filled("Hello,\n\ninvoice {invoice} over {amount} was due on {due} and is open.\n\nBest", figures)
   end
-  local figures = { amount = one.open.text .. " " .. one.open.currency, due = one.invoice.due, invoice = one.id, days = tostring(one.days) }
-  local function fill(text)
-    return (text:gsub("{+%s*([%a_]+)%s*}+", function(name) return figures[name] end))
+  if not body:find(one.open.text, 1, true) then
+    body = body .. ("\n\nInvoice %s, open amount: %s"):format(one.id, figures.amount)
   end
-  local text = fill(body)
-  if not text:find(one.open.text, 1, true) then
-    text = text .. ("\n\nInvoice %s, open amount: %s"):format(one.id, figures.amount)
-  end
-  local subject = fill(said.subject or "Invoice {invoice}: reminder")
-  return { to = address_of(ctx, one.invoice), subject = subject, body = text .. fee_line(ctx, one.invoice) }
+  return { to = address_of(ctx, one.invoice), subject = subject, body = body .. fee_line(ctx, one.invoice, one.open) }
 end
 
 --- Put the invoice on the list of calls: one task, however often it is seen.
@@ -157,14 +185,25 @@ local function asked_already(ctx, one, today)
   return false
 end
 
+--- What must not have changed between the words and the mail.
+local function standing(ctx, invoice)
+  return table.concat({ open_amount(ctx, invoice).text or "", tostring(invoice.state), tostring(invoice.disputed), tostring(invoice.hold),
+    tostring(invoice.last_reminder) }, "/")
+end
+
+local function today_of(ctx)
+  return ctx.time.parts { at = ctx.now_text() }
+end
+
 --- One invoice from looking at it to having written it down.
-local function follow_up(ctx, id, today, terms)
+local function follow_up(ctx, id, terms)
   while true do
+    local today = today_of(ctx)
     local one = state_check(ctx, id, today)
     if not one.stage then
       return one
     end
-    local delicate = is_delicate(one, ctx.config)
+    local delicate, before = is_delicate(one, ctx.config), standing(ctx, one.invoice)
     if delicate and asked_already(ctx, one, today) then
       return { awaiting = id }
     end
@@ -175,26 +214,23 @@ local function follow_up(ctx, id, today, terms)
         why = ("%s is %d days overdue, %s %s open, tier %s"):format(id, one.days, one.open.text, one.open.currency, tostring(one.invoice.tier)),
         facts = { { records = "invoice", key = id } } })
       mail = verdict.approved and verdict.value or mail
-    end
-    if verdict then
       ctx.records.delete { type = "reminder", key = one.key }
-    end
-    if verdict and not verdict.approved and verdict.outcome ~= "obsolete" then
-      return { skip = { id = id, why = "hold" } }
+      if not verdict.approved and verdict.outcome ~= "obsolete" then
+        return { skip = { id = id, why = "hold" } }
+      end
     end
     -- a payment may have come since: look once more, right before the mail
     local now = ctx.step { name = "recheck_payment", run = function()
-      local invoice = ctx.records.get { type = "invoice", key = id } or {}
-      local open = open_amount(ctx, invoice)
-      return { same = open.amount == one.open.amount and invoice.state == one.invoice.state }
+      return { same = standing(ctx, ctx.records.get { type = "invoice", key = id } or {}) == before }
     end }
     if now.same and not (verdict and verdict.outcome == "obsolete") then
       ctx.step { name = "send", run = function()
         return assert(ctx.skill.mail { op = "send", key = one.key, to = mail.to, subject = mail.subject, body = mail.body })
       end }
+      local date = today_of(ctx).date -- you may have thought about it for days
       ctx.step { name = "record", run = function()
         local invoice = ctx.records.get { type = "invoice", key = id }
-        invoice.last_reminder, invoice.last_stage = today.date, one.stage
+        invoice.last_reminder, invoice.last_stage = date, one.stage
         ctx.records.put { type = "invoice", key = id, value = invoice }
         return true
       end }
@@ -204,26 +240,58 @@ local function follow_up(ctx, id, today, terms)
   end
 end
 
---- A payment came: write it into its invoice.
-local function book(ctx, payment)
-  local id = payment.invoice or payment.invoice_id or payment.id
-  local invoice = id and ctx.records.get { type = "invoice", key = id }
-  if not invoice then
-    return { sent = ctx.array(), awaiting = ctx.array(), tasks = ctx.array(), skipped = ctx.array() }
+--- Which invoice a payment is for: the one it names, or the only one of the client that is open
+--- with just that amount.
+local function invoice_of(ctx, payment, came)
+  for _, name in ipairs { "invoice", "invoice_id", "reference", "ref", "id" } do
+    local id = payment[name]
+    local invoice = type(id) == "string" and ctx.records.get { type = "invoice", key = id }
+    if invoice then
+      return id, invoice
+    end
   end
+  local id, found
+  for _, row in ipairs(payment.client and came.amount and ctx.records.find { type = "invoice", where = { client = payment.client }, limit = 1000 } or {}) do
+    if row.value.state ~= "paid" and open_amount(ctx, row.value).amount == came.amount then
+      if found then
+        return nil
+      end
+      id, found = row.key, row.value
+    end
+  end
+  return id, found
+end
+
+local function cents(amount)
+  return math.floor(amount * 100 + 0.5)
+end
+
+--- A payment came: write it into its invoice. One that fits none, or not its currency, is for
+--- you to look at.
+local function book(ctx, payment)
+  local out = { sent = ctx.array(), awaiting = ctx.array(), tasks = ctx.array(), skipped = ctx.array() }
   local came = ctx.skill.amount_of { record = payment }
   if not came.amount then
     came = ctx.skill.amount_of { record = payment, field = "paid" }
   end
-  local open = open_amount(ctx, invoice)
-  local paid = math.floor((invoice[open.paid_field] or 0) * 100 + 0.5) + math.floor((came.amount or open.amount) * 100 + 0.5)
+  local id, invoice = invoice_of(ctx, payment, came)
+  local open = invoice and open_amount(ctx, invoice)
+  if not invoice or came.currency and open.currency ~= "" and came.currency:upper() ~= open.currency then
+    local key = "T-payment-" .. (ctx.event and ctx.event.key or ctx.run)
+    local title = ("Look at a payment of %s %s: %s"):format(came.text or "?", (came.currency or ""):upper(), invoice and id .. " is in " .. open.currency or "no invoice fits")
+    ctx.records.put { type = "task", key = key, value = { id = key, title = title, state = "open" } }
+    out.tasks[1] = title
+    return out
+  end
+  local left = cents(open.amount) - cents(came.amount)
+  local paid = cents(tonumber(invoice[open.paid_field]) or 0) + cents(came.amount)
   invoice[open.paid_field] = paid % 100 == 0 and paid // 100 or paid / 100
-  if open.amount * 100 - math.floor((came.amount or open.amount) * 100 + 0.5) <= 0.001 then
+  if left <= 0 then
     invoice.state = "paid"
+    out.skipped[1] = { id = id, why = "paid" }
   end
   ctx.records.put { type = "invoice", key = id, value = invoice }
-  return { sent = ctx.array(), awaiting = ctx.array(), tasks = ctx.array(),
-    skipped = ctx.array(invoice.state == "paid" and { { id = id, why = "paid" } } or nil) }
+  return out
 end
 
 return agent {
@@ -258,26 +326,39 @@ return agent {
   policy = { { effect = "mail.send", say = "auto" } }, -- what is delicate is asked above
 
   run = function(ctx, input)
-    if input.invoice and ctx.skill.amount_of { record = input }.amount then
+    if ctx.event and ctx.event.type == "payment.received" or input.invoice and ctx.skill.amount_of { record = input }.amount then
       return book(ctx, input)
     end
-    local today = ctx.time.parts { at = ctx.now_text() }
     local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).reminder, default = { timebox_s = 21600, on_timeout = "hold" } }
     local ids = {}
     if input.invoice then
       ids[1] = input.invoice
     else
-      for i, row in ipairs(ctx.records.find { type = "invoice", limit = 10000 } or {}) do
+      -- the youngest first: a friendly word is sooner written than a call is made
+      local rows = ctx.records.find { type = "invoice", limit = 10000 } or {}
+      table.sort(rows, function(a, b)
+        local x, y = tostring(a.value.due), tostring(b.value.due)
+        if x ~= y then
+          return x > y
+        end
+        return a.key < b.key
+      end)
+      for i, row in ipairs(rows) do
         ids[i] = row.key
       end
-      table.sort(ids)
     end
     local branches = {}
     for i, id in ipairs(ids) do
-      branches[i] = function() return follow_up(ctx, id, today, terms) end
+      branches[i] = function() return follow_up(ctx, id, terms) end
     end
+    local results, by_id = ctx.all(branches), {}
+    for i, id in ipairs(ids) do
+      by_id[id] = results[i]
+    end
+    table.sort(ids)
     local out = { sent = ctx.array(), awaiting = ctx.array(), tasks = ctx.array(), skipped = ctx.array() }
-    for _, one in ipairs(ctx.all(branches)) do
+    for _, id in ipairs(ids) do
+      local one = by_id[id]
       if one.sent then
         out.sent[#out.sent + 1] = one.sent
       elseif one.awaiting then

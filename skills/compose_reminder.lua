@@ -9,6 +9,8 @@ local openings = {
 }
 local subjects = { friendly = "Invoice {invoice}: a friendly reminder", firm = "Invoice {invoice} is overdue", final = "Invoice {invoice}: last reminder" }
 
+local figureless = "^([^0-9]|[A-Za-z]+[-/]?[0-9]+([-/][0-9]+)*)*$"
+
 return skill {
   version = 1,
   about = "Writes a payment reminder in the tone of its stage, with placeholders for all figures",
@@ -18,11 +20,12 @@ return skill {
     properties = { stage = { enum = { "friendly", "firm", "final" } }, client = { type = "string" }, partly_paid = { type = "boolean" },
       owner = { type = "string" }, tier = { type = "string" } },
   },
-  -- A figure in the words is an error of whoever wrote them.
+  -- A figure in the words is an error of whoever wrote them; the number of an invoice (I-201) is
+  -- looked at where it is known which one it is.
   output = {
     type = "object", additionalProperties = false,
-    properties = { subject = { type = "string", pattern = "^[^0-9]*$" }, body = { type = "string", pattern = "^[^0-9]*$", minLength = 1 },
-      text = { type = "string", pattern = "^[^0-9]*$", minLength = 1 } },
+    properties = { subject = { type = "string", pattern = figureless }, body = { type = "string", pattern = figureless, minLength = 1 },
+      text = { type = "string", pattern = figureless, minLength = 1 } },
     anyOf = { { required = { "body" } }, { required = { "text" } } },
   },
 
