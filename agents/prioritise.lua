@@ -16,13 +16,23 @@ local function money_of(ctx)
   return { cash = tonumber(cash), burn = burn.amount }
 end
 
-local function work_of(ctx)
+--- Days from today to the date of the work, or of the task that it is: as it is now, whoever moved it.
+local function days_to_due(ctx, item, today)
+  local task = item.task and ctx.records.get { type = "task", key = item.task }
+  local due = task and task.due or item.days_to_due == nil and item.due or nil
+  if type(due) ~= "string" or not due:find("^%d%d%d%d%-%d%d%-%d%d") then
+    return item.days_to_due
+  end
+  return ctx.time.parts { at = due:sub(1, 10) .. "T12:00:00Z", zone = "UTC" }.day - today.day
+end
+
+local function work_of(ctx, today)
   local list = ctx.array()
   for _, row in ipairs(ctx.records.find { type = "work", limit = 10000 } or {}) do
     local item = row.value
     if item.state ~= "done" and item.state ~= "cancelled" then
       list[#list + 1] = { id = item.id or row.key, value = ctx.skill.amount_of { record = item, field = "value" }.amount, p_paid = item.p_paid or 1,
-        hours_left = item.hours_left, days_to_due = item.days_to_due, days_to_cash = item.days_to_cash, tier = item.tier, title = item.title }
+        hours_left = item.hours_left, days_to_due = days_to_due(ctx, item, today), days_to_cash = item.days_to_cash, tier = item.tier, title = item.title }
     end
   end
   table.sort(list, function(a, b) return a.id < b.id end)
@@ -109,39 +119,75 @@ local function changes(ctx, last, plan)
   return out, #out.moved_up + #out.moved_down + #out.new + #out.gone
 end
 
-local function ids_of(list)
-  local ids = {}
+--- The ids of known work in whatever a person or a memory says: "WK-3 first, I promised",
+--- { first = "WK-3" }, { plan = { { id = "WK-3" }, ... } }; in their order.
+local function ids_in(said, known)
+  local found = {}
+  if type(said) == "string" then
+    local places = {}
+    for id in pairs(known) do
+      -- WK-1 is not in WK-10
+      local at = said:find("%f[%w]" .. id:gsub("%p", "%%%0") .. "%f[^%w%-_]")
+      places[#places + 1] = at and { at = at, id = id } or nil
+    end
+    table.sort(places, function(a, b) return a.at < b.at end)
+    for i, one in ipairs(places) do
+      found[i] = one.id
+    end
+  elseif type(said) == "table" and said.id then
+    return ids_in(said.id, known)
+  elseif type(said) == "table" then
+    for _, one in ipairs(#said > 0 and said or { said.first, said.top, said.order, said.ids, said.plan, said.items }) do
+      table.move(ids_in(one, known), 1, 100, #found + 1, found)
+    end
+  end
+  return found
+end
+
+--- What the plan of last time had, also what is gone since.
+local function last_plan(ctx)
+  local kept = ctx.memory.get { kind = "plan", key = "plan:last" }
+  local value = kept and kept.value
+  if type(value) ~= "table" then
+    return {}
+  end
+  local list, ids = #value > 0 and value or value.ids or value.order or value.plan or value.items or {}, {}
   for i, one in ipairs(list) do
-    ids[i] = type(one) == "table" and one.id or one
+    ids[i] = type(one) == "table" and tostring(one.id) or tostring(one)
   end
   return ids
 end
 
---- The ids that an edit puts first: { first = "WK-3" }, { order = {...} }, { plan = {...} }.
-local function wanted_first(value, plan)
-  if type(value) ~= "table" then
-    return type(value) == "string" and { value } or {}
+--- The plan with what you put first: by your edit, or by the words beside it.
+local function promised(ctx, verdict, ask, output)
+  local known, reason = {}, {}
+  for _, list in ipairs { output.plan, output.deferred } do
+    for _, one in ipairs(list) do
+      known[one.id], reason[one.id] = true, one.reason
+    end
   end
-  local first = value.first or value.order or value.top
-  if type(first) == "string" then
-    return { first }
-  elseif type(first) == "table" then
-    return ids_of(first)
+  ask.first = ids_in(verdict.value, known)
+  if #ask.first == 0 then
+    ask.first = ids_in(verdict.note or "", known)
   end
-  local ids, was = ids_of(value.plan or {}), ids_of(plan)
-  return table.concat(ids, "\n") ~= table.concat(was, "\n") and ids or {}
-end
-
---- Two triggers within ten seconds are one plan: that of the run before, if it is so fresh.
-local function just_made(ctx)
-  local last = ctx.records.get { type = "plan_made", key = "last" }
-  return last and last.run ~= ctx.run and ctx.now() - last.ms < 10000 and last.output or nil
+  local again = ctx.skill.plan_priorities(ask)
+  local function told(list)
+    local out = ctx.array()
+    for i, one in ipairs(list) do
+      out[i] = { id = one.id, score = one.score, reason = reason[one.id] }
+    end
+    return out
+  end
+  output.plan, output.deferred, output.used_h = told(again.plan), told(again.deferred), again.used_h
+  return { first = ctx.array(ask.first), reason = verdict.note }
 end
 
 return agent {
   version = 1,
   about = "Ranks the week's work by arithmetic and asks about what changed",
-  on = { { cron = "45 7 * * 1-5" }, { event = "payment.received" }, { event = "deadline.changed" } },
+  -- what comes within ten seconds is one run; `schedule` asks for a plan by hand
+  on = { { cron = "45 7 * * 1-5", coalesce = "10s" }, { event = "schedule", coalesce = "10s" }, { event = "payment.received", coalesce = "10s" },
+    { event = "deadline.changed", coalesce = "10s" } },
 
   input = { type = "object" },
   output = {
@@ -166,63 +212,43 @@ return agent {
   uses = { "amount_of", "approval_terms", "plan_priorities", "explain_plan" },
   memory = { read = { "client/*", "plan/*" }, write = { "plan/*" } },
 
-  run = function(ctx)
-    local fresh = just_made(ctx)
-    if fresh then
-      ctx.log("coalesced with the plan that was just made")
-      return fresh
+  run = function(ctx, input)
+    if ctx.event and ctx.event.type == "deadline.changed" then
+      local _, err = ctx.call("keep_deadlines", input) -- it has been told, too, but may not be done
+      if err then
+        ctx.emit("invalid_item", { event = ctx.event.key, why = err.message })
+      end
     end
-    local money, work = money_of(ctx), work_of(ctx)
+    local today = ctx.time.parts { at = ctx.now_text() }
+    local money, work = money_of(ctx), work_of(ctx, today)
     local ask = { work = work, capacity_h = ctx.config.capacity_h, cash = money.cash, burn = money.burn, weights = ctx.config.weights,
       relation = ctx.config.relation }
     local ranked = ctx.skill.plan_priorities(ask)
     for _, one in ipairs(ranked.invalid) do
       ctx.emit("invalid_item", one)
     end
-    -- claimed before anybody is asked, so that what comes right behind finds it
-    ctx.records.put { type = "plan_made", key = "last", value = { run = ctx.run, ms = ctx.now(), output = { runway_months = ranked.runway_months,
-      used_h = ranked.used_h, plan = ctx.array(), deferred = ctx.array() } } }
     local plan, deferred = explain(ctx, ranked)
     local output = { runway_months = ranked.runway_months or ctx.null, plan = plan, deferred = deferred, used_h = ranked.used_h }
 
-    local date = ctx.time.parts { at = ctx.now_text() }.date
-    local kept = ctx.memory.get { kind = "plan", key = "plan:last" }
-    local last = kept and type(kept.value) == "table" and kept.value.ids or {}
-    local changed, count = changes(ctx, last, plan)
-    local accepted = true
+    local changed, count = changes(ctx, last_plan(ctx), plan)
+    local accepted, override = true, nil
     if count > 0 then
       local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).plan, default = { timebox_s = 7200, on_timeout = "keep_last_plan" } }
-      local proposal = { changes = changed, plan = plan }
-      local verdict = assert(ctx.approve { subject = "plan:" .. date, proposal = proposal, within = terms.within, otherwise = terms.otherwise, remind = terms.remind,
-        risk = "low" })
+      local verdict = assert(ctx.approve { subject = "plan:" .. today.date, proposal = { changes = changed }, within = terms.within, otherwise = terms.otherwise,
+        remind = terms.remind, risk = "low" })
       accepted = verdict.approved
-      if verdict.outcome == "edited" then
-        ask.first = wanted_first(verdict.value, plan)
-        local again = ctx.skill.plan_priorities(ask)
-        local reason = {}
-        for _, list in ipairs { plan, deferred } do
-          for _, one in ipairs(list) do
-            reason[one.id] = one.reason
-          end
-        end
-        local function told(list)
-          local out = ctx.array()
-          for i, one in ipairs(list) do
-            out[i] = { id = one.id, score = one.score, reason = reason[one.id] or "as before" }
-          end
-          return out
-        end
-        output.plan, output.deferred, output.used_h = told(again.plan), told(again.deferred), again.used_h
-      end
+      override = verdict.outcome == "edited" and promised(ctx, verdict, ask, output) or nil
     end
 
-    local ids, order = ctx.array(ids_of(output.plan)), {}
+    local ids, order = ctx.array(), {}
     for i, one in ipairs(output.plan) do
-      order[i] = ("%d. %s (%.4f)"):format(i, one.id, one.score)
+      ids[i], order[i] = one.id, ("%d. %s (%.4f)"):format(i, one.id, one.score)
     end
-    ctx.memory.remember { layer = "session", kind = "plan", key = "plan:" .. date, text = "Plan: " .. table.concat(order, ", "), value = { ids = ids, accepted = accepted }, ttl = "30d" }
+    ctx.memory.remember { layer = "session", kind = "plan", key = "plan:" .. today.date, text = "Plan: " .. table.concat(order, ", "),
+      value = { ids = ids, accepted = accepted, override = override }, ttl = "30d" }
     if accepted then
-      ctx.memory.remember { layer = "session", kind = "plan", key = "plan:last", text = "The plan accepted last: " .. table.concat(order, ", "), value = { ids = ids, date = date }, ttl = "90d" }
+      ctx.memory.remember { layer = "session", kind = "plan", key = "plan:last", text = "The plan accepted last: " .. table.concat(order, ", "),
+        value = { ids = ids, date = today.date }, ttl = "90d" }
     end
     return output
   end,
