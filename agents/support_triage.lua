@@ -62,13 +62,15 @@ local function classify(ctx, mail, body)
   return { class = rules.label, urgency = 0, confidence = math.min(rules.confidence, 0.5) }
 end
 
---- The newest order of an address.
-local function lookup_order(ctx, email)
+--- The order of an address that the mail names; the newest, where it names none.
+local function lookup_order(ctx, email, text)
   local newest
   for _, row in ipairs(ctx.records.find { type = "order", where = { email = email }, limit = 100 } or {}) do
     local order = row.value
     order.id = order.id or row.key
-    if not newest or tostring(order.paid) > tostring(newest.paid) then
+    if text:find("%f[%w]" .. order.id:gsub("%p", "%%%0") .. "%f[^%w]") then
+      return order
+    elseif not newest or tostring(order.paid) > tostring(newest.paid) then
       newest = order
     end
   end
@@ -93,14 +95,46 @@ local function match_issue(ctx, text)
   return issue
 end
 
---- At most three snippets, and how well the first fits, from 0 to 1.
+--- At most three snippets, and how well the best fits, from 0 to 1.
 local function snippets_for(ctx, text)
-  local list, best = ctx.array(), 0
+  local list = ctx.array()
   for _, hit in ipairs(ctx.memory.search { query = text, kind = "snippet", k = 3 } or {}) do
     list[#list + 1] = hit.text
-    best = math.max(best, (1 + (hit.similarity or 0)) / 2)
   end
-  return list, best
+  return list, #list > 0 and ctx.skill.match_snippet { text = text, snippets = list }.score or 0
+end
+
+--- Every address, link and domain in a text.
+local function links_in(text)
+  local found = {}
+  for link in text:lower():gmatch("[%w_%-%.]+%.%a%a+") do
+    found[#found + 1] = link
+  end
+  return found
+end
+
+--- A stranger's text as it may be kept and quoted: what is visible, without addresses and links.
+local function quotable(text)
+  text = text:gsub("%[(%a+)%].-%[/%1%]", " "):gsub("<!%-%-.-%-%->", " "):gsub("[Ss][Yy][Ss][Tt][Ee][Mm]:[^\n]*", " ")
+  text = text:gsub("%a+://%S+", "(link)"):gsub("[%w_%-%.%+]+@[%w_%-%.]+", "(address)"):gsub("[%w_%-]+%.[%w_%-%.]*%a%a+", function(word)
+    return word:find("%.%a%a+$") and "(link)" or word
+  end)
+  return (text:gsub("%s+", " "):match("^%s*(.-)%s*$"))
+end
+
+--- Whether words for an answer repeat a link or an address of the mail that is neither its
+--- writer's own nor in a snippet: somebody else's text has no business to go out as yours.
+local function repeats_links(words, body, email, snippets)
+  local known, strange = table.concat(snippets, "\n"):lower() .. "\n" .. email, {}
+  for _, link in ipairs(links_in(body)) do
+    strange[link] = not known:find(link, 1, true) or nil
+  end
+  for _, link in ipairs(links_in((words.subject or "") .. "\n" .. words.body)) do
+    if strange[link] then
+      return link
+    end
+  end
+  return nil
 end
 
 --- Whether a refund is within the policy, in words, and whether it is.
@@ -120,19 +154,30 @@ local function refund_policy(ctx, order)
   return within, text
 end
 
+--- What is paid back: what you wrote, if it is money and not more than the order was.
+local function agreed_amount(value, most)
+  local told = type(value) == "table" and value.amount or nil
+  local amount = type(told) == "string" and tonumber((told:gsub(",", ""))) or tonumber(told)
+  return amount and amount > 0 and amount <= most and amount or nil
+end
+
 --- Ask for the refund of an order, and do it when you say so. Returns whether it was done.
 local function refund(ctx, order, ticket)
   local money = ctx.skill.amount_of { record = order }
+  if not money.amount then
+    return false
+  end
   local _, policy = refund_policy(ctx, order)
   local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).refund, default = { timebox_s = 28800, on_timeout = "escalate" } }
   local verdict = assert(ctx.approve { subject = "refund:" .. order.id, within = terms.within, otherwise = terms.otherwise, remind = terms.remind, risk = "high",
-    proposal = { order = order.id, amount = money.text, currency = (money.currency or ""):upper(), policy = policy, ticket = ticket },
-    why = policy })
-  if not verdict.approved then
+    proposal = { order = order.id, amount = money.amount, currency = (money.currency or ""):upper(), policy = policy, ticket = ticket },
+    why = policy, facts = { { records = "order", key = order.id } } })
+  local amount = verdict.approved and agreed_amount(verdict.value, money.amount)
+  if not amount then
     return false
   end
   ctx.step { name = "refund", run = function()
-    return assert(ctx.skill.payments { op = "refund", key = "refund:" .. order.id, order = order.id, amount = money.amount, currency = (money.currency or ""):upper() })
+    return assert(ctx.skill.payments { op = "refund", key = "refund:" .. order.id, order = order.id, amount = amount, currency = (money.currency or ""):upper() })
   end }
   order.refunded = true
   ctx.records.put { type = "order", key = order.id, value = order }
@@ -152,7 +197,10 @@ local function follow_up(ctx, input)
     out.action = "replied"
   elseif order and ticket.refund_wish and not order.refunded then
     order.id = input.order
-    out.action = refund(ctx, order, ticket.id) and "refunded" or "escalated"
+    if refund(ctx, order, ticket.id) then
+      ticket.state, out.action = "solved", "refunded"
+      save(ctx, ticket)
+    end
   end
   return out
 end
@@ -190,6 +238,21 @@ local function send(ctx, ticket, mail)
   end }
 end
 
+--- The beginning of a text, of at most so many bytes, with no letter cut in two.
+local function whole(text, most)
+  return #text <= most and text or (text:sub(1, most):gsub("[\xC0-\xFF][\x80-\xBF]*$", ""))
+end
+
+--- No money is left for a model today: the mail comes again tomorrow.
+local function put_off(ctx, ticket, mail, body)
+  ticket.waits_for = "budget"
+  local today = ctx.time.parts { at = ctx.now_text() }
+  local at = ctx.time.at { date = today.date, time = "00:05", plus_days = 1 }
+  local key = "answer:" .. ticket.id .. ":" .. ticket.mails
+  ctx.emit("timer.set", { at = at.at, event = "support.answer", key = key, payload = { ticket = ticket.id, from = mail.from or mail.email, name = mail.name,
+    subject = mail.subject, body = body } }, { key = key })
+end
+
 --- Put the answer before you, and send what you approve. Returns the action.
 local function ask_and_send(ctx, ticket, mail, why)
   local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).reply, default = { timebox_s = 14400, on_timeout = "hold" } }
@@ -205,7 +268,7 @@ end
 return agent {
   version = 1,
   about = "Classifies mail to support, answers simple questions, and asks you about the rest and about money",
-  on = { { event = "mail.received", where = { folder = "support" } }, { event = "support.follow_up" } },
+  on = { { event = "mail.received", where = { folder = "support" } }, { event = "support.follow_up" }, { event = "support.answer" } },
 
   input = { type = "object" },
   output = {
@@ -228,60 +291,63 @@ return agent {
   },
 
   budget = { day = "$0.006", loops = 60 },
-  uses = { "classify_ticket", "classify", "compose_answer", "compose_reply", "match_issue", "find_dates", "amount_of", "approval_terms", "mail", "payments" },
+  uses = { "classify_ticket", "classify", "compose_answer", "compose_reply", "match_issue", "match_snippet", "find_dates", "amount_of", "approval_terms", "mail", "payments" },
   locally = { "classify", "find_dates" },
   memory = { read = { "snippet/*" }, write = { "ticket/*" } },
   -- answers go to who wrote, in the words of snippets or of what you approved; money was asked
   policy = { { effect = "mail.send", say = "auto" }, { effect = "payments.refund", say = "auto" } },
 
   run = function(ctx, mail)
-    if mail.ticket then
+    local why = ctx.event and ctx.event.type
+    if why == "support.follow_up" then
       return follow_up(ctx, mail)
     end
     local email, name = writer_of(mail)
-    local body = (mail.body or mail.text or ""):sub(1, ctx.config.max_text)
-    body = body:sub(1, (utf8.len(body) and #body or (select(2, utf8.len(body)) or 1) - 1))
-    local ticket = thread(ctx, mail, email)
+    local body = whole(mail.body or mail.text or "", ctx.config.max_text)
+    local ticket = why == "support.answer" and ctx.records.get { type = "ticket", key = mail.ticket } or thread(ctx, mail, email)
+    ticket.waits_for = nil
     save(ctx, ticket)
     local kind = classify(ctx, mail, body)
-    local order, issue = lookup_order(ctx, email), match_issue(ctx, (mail.subject and mail.subject .. ". " or "") .. body)
+    local order, issue = lookup_order(ctx, email, (mail.subject or "") .. " " .. body), match_issue(ctx, (mail.subject and mail.subject .. ". " or "") .. body)
     local lower = body:lower()
     ticket.class, ticket.urgency = kind.class, kind.urgency
     ticket.known_issue, ticket.order = issue and issue.id, order and order.id
     ticket.refund_wish = (lower:find("money back") or lower:find("refund") or kind.class == "refund") and true or nil
     save(ctx, ticket)
-    ctx.memory.remember { layer = "session", kind = "ticket", key = "ticket:" .. ticket.id, text = ("%s: %s"):format(kind.class, body:sub(1, 200):gsub("[\128-\255]*$", "")), source = ticket.message,
-      ttl = "90d" }
+    ctx.memory.remember { layer = "session", kind = "ticket", key = "ticket:" .. ticket.id, text = kind.class .. ": " .. whole(quotable(body), 200),
+      source = ticket.message, ttl = "90d" }
 
-    local snippets, fit = snippets_for(ctx, body)
-    local words, err = compose(ctx, kind.class, { body = body, subject = mail.subject, name = name, snippets = snippets, issue = issue, owner = ctx.config.sign_as })
     local function ended(action)
       ticket.state = (action == "auto_replied" or action == "refunded") and "solved" or action == "replied" and (issue and "waiting" or "solved") or "open"
       save(ctx, ticket)
       return { ticket = ticket.id, class = kind.class, urgency = kind.urgency, action = action, known_issue = issue and issue.id or ctx.null, order = order and order.id or ctx.null }
     end
+    local snippets, fit = snippets_for(ctx, body)
+    local words, err = compose(ctx, kind.class, { body = body, subject = mail.subject, name = name, snippets = snippets, issue = issue, owner = ctx.config.sign_as })
     if err and err.code == "budget" then
-      ticket.waits_for = "budget"
-      ctx.records.put { type = "task", key = "T-" .. ticket.id, value = { id = "T-" .. ticket.id, title = "Answer " .. email .. " (" .. kind.class .. ")", state = "open", ticket = ticket.id } }
+      put_off(ctx, ticket, mail, body)
       return ended("escalated")
-    elseif err and err.code == "bad_response" and tostring(err.message):find("schema", 1, true) then
+    end
+    local strange = words and repeats_links(words, body, email, snippets)
+    if strange or err and err.code == "bad_response" and tostring(err.message):find("schema", 1, true) then
       -- whatever talked the model into it, it is not what an answer is
-      ctx.emit("policy.denied", { ticket = ticket.id, why = err.message:sub(1, 300) }, { key = "denied:" .. ctx.run })
+      ctx.emit("policy.denied", { ticket = ticket.id, why = strange and "the answer repeats a link of the mail" or err.message:sub(1, 300) }, { key = "denied:" .. ctx.run })
     end
     if issue then
       come_back(ctx, ticket, issue, order)
     end
-    local auto = words and kind.class == "how_to" and kind.confidence >= ctx.config.auto_reply_min_conf and fit >= ctx.config.auto_reply_min_snippet
-    if auto then
+    words = not strange and words or nil
+    if words and kind.class == "how_to" and kind.confidence >= ctx.config.auto_reply_min_conf and fit >= ctx.config.auto_reply_min_snippet then
       send(ctx, ticket, words)
       return ended("auto_replied")
     end
-    words = words or { subject = "Re: " .. (mail.subject or "your message"), body = (name and "Hi " .. name or "Hello") .. ",\n\nthank you for your message. I come back to you.\n\nBest,\n" .. ctx.config.sign_as }
-    local refunded = false
-    if kind.class == "refund" and order and not order.refunded then
-      refunded = refund(ctx, order, ticket.id)
-    end
-    local action = ask_and_send(ctx, ticket, words, issue and ("Known issue %s: %s"):format(issue.id, issue.title) or err and "No answer could be drafted: " .. err.message or nil)
-    return ended(refunded and "refunded" or action)
+    words = words or { subject = "Re: " .. quotable(mail.subject or "your message"), body = (name and "Hi " .. name or "Hello") .. ",\n\nthank you for your message. I come back to you.\n\nBest,\n" .. ctx.config.sign_as }
+    local back = kind.class == "refund" and order and not order.refunded
+    local reason = issue and ("Known issue %s: %s"):format(issue.id, issue.title) or err and "No answer could be drafted: " .. err.message
+      or strange and "The model's answer repeated a link of the mail and was put aside" or back and "A refund of " .. order.id .. " is asked about beside this" or nil
+    -- the words and the money are two questions, before you at the same time
+    local said = ctx.all { reply = function() return ask_and_send(ctx, ticket, words, reason) end,
+      refund = function() return back and refund(ctx, order, ticket.id) or false end }
+    return ended(said.refund and "refunded" or said.reply)
   end,
 }

@@ -260,21 +260,24 @@ local function skills_of(name)
   end })
 end
 
---- The cosine of the vectors that a run was given for two texts; of their words, where it has
--- none for both. Made for runs that were given some: one more function would give every
--- function that a script shows another number (docs/determinism.md).
-local similarity = setup.vectors and function(a, b)
+--- The cosine of the vectors that a run was given for two texts; nil where it has none for both.
+-- Made for runs that were given some: one more function would give every function that a script
+-- shows another number (docs/determinism.md).
+local given = setup.vectors and function(a, b)
   local u, v = setup.vectors[a], setup.vectors[b]
-  if not u or not v then return core.similarity(a, b) end
+  if not u or not v then return nil end
   local dot, uu, vv = 0, 0, 0
   for i = 1, #u do dot, uu, vv = dot + u[i] * (v[i] or 0), uu + u[i] * u[i], vv + (v[i] or 0) * (v[i] or 0) end
   return uu > 0 and vv > 0 and dot / (uu * vv) ^ 0.5 or 0
-end or core.similarity
+end
+
+--- That, or the cosine of their words' vectors.
+local similarity = given and function(a, b) return given(a, b) or core.similarity(a, b) end or core.similarity
 
 --- What a skill sees beside its input. Each call gets its own: what a skill does to it
 --- would be undone by a replay, which does not call it again.
 local function lib_of(name)
-  return { similarity = similarity, zone = setup.zone, config = copy(setup.config), null = null,
+  return { similarity = similarity, given = given, zone = setup.zone, config = copy(setup.config), null = null,
     now = core.iso_now(), skill = skills_of(name) }
 end
 

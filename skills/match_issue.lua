@@ -30,6 +30,10 @@ end
 
 --- How much of the shorter of two texts is in the other, from 0 to 1.
 local function score(a, b, lib)
+  local told = lib.given and lib.given(a, b) -- vectors that somebody gives for just these texts
+  if told then
+    return told
+  end
   local mine, n = roots_of(a)
   local theirs, m = roots_of(b)
   local least = math.min(n, m)

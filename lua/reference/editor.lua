@@ -87,6 +87,7 @@ local head = [[
 
 ---@class KeelLib
 ---@field similarity fun(a: string, b: string): number
+---@field given (fun(a: string, b: string): number?)? the same, of vectors that a case gives alone
 ---@field zone string
 ---@field config table<string, any>
 ---@field null lightuserdata
