@@ -129,7 +129,12 @@ function standing:model_client()
   self.opening_models = nil
   self.models = ok and made or nil
   if self.models then self.models.books.stopped = self:stopped() end
-  for _, wake in ipairs(waiting) do wake() end
+  -- later, not here: who opened it asks first, who came behind goes on in the order that they came
+  if #waiting > 0 then
+    loop.timer(0, function()
+      for _, wake in ipairs(waiting) do wake() end
+    end)
+  end
   return self.models or error(ok and message or made, 0)
 end
 
