@@ -74,6 +74,7 @@ local function pick(item, ...)
       return item[name]
     end
   end
+  return nil
 end
 
 local function tasks_in(said)
@@ -85,7 +86,7 @@ local function tasks_in(said)
     local title = pick(item, "title", "task", "text", "action", "what")
     if title then
       tasks[#tasks + 1] = { title = tostring(title):sub(1, 120), owner = pick(item, "owner", "who", "assignee"), due = pick(item, "due", "date", "deadline", "by"),
-        estimate_h = tonumber(pick(item, "estimate_h", "hours", "estimate") or nil), waiting_on = pick(item, "waiting_on") }
+        estimate_h = tonumber((tostring(pick(item, "estimate_h", "hours", "estimate")):match("%d+%.?%d*"))), waiting_on = pick(item, "waiting_on") }
     end
   end
   return tasks
@@ -96,7 +97,10 @@ local function decisions_in(said)
   for _, one in ipairs(list_of(said.decisions or false)) do
     local text = type(one) == "table" and pick(one, "text", "decision", "title", "fact") or one
     if present(text) then
-      list[#list + 1] = { text = text, key = type(one) == "table" and pick(one, "key", "topic", "slug") or topic_of(text) }
+      local key = type(one) == "table" and pick(one, "key", "topic", "slug")
+      -- a word of a key, however it was given: "decision:PRJ-FERN/dark-mode", "Dark mode"
+      key = key and tostring(key):match("[^/]*$"):lower():gsub("[^%w\128-\255]+", "-"):gsub("^%-+", ""):gsub("%-+$", "") or ""
+      list[#list + 1] = { text = tostring(text), key = key ~= "" and key or topic_of(tostring(text)) }
     end
   end
   return list
@@ -105,11 +109,12 @@ end
 local function meetings_in(said)
   local list = {}
   for _, one in ipairs(list_of(said.meetings or false, said.meeting or false)) do
-    local at = pick(one, "at", "start", "from", "when", "date")
-    if at then
-      local date, time = tostring(at):match("^(%d%d%d%d%-%d%d%-%d%d)[T ]?(%d*:?%d*)")
+    one = type(one) == "table" and one or { at = one }
+    local at = tostring(pick(one, "at", "start", "from", "when", "date") or "")
+    if at ~= "" then
+      local date, time, zone = at:match("^(%d%d%d%d%-%d%d%-%d%d)[T ]?(%d*:?%d*)[:%d%.]*(.*)$")
       list[#list + 1] = { title = pick(one, "title", "what") or "Next meeting", date = date or at, time = pick(one, "time") or time ~= "" and time or nil,
-        utc = tostring(at):find("Z$") ~= nil }
+        zone = zone and (zone == "Z" or zone:find("^[+-]%d%d:%d%d$")) and zone or nil }
     end
   end
   return list
@@ -117,67 +122,96 @@ end
 
 -- The steps -----------------------------------------------------------------------------------
 
---- Read the file, part by part where it is long.
+--- Read the file, part by part where it is long. What a model does not manage the skill for
+--- tasks reads by rules; but what there is no money for is not done at all.
 local function extract(ctx, file, base)
   -- three bytes a token is more than text has; the rest of the prompt needs some room, too
   local parts = chunks_of(file.text, math.max(1000, (ctx.config.prompt_tokens - 1000) * 3))
-  local all = { tasks = {}, decisions = {}, meetings = {} }
+  local all = { tasks = {}, decisions = {}, meetings = {}, parts = #parts }
   for i, text in ipairs(parts) do
-    local said = assert(ctx.skill.extract_notes { text = text, me = ctx.config.me, base = base,
-      source = #parts > 1 and ("%s#chunk-%d-of-%d"):format(file.source, i, #parts) or file.source })
-    for _, one in ipairs(tasks_in(said)) do
-      all.tasks[#all.tasks + 1] = one
+    local source = #parts > 1 and ("%s#chunk-%d-of-%d"):format(file.source, i, #parts) or file.source
+    local said, err = ctx.skill.extract_notes { text = text, me = ctx.config.me, base = base, source = source }
+    if err and err.code == "budget" then
+      error(err, 0)
+    elseif err then
+      ctx.emit("run.degraded", { source = source, why = "read by rules: " .. err.message }, { key = "degraded:" .. ctx.run .. ":" .. i })
+      said = ctx.skill.extract_tasks { text = text, me = ctx.config.me, base = base }
     end
-    for _, one in ipairs(decisions_in(said)) do
-      all.decisions[#all.decisions + 1] = one
-    end
-    for _, one in ipairs(meetings_in(said)) do
-      all.meetings[#all.meetings + 1] = one
-    end
+    table.move(tasks_in(said), 1, 1000, #all.tasks + 1, all.tasks)
+    table.move(decisions_in(said), 1, 1000, #all.decisions + 1, all.decisions)
+    table.move(meetings_in(said), 1, 1000, #all.meetings + 1, all.meetings)
   end
   return all
 end
 
---- The day that a word means, counted from the meeting.
+--- The day that a word means, counted from the meeting; nil when it means none.
 local function date_of(ctx, text, base)
   if not present(text) then
     return nil
   end
   text = tostring(text)
-  local date = text:match("^%d%d%d%d%-%d%d%-%d%d")
-  if not date then
-    local found = ctx.skill.find_dates { text = text, base = base, limit = 1 }.dates[1]
-    date = found and found.date
+  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)")
+  if year then
+    local last = month == "02" and (tonumber(year) % 4 == 0 and (tonumber(year) % 100 ~= 0 or tonumber(year) % 400 == 0) and 29 or 28)
+      or ("04 06 09 11"):find(month, 1, true) and 30 or 31
+    month, day = tonumber(month), tonumber(day)
+    return month >= 1 and month <= 12 and day >= 1 and day <= last and text:sub(1, 10) or nil
   end
-  return date
+  local found = ctx.skill.find_dates { text = text, base = base, limit = 1 }.dates[1]
+  return found and found.date
+end
+
+--- The day of the meeting: of the file's name, of the first line, else today.
+local function day_of_meeting(ctx, file)
+  local today = ctx.time.parts { at = ctx.now_text() }.date
+  local named = date_of(ctx, file.key:match("%d%d%d%d%-%d%d%-%d%d"), today)
+  if named then
+    return named
+  end
+  local line = file.text:match("^%s*([^\n]*)"):sub(1, 120)
+  line = line:match("^(.-)%s+%-%s") or line:match("^(.-%.)%s") or line -- not what stands behind the title
+  local found = ctx.skill.find_dates { text = line, base = today, limit = 1 }.dates[1]
+  return found and line:find("%d") and found.date or today
 end
 
 local function is_me(owner, config)
   local word = tostring(owner):lower()
-  return word == "me" or word == "i" or word == "myself" or word == config.me:lower()
+  local signed = config.sign_as:lower()
+  return word == "me" or word == "i" or word == "myself" or word == config.me:lower() or word == signed or word == signed:match("^%S+")
+end
+
+--- Whether a name stands in the notes: as words, not inside of others.
+local function is_named(owner, text)
+  local name = tostring(owner):lower()
+  return text:find("%f[%w\128-\255]" .. name:gsub("%p", "%%%0") .. "%f[^%w\128-\255]") ~= nil
 end
 
 --- Keep what the notes bear out; the rest is for you to look at.
 local function validate(ctx, found, file, base)
   local kept, reviews = {}, {}
   local text = file.text:lower()
+  local function review(task, why)
+    reviews[#reviews + 1] = { title = task.title, why = why }
+  end
   for _, task in ipairs(found.tasks) do
     local owner = present(task.owner) and task.owner or "me"
     if is_me(owner, ctx.config) then
       owner = "me"
     end
     local due = date_of(ctx, task.due, base)
-    if due and due < base then
-      reviews[#reviews + 1] = { title = task.title, why = ("its date %s is past (the meeting was on %s)"):format(due, base) }
+    if present(task.due) and not due then
+      review(task, ("its date %s is none"):format(tostring(task.due)))
+    elseif due and due < base then
+      review(task, ("its date %s is past (the meeting was on %s)"):format(due, base))
       due = nil
     end
     local hours = task.estimate_h
     if hours and (hours < 0.25 or hours > 80) then
-      reviews[#reviews + 1] = { title = task.title, why = ("its estimate of %g h cannot be"):format(hours) }
+      review(task, ("its estimate of %g h cannot be"):format(hours))
       hours = nil
     end
-    if owner ~= "me" and not text:find(tostring(owner):lower(), 1, true) then
-      reviews[#reviews + 1] = { title = task.title, why = "its owner is not in the notes" }
+    if owner ~= "me" and not is_named(owner, text) then
+      review(task, "its owner is not in the notes")
     else
       kept[#kept + 1] = { title = task.title, owner = owner, due = due, estimate_h = hours,
         waiting_on = owner ~= "me" and owner or present(task.waiting_on) and not is_me(task.waiting_on, ctx.config) and task.waiting_on or nil }
@@ -188,41 +222,76 @@ end
 
 local carried = { "owner", "due", "estimate_h", "waiting_on" }
 
---- What of it is new, and what changes a task that there is.
-local function merge(ctx, tasks, project)
-  local candidates, by_key = {}, {}
+local days = "monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun today tomorrow eod"
+
+--- What a title is about, without when, and with one word for all handing over:
+--- "Deliver audit checklist to Ana by Monday" is "send audit checklist to ana".
+local function core_of(title)
+  local text = title:lower():gsub("%f[%w](%a+)%s+([%w%-]+)%f[^%w%-]%s*(%a*)", function(word, day, month)
+    if (word == "by" or word == "until" or word == "before" or word == "on") and ((" " .. days .. " "):find(" " .. day .. " ", 1, true) or day:find("^%d")) then
+      return day:find("^%d") and month:find("^%a%a%a") and "" or month
+    end
+  end)
+  return (text:gsub("^%s*(%a+)", { deliver = "send", share = "send", email = "send", mail = "send", forward = "send", hand = "send", give = "send", get = "send" }))
+end
+
+--- The task that there is which this one is, by its words; else by what they are about.
+local function match(ctx, task, candidates)
+  if #candidates == 0 then
+    return nil
+  end
+  local found = ctx.skill.match_entity { text = task.title, candidates = candidates, min = ctx.config.merge_similarity }
+  if not found.key then
+    local plain = {}
+    for i, one in ipairs(candidates) do
+      plain[i] = { key = one.key, text = core_of(one.text) }
+    end
+    found = ctx.skill.match_entity { text = core_of(task.title), candidates = plain, min = ctx.config.merge_similarity }
+  end
+  return found.key
+end
+
+--- What of it is new, and what changes a task that there is. Parts of a long file may tell of
+--- the same task twice.
+local function merge(ctx, tasks, project, parts)
+  local candidates, by_key, made = {}, {}, {}
   for i, row in ipairs(ctx.records.find { type = "task", where = { project = project, state = "open" }, limit = 1000 } or {}) do
     candidates[i] = { key = row.key, text = row.value.title }
     by_key[row.key] = row.value
   end
   local new, changes = {}, {}
   for _, task in ipairs(tasks) do
-    local match = #candidates > 0 and ctx.skill.match_entity { text = task.title, candidates = candidates, min = ctx.config.merge_similarity } or {}
-    local old = match.key and by_key[match.key]
+    local key = match(ctx, task, candidates)
+    local old = key and not made[key] and by_key[key]
     if old then
       for _, field in ipairs(carried) do
         -- a task that had no owner is yours already
         local was = old[field] == nil and field == "owner" and "me" or old[field]
         if task[field] ~= nil and task[field] ~= was then
-          changes[#changes + 1] = { id = match.key, field = field, from = old[field] == nil and ctx.null or old[field], to = task[field], source = old.source }
+          changes[#changes + 1] = { id = key, field = field, from = old[field] == nil and ctx.null or old[field], to = task[field], source = old.source }
         end
+      end
+    elseif key then
+      for _, field in ipairs(carried) do
+        made[key][field] = task[field] or made[key][field]
       end
     else
       local id = "T-" .. hash_of(project .. "/" .. topic_of(task.title) .. "/" .. task.title:lower())
-      if not by_key[id] and not ctx.records.get { type = "task", key = id } then
-        new[#new + 1] = { id = id, title = task.title, project = project, owner = task.owner, due = task.due, estimate_h = task.estimate_h, waiting_on = task.waiting_on }
-        by_key[id] = new[#new]
+      if not made[id] and not by_key[id] and not ctx.records.get { type = "task", key = id } then
+        made[id] = { id = id, title = task.title, project = project, owner = task.owner, due = task.due, estimate_h = task.estimate_h, waiting_on = task.waiting_on }
+        new[#new + 1] = made[id]
+        candidates[#candidates + 1] = parts > 1 and { key = id, text = task.title } or nil
       end
     end
   end
   return new, changes
 end
 
---- Changes that another version of the same file made before are shown to you first.
+--- What another version of the same file said before is shown to you before it is changed.
 local function reviewed(ctx, changes, file)
   local sure, asked, lines = {}, {}, {}
   for _, one in ipairs(changes) do
-    if one.source == file.source and type(one.from) ~= "userdata" then
+    if (one.source == file.source or file.changed) and type(one.from) ~= "userdata" then
       asked[#asked + 1] = one
       lines[#lines + 1] = ("%s of %s %s -> %s"):format(one.field, one.id, tostring(one.from), tostring(one.to))
     else
@@ -272,8 +341,11 @@ end
 local function draft_meetings(ctx, meetings, project, base)
   for _, one in ipairs(meetings) do
     local date = date_of(ctx, one.date, base)
+    if date and not one.time then
+      one.time = (ctx.skill.find_dates { text = one.date, base = base, limit = 1 }.dates[1] or {}).time
+    end
     if date then
-      local at = one.utc and ctx.time.at { date = date, time = one.time or "09:00", zone = "UTC" } or ctx.time.at { date = date, time = one.time or "09:00" }
+      local at = one.zone and one.time and ctx.time.parts { at = ("%sT%s:00%s"):format(date, one.time, one.zone) } or ctx.time.at { date = date, time = one.time or "09:00" }
       ctx.step { name = "calendar_draft", run = function()
         return assert(ctx.skill.calendar { op = "draft", key = ("meeting:%s:%s"):format(project, date), at = at.at, title = one.title })
       end }
@@ -348,13 +420,13 @@ return agent {
 
   run = function(ctx, input)
     local key = ctx.event and ctx.event.key or input.path or ctx.run
-    local file = { key = key, source = input.path or key:match("^([^#]+)"), text = input.text }
-    local base = key:match("%d%d%d%d%-%d%d%-%d%d") or ctx.time.parts { at = ctx.now_text() }.date
+    local file = { key = key, source = input.path or key:match("^([^#]+)"), text = input.text, changed = ctx.event and ctx.event.type == "file.changed" }
+    local base = day_of_meeting(ctx, file)
     local project = input.project or "general"
 
     local found = extract(ctx, file, base)
     local tasks, reviews = validate(ctx, found, file, base)
-    local new, changes = merge(ctx, tasks, project)
+    local new, changes = merge(ctx, tasks, project, found.parts)
     changes = reviewed(ctx, changes, file)
     apply(ctx, new, changes, reviews, file)
     for _, one in ipairs(reviews) do
