@@ -98,7 +98,7 @@ local function compose(ctx, one)
     client = tostring(one.invoice.name or one.invoice.client or "") }
   local said, err = ctx.skill.compose_reminder { stage = one.stage, client = one.invoice.client, partly_paid = one.open.paid, tier = one.invoice.tier }
   local subject = filled(said and said.subject or "Invoice {invoice}: reminder", figures)
-  local body = said and filled(said.body or said.text, figures)
+  local body = said and filled(said.body or said.text or said.message or said.draft, figures)
   if not body or not subject then
     -- the model is away, too dear, or wrote figures: the house's own words do
     ctx.emit("run.degraded", { invoice = one.id, why = "the house template was used: " .. (err and err.message or "figures, or places that are none") },

@@ -378,7 +378,7 @@ local function follow_up(ctx, said, file, project)
   end
   local letter = type(verdict.value) == "table" and verdict.value or { body = tostring(verdict.value) }
   ctx.step { name = "send", run = function()
-    return assert(ctx.skill.mail { op = "send", key = "followup:" .. file.key, to = to, subject = letter.subject or "After our meeting", body = letter.body or letter.text })
+    return assert(ctx.skill.mail { op = "send", key = "followup:" .. file.key, to = to, subject = letter.subject or "After our meeting", body = letter.body or letter.text or letter.message or letter.draft })
   end }
   return "sent"
 end

@@ -40,14 +40,18 @@ local function work_of(ctx, today)
 end
 
 --- Reasons by id, in whatever form they came.
-local function reasons_of(said)
+local function reasons_of(said, items)
   local out = {}
-  for _, list in ipairs { said.reasons or {}, said.items or {}, said.plan or {} } do
+  for _, list in ipairs { said.reasons or said, said.items or {}, said.plan or {} } do
     for key, one in pairs(list) do
+      if type(key) == "number" and type(one) == "string" then
+        key = items[key] and items[key].id
+      end
       if type(key) == "string" and type(one) == "string" then
         out[key] = one
       elseif type(one) == "table" and one.id then
-        out[one.id] = one.reason or one.text
+        local why = one.reason or one.text or one.why
+        out[one.id] = type(why) == "string" and why or nil
       end
     end
   end
@@ -82,7 +86,7 @@ local function explain(ctx, ranked)
   if err then
     ctx.emit("run.degraded", { why = err.message })
   end
-  local reasons = said and reasons_of(said) or {}
+  local reasons = said and reasons_of(said, items) or {}
   local function told(list)
     local out = ctx.array()
     for i, one in ipairs(list) do

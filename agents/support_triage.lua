@@ -55,7 +55,7 @@ end
 local function classify(ctx, mail, body)
   local found, err = ctx.skill.classify_ticket { body = body, subject = mail.subject }
   if found then
-    return found
+    return { class = found.class, urgency = found.urgency or 0, confidence = found.confidence or 0 } -- not sure is not sure enough
   end
   ctx.emit("run.degraded", { why = "classified by rules: " .. err.message }, { key = "degraded:" .. ctx.run })
   local rules = ctx.skill.classify { text = body, subject = mail.subject, labels = { "how_to", "bug", "refund", "sales", "other" } }

@@ -36,7 +36,7 @@ return skill {
     properties = { body = { type = "string" }, subject = { type = "string" } },
   },
   output = {
-    type = "object", required = { "class", "urgency", "confidence" },
+    type = "object", required = { "class" },
     properties = { class = { enum = { "how_to", "bug", "refund", "sales", "other" } }, urgency = { type = "integer", minimum = 0, maximum = 3 },
       confidence = { type = "number", minimum = 0, maximum = 1 } },
   },

@@ -9,7 +9,7 @@ local openings = {
 }
 local subjects = { friendly = "Invoice {invoice}: a friendly reminder", firm = "Invoice {invoice} is overdue", final = "Invoice {invoice}: last reminder" }
 
-local figureless = "^([^0-9]|[A-Za-z]+[-/]?[0-9]+([-/][0-9]+)*)*$"
+local words = { type = "string", minLength = 1, pattern = "^([^0-9]|[A-Za-z]+[-/]?[0-9]+([-/][0-9]+)*)*$" }
 
 return skill {
   version = 1,
@@ -23,10 +23,10 @@ return skill {
   -- A figure in the words is an error of whoever wrote them; the number of an invoice (I-201) is
   -- looked at where it is known which one it is.
   output = {
-    type = "object", additionalProperties = false,
-    properties = { subject = { type = "string", pattern = figureless }, body = { type = "string", pattern = figureless, minLength = 1 },
-      text = { type = "string", pattern = figureless, minLength = 1 } },
-    anyOf = { { required = { "body" } }, { required = { "text" } } },
+    type = "object",
+    properties = { subject = words, body = words, text = words, message = words, draft = words },
+    propertyNames = { ["not"] = { pattern = "^([Aa]ctions?|[Oo]ps?|[Ee]ffects?|[Cc]alls?|[Tt]ools?|to|cc|bcc|recipients?)$" } },
+    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "message" } }, { required = { "draft" } } },
   },
 
   ["local"] = function(input)

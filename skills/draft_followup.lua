@@ -21,8 +21,8 @@ return skill {
   },
   output = {
     type = "object",
-    properties = { subject = { type = "string" }, body = { type = "string" }, text = { type = "string" } },
-    anyOf = { { required = { "body" } }, { required = { "text" } } },
+    properties = { subject = { type = "string" }, body = { type = "string" }, text = { type = "string" }, message = { type = "string" }, draft = { type = "string" } },
+    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "message" } }, { required = { "draft" } } },
   },
 
   ["local"] = function(input)

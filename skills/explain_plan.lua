@@ -12,7 +12,7 @@ return skill {
     properties = { items = { type = "array", items = { type = "object", required = { "id" } } }, runway_months = { type = { "number", "null" } },
       risks = { type = "array", items = { type = "string" } } },
   },
-  -- Reasons by id, or a list of them.
+  -- Reasons by id, or a list of them, or sentences in the order of the items.
   output = {
     type = "object",
     properties = { reasons = { type = { "object", "array" } }, items = { type = "array" }, plan = { type = "array" } },
