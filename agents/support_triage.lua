@@ -77,8 +77,9 @@ local function lookup_order(ctx, email, text)
   return newest
 end
 
---- The known issue that the mail speaks of.
-local function match_issue(ctx, text)
+--- The known issue that the mail speaks of. A question how something is done or bought is
+--- rarely about one, so more is wanted of it.
+local function match_issue(ctx, text, class)
   local candidates, by_key = {}, {}
   for i, row in ipairs(ctx.records.find { type = "known_issue", limit = 500 } or {}) do
     candidates[i] = { key = row.key, text = row.value.title or row.value.text or row.key }
@@ -87,7 +88,7 @@ local function match_issue(ctx, text)
   if #candidates == 0 then
     return nil
   end
-  local match = ctx.skill.match_issue { text = text, issues = candidates, min = ctx.config.issue_score }
+  local match = ctx.skill.match_issue { text = text, issues = candidates, min = math.min(1, ctx.config.issue_score + ((class == "how_to" or class == "sales") and 0.1 or 0)) }
   local issue = match.key and by_key[match.key]
   if issue then
     issue.id = issue.id or match.key
@@ -308,7 +309,7 @@ return agent {
     ticket.waits_for = nil
     save(ctx, ticket)
     local kind = classify(ctx, mail, body)
-    local order, issue = lookup_order(ctx, email, (mail.subject or "") .. " " .. body), match_issue(ctx, (mail.subject and mail.subject .. ". " or "") .. body)
+    local order, issue = lookup_order(ctx, email, (mail.subject or "") .. " " .. body), match_issue(ctx, (mail.subject and mail.subject .. ". " or "") .. body, kind.class)
     local lower = body:lower()
     ticket.class, ticket.urgency = kind.class, kind.urgency
     ticket.known_issue, ticket.order = issue and issue.id, order and order.id

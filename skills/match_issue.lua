@@ -4,14 +4,30 @@
 
 local stop = {}
 for word in ("a an and are as at be but by can did do does for from had has have i if in into is it its me my not of on or our out please so that the their then there "
-  .. "they this to too up us was we were when will with you your want"):gmatch("%S+") do
+  .. "they this to too up us was we were when will with you your want how where what why who which again every time hello hi hey dear thanks thank came come comes get got send"):gmatch("%S+") do
   stop[word] = true
+end
+
+-- Words for "it does not work" are one word.
+local trouble = {}
+for word in ("crash crashes crashed crashing break breaks broke broken breaking fail fails failed failing failure error errors freeze freezes frozen hang hangs stuck "
+  .. "bug bugs missing misses drops dropped lost loses"):gmatch("%S+") do
+  trouble[word] = "trouble"
+end
+
+--- "boxes" and "box" are one word, "duplicate" and "duplicated" as well.
+local function root_of(word)
+  if trouble[word] then
+    return trouble[word]
+  end
+  word = #word > 4 and word:gsub("([sx])es$", "%1"):gsub("([^s])s$", "%1") or #word > 3 and word:gsub("([^s])s$", "%1") or word
+  return #word > 5 and word:sub(1, 5) or word
 end
 
 local function roots_of(text)
   local roots, count = {}, 0
   for word in text:lower():gmatch("[%a\128-\255]+") do
-    local root = #word > 5 and word:sub(1, 5) or word
+    local root = root_of(word)
     if not stop[word] and #word > 2 and not roots[root] then
       roots[root], count = true, count + 1
     end
@@ -77,6 +93,8 @@ return skill {
         issues = { { key = "KI-7", text = "Audit kit: duplicated page crashes older desktop app" }, { key = "KI-8", text = "Invoices show the wrong tax number" } } }, output = { key = "KI-7" } },
     { name = "another thing", input = { text = "Where do I click to get my own copy of the CRM kit?", issues = { { key = "KI-7", text = "Audit kit: duplicated page crashes older desktop app" } } },
       output = {} },
+    { name = "one of many, in the singular", input = { text = "Hello, my starter box came without the jar.", issues = { { key = "A", text = "Starter boxes of batch 12 ship without the jar" } } }, output = { key = "A" } },
+    { name = "a question is no trouble", input = { text = "How do I reset my password?", issues = { { key = "A", text = "Login loop after password reset" } } }, output = { score = 0 } },
     { name = "none are known", input = { text = "It crashes.", issues = {} }, output = { score = 0 } },
     { name = "one word is not enough", input = { text = "Crashes!", issues = { { key = "A", text = "App crashes on start" } } }, output = { score = 0 } },
     { name = "the better of two", input = { text = "Exporting to PDF loses all fonts here.", issues = { { key = "A", text = "Export to PDF is slow" }, { key = "B", text = "PDF export loses fonts" } } },
