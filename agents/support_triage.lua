@@ -138,6 +138,18 @@ local function repeats_links(words, body, email, snippets)
   return nil
 end
 
+--- "If this is not fixed I want my money back": no wish for money yet.
+local function is_conditional(text)
+  for _, word in ipairs { "if", "unless", "otherwise", "or else" } do
+    local clause = text:match("%f[%w]" .. word .. "%f[^%w]([^\n]*)")
+    local threat = clause and (clause:find("not refund") or clause:find("n't refund") or clause:find("not get my money") or clause:find("n't get my money"))
+    if clause and not threat and (clause:find("money back", 1, true) or clause:find("refund", 1, true)) and (word ~= "if" or clause:find("n't", 1, true) or clause:find("%f[%w]not%f[^%w]")) then
+      return true
+    end
+  end
+  return false
+end
+
 --- Whether a refund is within the policy, in words, and whether it is.
 local function refund_policy(ctx, order)
   local days
@@ -227,7 +239,7 @@ local function compose(ctx, class, ask)
       known_issue = ask.issue and { title = ask.issue.title, fix = ask.issue.fix }, owner = ask.owner }
   end
   if said then
-    return { subject = said.subject or "Re: " .. (ask.subject or "your message"), body = said.body or said.text or said.reply or said.answer or said.draft }
+    return { subject = said.subject or "Re: " .. quotable(ask.subject or "your message"), body = said.body or said.text or said.reply or said.answer or said.draft }
   end
   return nil, err
 end
@@ -329,7 +341,7 @@ return agent {
       put_off(ctx, ticket, mail, body)
       return ended("escalated")
     end
-    local strange = words and repeats_links(words, body, email, snippets)
+    local strange = words and repeats_links(words, (mail.subject or "") .. "\n" .. body, email, snippets)
     if strange or err and err.code == "bad_response" and tostring(err.message):find("schema", 1, true) then
       -- whatever talked the model into it, it is not what an answer is
       ctx.emit("policy.denied", { ticket = ticket.id, why = strange and "the answer repeats a link of the mail" or err.message:sub(1, 300) }, { key = "denied:" .. ctx.run })
@@ -343,7 +355,7 @@ return agent {
       return ended("auto_replied")
     end
     words = words or { subject = "Re: " .. quotable(mail.subject or "your message"), body = (name and "Hi " .. name or "Hello") .. ",\n\nthank you for your message. I come back to you.\n\nBest,\n" .. ctx.config.sign_as }
-    local back = kind.class == "refund" and order and not order.refunded
+    local back = kind.class == "refund" and order and not order.refunded and not is_conditional(lower)
     local reason = issue and ("Known issue %s: %s"):format(issue.id, issue.title) or err and "No answer could be drafted: " .. err.message
       or strange and "The model's answer repeated a link of the mail and was put aside" or back and "A refund of " .. order.id .. " is asked about beside this" or nil
     -- the words and the money are two questions, before you at the same time
