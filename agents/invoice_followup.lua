@@ -19,13 +19,24 @@ local function stage_of(days, config)
   return "call"
 end
 
---- What is open of an invoice: { amount, text, currency, paid }.
+--- What an invoice is over, under any of its usual names: eur, amount_eur, total_usd, ...
+local function whole_amount(ctx, invoice)
+  for _, field in ipairs { "", "amount", "total", "gross", "sum" } do
+    local found = ctx.skill.amount_of { record = invoice, field = field }
+    if found.amount then
+      return found
+    end
+  end
+  return {}
+end
+
+--- What is open of an invoice: { amount, text, currency, paid }; amount is nil where it says none.
 local function open_amount(ctx, invoice)
-  local all = ctx.skill.amount_of { record = invoice }
+  local all = whole_amount(ctx, invoice)
   local paid = ctx.skill.amount_of { record = invoice, field = "paid" }
   local cents = math.floor((all.amount or 0) * 100 + 0.5) - math.floor((paid.amount or 0) * 100 + 0.5)
   local open = ctx.skill.amount_of { record = { amount = cents / 100 } }
-  return { amount = cents / 100, text = open.text, currency = (all.currency or ""):upper(), paid = (paid.amount or 0) > 0,
+  return { amount = all.amount and cents / 100, text = open.text, currency = (all.currency or ""):upper(), paid = (paid.amount or 0) > 0,
     paid_field = paid.field or all.currency and "paid_" .. all.currency or "paid" }
 end
 
@@ -37,9 +48,10 @@ local function day_of(ctx, text)
   return ctx.time.parts { at = text:sub(1, 10) .. "T12:00:00Z", zone = "UTC" }.day
 end
 
---- Whom to write to: the invoice's own address, what is remembered of the client, or accounts.
+--- Whom to write to: the invoice's own address, what is remembered of the client, or accounts;
+--- nil when nothing says it.
 local function address_of(ctx, invoice)
-  if invoice.email then
+  if invoice.email or not invoice.client then
     return invoice.email
   end
   local kept = ctx.memory.get { kind = "client", key = "client:" .. invoice.client .. "/billing" }
@@ -114,10 +126,11 @@ end
 
 --- Put the invoice on the list of calls: one task, however often it is seen.
 local function call_task(ctx, one)
-  local title = ("Call %s about %s"):format(one.invoice.client, one.id)
+  local to = one.invoice.client
+  local title = to and ("Call %s about %s"):format(to, one.id) or ("Find out whom to ask about %s"):format(one.id)
   local key = "T-call-" .. one.id
   if not ctx.records.get { type = "task", key = key } then
-    ctx.records.put { type = "task", key = key, value = { id = key, title = title, state = "open", invoice = one.id, client = one.invoice.client } }
+    ctx.records.put { type = "task", key = key, value = { id = key, title = title, state = "open", invoice = one.id, client = to } }
   end
   return { task = title }
 end
@@ -140,7 +153,10 @@ local function state_check(ctx, id, today)
   local open = open_amount(ctx, invoice)
   local days = today.day - (day_of(ctx, invoice.due) or today.day)
   local stage = stage_of(days, ctx.config)
-  if invoice.state == "paid" or open.amount <= 0 then
+  if not open.amount and invoice.state ~= "paid" then
+    ctx.emit("invalid_item", { id = id, why = "it says no amount" }, { key = "invalid:" .. ctx.run .. ":" .. id })
+    return { skip = { id = id, why = "hold" } }
+  elseif invoice.state == "paid" or open.amount <= 0 then
     return { skip = { id = id, why = "paid" } }
   elseif invoice.state == "disputed" or invoice.disputed then
     return { skip = { id = id, why = "disputed" } }
@@ -150,7 +166,7 @@ local function state_check(ctx, id, today)
     return { skip = { id = id, why = "not_due" } }
   end
   local one = { id = id, invoice = invoice, open = open, days = days, stage = stage, key = ("reminder:%s:%s"):format(id, stage) }
-  if stage == "call" then
+  if stage == "call" or not (invoice.email or invoice.client) then
     return call_task(ctx, one)
   end
   local last = day_of(ctx, invoice.last_reminder)
@@ -276,9 +292,9 @@ local function book(ctx, payment)
   end
   local id, invoice = invoice_of(ctx, payment, came)
   local open = invoice and open_amount(ctx, invoice)
-  if not invoice or came.currency and open.currency ~= "" and came.currency:upper() ~= open.currency then
+  if not invoice or not open.amount or not came.amount or came.currency and open.currency ~= "" and came.currency:upper() ~= open.currency then
     local key = "T-payment-" .. (ctx.event and ctx.event.key or ctx.run)
-    local title = ("Look at a payment of %s %s: %s"):format(came.text or "?", (came.currency or ""):upper(), invoice and id .. " is in " .. open.currency or "no invoice fits")
+    local title = ("Look at a payment of %s %s: %s"):format(came.text or "?", (came.currency or ""):upper(), invoice and open.amount and came.amount and id .. " is in " .. open.currency or "no invoice fits")
     ctx.records.put { type = "task", key = key, value = { id = key, title = title, state = "open" } }
     out.tasks[1] = title
     return out
