@@ -274,11 +274,12 @@ end
 --- That, or the cosine of their words' vectors.
 local similarity = given and function(a, b) return given(a, b) or core.similarity(a, b) end or core.similarity
 
---- What a skill sees beside its input. Each call gets its own: what a skill does to it
+--- What a skill sees beside its input (`offsets`: { { from, min } }, how many minutes the
+--- owner's clock is ahead of UTC, from when). Each call gets its own: what a skill does to it
 --- would be undone by a replay, which does not call it again.
 local function lib_of(name)
   return { similarity = similarity, given = given, zone = setup.zone, config = copy(setup.config), null = null,
-    now = core.iso_now(), skill = skills_of(name) }
+    now = core.iso_now(), offsets = setup.offsets and copy(setup.offsets), skill = skills_of(name) }
 end
 
 function run_local(name, args)

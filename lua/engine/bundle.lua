@@ -7,7 +7,9 @@ local errors = require "errors"
 local json = require "json"
 local manifest = require "manifest"
 local prelude = require "prelude"
+local rfc3339 = require "rfc3339"
 local schema = require "schema"
+local zone = require "zone"
 
 local bundle = {}
 
@@ -86,12 +88,27 @@ function bundle.switched(setup, switch)
   return setup
 end
 
+--- How far the owner's clock is from UTC, from a year ago until two years from now: for the
+--- skills, which have no tz database. Nil where it is UTC itself.
+local function offsets_around(name, now)
+  local z, list = name and zone.open(name), json.array {}
+  local at, stop = now - 400 * 86400000, now + 800 * 86400000
+  while z and at < stop do
+    local span = z:span(at)
+    list[#list + 1] = { from = rfc3339.format(at), min = span.offset // 60000 }
+    if span.stop <= at then break end
+    at = span.stop
+  end
+  if #list == 0 or #list == 1 and list[1].min == 0 then return nil end
+  return list
+end
+
 --- The bundle of a new run, or nil, err when the agent's settings do not fit.
 function bundle.make(self, agent, input, now)
   local common, err = bundle.shared(self, agent)
   if not common then return nil, err end
   local setup = { run = digest.make_id("run", now, self.chance()), input = input,
-    seed = self.chance() & 0x7fffffffffffffff }
+    seed = self.chance() & 0x7fffffffffffffff, offsets = offsets_around(self.settings.zone, now) }
   for key, value in pairs(common) do setup[key] = value end
   return setup
 end

@@ -48,7 +48,8 @@ function calls.below(path)
 end
 
 --- What a skill's `lib` has (lib_of in lua/ctx.lua).
-calls.lib = { similarity = true, given = true, zone = true, config = true, null = true, now = true, skill = true }
+calls.lib = { similarity = true, given = true, zone = true, config = true, null = true, now = true, offsets = true,
+  skill = true }
 
 --- Calls that write: they become true when they are made, or together inside of ctx.atomic.
 calls.writes = { ["ctx.records.put"] = true, ["ctx.records.delete"] = true, ["ctx.memory.remember"] = true,
