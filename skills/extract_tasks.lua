@@ -478,7 +478,7 @@ local function meeting_in(text, dates)
 end
 
 local function base_of(text, input, lib)
-  local given = (input.base or lib.now):sub(1, 10)
+  local given = lib.skill.find_dates { text = "today", base = input.base }.dates[1].date
   local seen = 0
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
     if line:find("%S") and not line:find("^%-%-%-") then
