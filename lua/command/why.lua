@@ -41,6 +41,10 @@ function says.event(_, d) return { d.key, "trust: " .. d.trust } end
 
 function says.code(_, d) return { d.version and "version " .. d.version, d.hash:sub(1, 12) } end
 
+function says.text(_, d)
+  return { d.bytes and d.bytes .. " bytes", type(d.hash) == "string" and d.hash:sub(1, 12) or nil }
+end
+
 function says.effect() return {} end
 function says.person() return {} end
 function says.schedule() return {} end
@@ -49,7 +53,7 @@ local function line_of(context, node, how)
   local words = {}
   local list = (says[node.kind] or says.person)(context, node.detail or {})
   for i = 1, 6 do if list[i] then words[#words + 1] = list[i] end end
-  local id = node.kind ~= "code" and node.kind ~= "person" and node.kind ~= "model" and node.id or nil
+  local id = node.kind ~= "code" and node.kind ~= "person" and node.kind ~= "model" and node.kind ~= "text" and node.id or nil
   local parts = { node.kind, node.title ~= id and node.title or nil }
   parts[#parts + 1] = id
   local text = table.concat(parts, " ")

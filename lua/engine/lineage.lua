@@ -5,6 +5,7 @@
 -- Backwards from a run: who or what began it, the memories and events it was given, its
 -- model calls, approvals and code; forwards: its effects, what it remembered and published,
 -- and the runs that these were given to.
+local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
 local rfc3339 = require "rfc3339"
@@ -170,6 +171,24 @@ local function used_by(g, row, node)
   end
 end
 
+--- Texts from outside that skills were given under a name (`source`): files, and the parts of a
+--- long one, each with the hash of what was read.
+local function texts_of(g, row, records, node)
+  local function text(name, hash, seq, bytes)
+    g:edge(g:node("text", "text:" .. name, name, nil, { hash = hash, bytes = bytes, seq = seq }), node, "read at step " .. seq)
+  end
+  for _, record in ipairs(records) do
+    local named = (record.name or ""):find "^skill:" ~= nil
+    local args, value = named and record.args, named and record.value
+    if type(args) == "table" and type(args.source) == "string" and type(args.text) == "string" then
+      text(args.source, digest.sha256(args.text), record.seq, #args.text)
+    end
+    for _, part in ipairs(type(value) == "table" and type(value.parts) == "table" and value.parts or {}) do
+      if type(part) == "table" and type(part.name) == "string" then text(part.name, part.hash, record.seq) end
+    end
+  end
+end
+
 -- ---- what was made by a run --------------------------------------------------------------------
 
 local changes = { idempotent = true, at_most_once = true }
@@ -236,6 +255,7 @@ local function run_backwards(g, row, depth)
   models_of(g, row, node)
   approvals_of(g, row, node)
   used_by(g, row, node)
+  texts_of(g, row, journal(g, row), node)
   if depth < deep then
     if row.parent then
       local parent = g.e:rows("run.by_id", { id = row.parent })[1]
