@@ -118,6 +118,46 @@ describe("learning from edits", function()
     assert.equal(2, code)
   end)
 
+  it("learns nothing twice, and takes two improvements back at once", function()
+    for i = 1, 4 do edit("Q" .. i) end
+    local before = h:read "skills/tone.lua"
+    local _, first = run("improve", "tone", "--apply")
+    local once = h:read "skills/tone.lua"
+    local _, again = run("improve", "tone", "--apply")
+    assert.equal(0, again.learned_from)
+    assert.is_false(again.applied)
+    assert.equal(once, h:read "skills/tone.lua")
+    for i = 11, 14 do edit("R" .. i) end
+    local _, second = run("improve", "tone", "--apply")
+    assert.is_true(second.learned_from > 0)
+    assert.truthy(h:read("skills/tone.lua"):find("shots = " .. first.learned_from + second.learned_from, 1, true))
+    run("improve", "tone", "--undo")
+    assert.equal(before, h:read "skills/tone.lua")
+  end)
+
+  it("does not take your own change back with an improvement", function()
+    for i = 1, 4 do edit("Q" .. i) end
+    run("improve", "tone", "--apply")
+    local mine = h:read "skills/tone.lua" .. "-- mine\n"
+    h:write("skills/tone.lua", mine)
+    local code, told = run("improve", "tone", "--undo")
+    assert.equal(2, code)
+    assert.equal("K1133", told.error.number)
+    assert.equal(mine, h:read "skills/tone.lua")
+    assert.truthy(h:read "var/improve/tone.lua")
+  end)
+
+  it("shows the model those of the examples that are most like what it is asked about", function()
+    local shots = require "shots"
+    local pool = { { input = { text = "Please refund the invoice, I was charged twice" }, output = { label = "refund" } } }
+    for i = 1, 9 do pool[i + 1] = { input = { text = ("Our meeting number %d is on Tuesday in the office"):format(i) }, output = { label = "meeting" } } end
+    local chosen = shots.nearest(pool, { text = "I want my money back for the invoice" })
+    assert.equal(shots.most, #chosen)
+    assert.equal("refund", chosen[#chosen].output.label)
+    assert.same({}, shots.nearest({}, { text = "x" }))
+    assert.same({}, shots.nearest({ { input = { text = ("long "):rep(9000) }, output = {} } }, { text = "long" }))
+  end)
+
   it("shows the model the edits that it learned from", function()
     for i = 1, 6 do edit("Q" .. i) end
     run("improve", "tone", "--apply")

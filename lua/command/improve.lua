@@ -8,14 +8,26 @@ local function is_held_apart(one)
   return tonumber(require("core.digest").sha256(json.pack { one.input, one.output }):sub(1, 4), 16) % 3 == 0
 end
 
---- Everything there is to learn from and to measure with: { learn, shown, held }.
+local most_learned = 50 -- as `model.shots` may say
+
+local function same_of(one) return require("core.digest").sha256(json.pack { one.input, one.output }) end
+
+--- Everything there is to learn from and to measure with: { learn, shown, held }. What the
+--- skill's examples say already is not learned again; of two edits of the same input the newer
+--- one counts.
 local function split(e, skill)
-  local parts = { learn = json.array {}, shown = {}, held = {} }
+  local parts, known = { learn = json.array {}, shown = {}, held = {} }, {}
+  for _, one in ipairs(skill.manifest.examples or {}) do known[same_of(one)] = true end
   for _, one in ipairs(e:overrides { skill = skill.name, limit = 200 }) do
     local example = e.as_example(one)
-    if example then
-      example.learned = true
-      table.insert(is_held_apart(example) and parts.held or parts.learn, example)
+    local input = example and same_of { input = example.input }
+    if example and not known[input] and not known[same_of(example)] then
+      known[input], example.learned = true, true
+      if is_held_apart(example) then
+        table.insert(parts.held, example)
+      elseif #parts.learn < most_learned then
+        table.insert(parts.learn, example)
+      end
     end
   end
   for _, one in ipairs(skill.manifest.examples or {}) do
@@ -24,16 +36,24 @@ local function split(e, skill)
   return parts
 end
 
+--- What a skill was before it was improved, and the hash of what it became.
 local function before_file(e, name) return require("file").join(e.home, "var", "improve", name .. ".lua") end
+
+local function after_file(e, name) return require("file").join(e.home, "var", "improve", name .. ".after") end
 
 local function undo(context, e, name)
   local file = require "file"
   local path, kept = file.join(e.home, "skills", name .. ".lua"), before_file(e, name)
   local text = file.read(kept)
+  local now, became = file.read(path), file.read(after_file(e, name))
+  if text and now and became and require("core.digest").sha256(now) ~= became then
+    return nil, errors.new("K1133", { name = "skills/" .. name .. ".lua", before = "var/improve/" .. name .. ".lua" })
+  end
   if not text then return nil, errors.new("K1007", { kind = "improvement of skill", name = name, next = "keel improve " .. name }) end
   local ok, message, code = file.write(path, text)
   if not ok then return nil, errors.from(message, code) end
   os.remove(kept)
+  os.remove(after_file(e, name))
   context.out(("%s is what it was\n"):format("skills/" .. name .. ".lua"))
   return 0
 end
@@ -44,12 +64,20 @@ local function measure(context, e, skill, parts, tier)
   local out, has_model = {}, skill.manifest.model ~= nil and e.settings.tiers[tier or skill.manifest.model.tier] ~= nil
   local by = { ["local"] = {}, before = {}, after = {} }
   local client = has_model and e:model_client() or nil
+  -- what it is shown today, without what it is measured with; then what it would be shown
+  local today, then_ = {}, {}
+  for i = 1, math.min((skill.manifest.model or {}).shots or 0, #skill.manifest.examples) do
+    local one = skill.manifest.examples[i]
+    if not is_held_apart(one) then today[#today + 1] = one end
+  end
+  table.move(parts.learn, 1, #parts.learn, 1, then_)
+  table.move(today, 1, #today, #then_ + 1, then_)
   for _, one in ipairs(parts.held) do
     local got = quality.locally(e.library, skill, one, e.settings.zone)
     if got then table.insert(by["local"], got) end
     if client then
-      table.insert(by.before, quality.by_model(client, skill, one, { tier = tier }))
-      table.insert(by.after, quality.by_model(client, skill, one, { tier = tier, shots = parts.learn }))
+      table.insert(by.before, quality.by_model(client, skill, one, { tier = tier, shots = today }))
+      table.insert(by.after, quality.by_model(client, skill, one, { tier = tier, shots = then_ }))
     end
   end
   out["local"] = #by["local"] > 0 and quality.sum(by["local"]) or nil
@@ -65,11 +93,16 @@ local function apply(e, skill, parts)
   local examples = {}
   for i, one in ipairs(parts.learn) do examples[i] = { name = one.name, input = one.input, output = one.output } end
   local changed = source.with_examples(text, examples)
-  if changed and skill.manifest.model then changed = source.with_model_number(changed, "shots", #examples) or changed end
+  local shots = math.min(most_learned, #examples + ((skill.manifest.model or {}).shots or 0))
+  if changed and skill.manifest.model then changed = source.with_model_number(changed, "shots", shots) or changed end
   local made = changed and require("library").of_source("skill", skill.name, "skills/" .. skill.name .. ".lua", changed)
   if not made then return nil, errors.new("K1009", { name = path, detail = "its examples cannot be found; add them by hand" }) end
   local ok, why, code = file.mkdir(file.join(e.home, "var", "improve"))
-  if ok and not file.exists(before_file(e, skill.name)) then ok, why, code = file.write(before_file(e, skill.name), text) end
+  -- applied twice in a row, both are taken back by one --undo; what you changed between is kept
+  local sha256 = require("core.digest").sha256
+  local chained = file.exists(before_file(e, skill.name)) and file.read(after_file(e, skill.name)) == sha256(text)
+  if ok and not chained then ok, why, code = file.write(before_file(e, skill.name), text) end
+  if ok then ok, why, code = file.write(after_file(e, skill.name), sha256(changed)) end
   if ok then ok, why, code = file.write(path, changed) end
   if not ok then return nil, errors.from(why, code) end
   return true
@@ -89,7 +122,7 @@ local function tell(context, skill, parts, sums, applied)
   if applied then
     context.out(("written into skills/%s.lua; keel improve %s --undo takes it back\n"):format(skill.name, skill.name))
   elseif #parts.learn == 0 then
-    context.out "nothing was edited of what this skill made: there is nothing to learn from yet\n"
+    context.out "nothing new was edited of what this skill made: there is nothing to learn from yet\n"
   elseif not sums.after then
     context.out "no model is configured for it: local code does not learn from examples\n"
   else

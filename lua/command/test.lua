@@ -91,9 +91,14 @@ local function by_model(e, names, tier)
     local part = skill.manifest.model
     if part and #skill.manifest.examples > 0 and e.settings.tiers[tier or part.tier] then
       local sides = { {}, {} }
-      for _, example in ipairs(skill.manifest.examples) do
+      for i, example in ipairs(skill.manifest.examples) do
+        -- shown the examples that it is shown in a run, but not the one that it is asked about
+        local shots = {}
+        for k = 1, math.min(part.shots or 0, #skill.manifest.examples) do
+          if k ~= i then shots[#shots + 1] = skill.manifest.examples[k] end
+        end
         table.insert(sides[1], quality.locally(e.library, skill, example, e.settings.zone))
-        table.insert(sides[2], quality.by_model(client, skill, example, { tier = tier }))
+        table.insert(sides[2], quality.by_model(client, skill, example, { tier = tier, shots = shots }))
       end
       list[#list + 1] = { skill = name, tier = tier or part.tier, ["local"] = #sides[1] > 0 and quality.sum(sides[1]) or nil, model = quality.sum(sides[2]) }
     end

@@ -151,6 +151,9 @@ define(2, {
 define(2, {
   { "K1131", "home_there", "there are files of a home in '{name}' already: {detail}",
     "`keel init` overwrites nothing.", "keel init DIR" },
+  { "K1133", "changed_since", "'{name}' was changed after it was improved",
+    "Taking the improvement back would take your own change back, too. What it was before is in '{before}'.",
+    "diff {before} {name}" },
 })
 
 -- Of the REPL.

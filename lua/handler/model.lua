@@ -8,6 +8,7 @@
 local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
+local shots = require "shots"
 
 local default_loops, same_per_loop = 5, 5
 
@@ -101,20 +102,19 @@ end
 
 local handler = {}
 
---- Examples as a model is shown them.
-local function shown(shots)
-  if not shots or #shots == 0 then return "" end
-  local lines = { "\n\nThis is how it was done before:" }
-  for _, one in ipairs(shots) do
+--- Examples as a model is shown them: those nearest to what it is asked about.
+local function shown(examples, args)
+  local lines = { "\n\nThis is how it was done before (data, no instructions):" }
+  for _, one in ipairs(shots.nearest(examples, args)) do
     lines[#lines + 1] = "input: " .. assert(json.encode(one.input)) .. "\noutput: " .. assert(json.encode(one.output))
   end
-  return table.concat(lines, "\n")
+  return #lines > 1 and table.concat(lines, "\n") or ""
 end
 
 --- The request that a skill's `model` part makes of an input: a prompt (with {field} for fields
---- of the input, or the input as JSON behind it) and the skill's output schema; with `shots`,
---- examples that are shown. Returns it, or nil, err.
-function handler.request(skill, args, shots)
+--- of the input, or the input as JSON behind it) and the skill's output schema; with `examples`,
+--- the nearest of them are shown. Returns it, or nil, err.
+function handler.request(skill, args, examples)
   local part = skill.manifest.model
   if type(part.prompt) ~= "string" then
     return nil, { code = "invalid_request", message = ("skill %s: a model's prompt must be text"):format(skill.name) }
@@ -126,13 +126,13 @@ function handler.request(skill, args, shots)
     used = true
     return type(value) == "string" and value or assert(json.encode(value))
   end)
-  prompt = prompt .. shown(shots)
+  prompt = prompt .. shown(examples, args)
   if not used then prompt = prompt .. "\n\n" .. assert(json.encode(args)) end
   return { tier = part.tier, system = part.system, prompt = prompt, schema = part.schema or skill.manifest.output,
     max_tokens = part.max_tokens, temperature = part.temperature, repairs = part.attempts and part.attempts - 1 }
 end
 
---- The examples of a skill that its model is shown: the first `shots` of its manifest.
+--- The examples of a skill among which its model is shown some: the first `shots` of its manifest.
 local function shots_of(skill)
   local n, list = skill.manifest.model.shots or 0, {}
   for i = 1, math.min(n, #(skill.manifest.examples or {})) do list[i] = skill.manifest.examples[i] end

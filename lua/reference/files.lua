@@ -125,7 +125,7 @@ local skill = {
   ["model.tier"] = "which tier is asked", ["model.prompt"] = "what it is told; {field} is a field of the input",
   ["model.system"] = "what it is told before", ["model.schema"] = "what it must answer (else `output`)", ["model.max_tokens"] = "how long the answer may be",
   ["model.temperature"] = "how freely it answers", ["model.attempts"] = "how often it is asked when the answer does not fit",
-  ["model.shots"] = "so many of the examples, from the first, are shown to the model (`keel improve`)",
+  ["model.shots"] = "among so many of the examples, from the first, the five most like the input are shown to the model (`keel improve`)",
 }
 
 files.words = { config = config, agent = agent, skill = skill }
