@@ -118,6 +118,28 @@ describe("learning from edits", function()
     assert.equal(2, code)
   end)
 
+  it("knows whose text was edited where the question holds a part of it beside other things", function()
+    h:write("agents/greeter.lua", [[return agent { version = 1, uses = { "tone" }, locally = { "tone" },
+      run = function(ctx, input)
+        local said = ctx.skill.tone { name = input.name }
+        local v = ctx.approve { subject = "greet:" .. input.name, proposal = { to = "x@fernline.example", body = said.text } }
+        return { outcome = v.outcome }
+      end }]])
+    local e = h:open()
+    h:run("greeter", { name = "Zoe" })
+    assert(e:decide(e:inbox()[1].id, { state = "edited", value = { to = "x@fernline.example", body = "Hi Zoe" } }))
+    assert(e:drain())
+    local one = e:overrides { skill = "tone" }[1]
+    assert.same({ text = "Hi Zoe" }, e.as_example(one).output)
+    assert.same({ name = "Zoe" }, e.as_example(one).input)
+    -- who changes the address only has nothing against the text
+    h:run("greeter", { name = "Yan" })
+    local item = e:inbox()[1]
+    assert(e:decide(item.id, { state = "edited", value = { to = "y@fernline.example", body = item.proposal.body } }))
+    assert(e:drain())
+    assert.is_nil(e.as_example(e:overrides { skill = "tone" }[1]))
+  end)
+
   it("learns nothing twice, and takes two improvements back at once", function()
     for i = 1, 4 do edit("Q" .. i) end
     local before = h:read "skills/tone.lua"

@@ -25,7 +25,24 @@ local function part_with(whole, wanted)
   return nil
 end
 
---- The step whose result the proposal is or holds: { skill, seq, input, output, part }, or nil.
+--- Which texts of a result stand in the proposal, under which names there: { [key] = field },
+--- or nil. A short one may be anybody's.
+local function fields_of(proposal, value)
+  local fields
+  if type(proposal) ~= "table" or type(value) ~= "table" then return nil end
+  for _, key in ipairs(json.sorted_keys(proposal)) do
+    for _, field in ipairs(type(proposal[key]) == "string" and #proposal[key] >= 16 and json.sorted_keys(value) or {}) do
+      if value[field] == proposal[key] then
+        fields = fields or {}
+        fields[key] = fields[key] or field
+      end
+    end
+  end
+  return fields
+end
+
+--- The step whose result the proposal is or holds, or some of whose texts it holds: { skill, seq,
+--- input, output, part | fields }, or nil.
 local function source_of(records, row)
   local found, begun = nil, {}
   for _, record in ipairs(records) do
@@ -38,7 +55,8 @@ local function source_of(records, row)
     local value = record.value
     if name and not record.failed and value ~= nil and (record.kind == "step" or record.kind == "result") then
       local part = part_with(row.proposal, hash(value))
-      if part then found = { skill = name, seq = record.seq, input = record.args, output = value, part = part } end
+      local fields = not part and not (found and found.part) and fields_of(row.proposal, value) or nil
+      if part or fields then found = { skill = name, seq = record.seq, input = record.args, output = value, part = part, fields = fields } end
     end
   end
   return found
@@ -76,7 +94,11 @@ function overrides.as_example(one)
   local source = one.source
   if one.outcome ~= "edited" or not source or json.absent(one.decided) then return nil end
   local output = one.decided
-  if source.part ~= "" then output = type(output) == "table" and output[source.part] or nil end
+  if source.fields then
+    output = {}
+    for field, value in pairs(source.output) do output[field] = value end
+    for key, field in pairs(source.fields) do output[field] = type(one.decided) == "table" and one.decided[key] or output[field] end
+  elseif source.part ~= "" then output = type(output) == "table" and output[source.part] or nil end
   if output == nil or hash(output) == hash(source.output) then return nil end
   local input = source.input
   return { name = ("as decided in %s"):format(one.id), input = input == nil and json.null or input, output = output }
