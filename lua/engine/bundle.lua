@@ -88,18 +88,24 @@ function bundle.switched(setup, switch)
   return setup
 end
 
+local month = 30 * 86400000
+local latest = {} -- reading a zone takes longer than beginning a run: once a month
+
 --- How far the owner's clock is from UTC, from a year ago until two years from now: for the
 --- skills, which have no tz database. Nil where it is UTC itself.
 local function offsets_around(name, now)
+  local n = now // month
+  if latest.name == name and latest.n == n then return latest.list end
   local z, list = name and zone.open(name), json.array {}
-  local at, stop = now - 400 * 86400000, now + 800 * 86400000
+  local at, stop = (n - 13) * month, (n + 26) * month
   while z and at < stop do
     local span = z:span(at)
     list[#list + 1] = { from = rfc3339.format(at), min = span.offset // 60000 }
     if span.stop <= at then break end
     at = span.stop
   end
-  if #list == 0 or #list == 1 and list[1].min == 0 then return nil end
+  if #list == 0 or #list == 1 and list[1].min == 0 then list = nil end
+  latest = { name = name, n = n, list = list }
   return list
 end
 
