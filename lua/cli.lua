@@ -80,7 +80,7 @@ local function dispatch(words, context)
   local globals, name, rest = options.split(words)
   if not globals then return nil, name end
   context:set(globals)
-  if name == nil then name = "help" end
+  if name == nil then name, globals.help = "help", nil end -- `keel --help`, too, tells of all
   local command = commands.find(name)
   if not command then return nil, commands.unknown(name) end
   context.command_name = name
