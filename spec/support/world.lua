@@ -6,7 +6,7 @@ world.__index = world
 --- A new world; config: adapters = { bank = "world" }.
 function world.install()
   local self = setmetatable({ arrived = {}, undone = {}, probes = 0 }, world)
-  package.loaded["adapter.world"] = { open = function() return self end }
+  package.loaded["adapter.world"] = { open = function() return self end, op = world.op }
   return self
 end
 
