@@ -24,7 +24,7 @@ local json = require "json"
 local models = require "case.models"
 local people = require "case.people"
 local rfc3339 = require "rfc3339"
-local subset = require "subset"
+local snapshot = require "case.snapshot"
 local trial = require "dev.trial"
 local where = require "where"
 local world = require "case.world"
@@ -129,6 +129,7 @@ local function open_engine(self)
       self.e = opened
       homes.library(part, part.types)(library)
       if part.texts then opened:memory().defaults.embed = homes.embedder(part.texts) end
+      self.faults:taken_up(opened)
     end, clock = function() return self.world.at.now end,
     moment = self.kills and function(cmd, when) self.faults:moment(cmd, when) end or nil,
     -- a pause that a server asked for takes its time; what is short is none
@@ -261,6 +262,8 @@ local acts = {
 local function operate(self, one)
   self.world:take(one)
   if one.adapters then
+    self.world.at.adapters = one.adapters
+    self.world:keep()
     self.part.adapters = one.adapters
     self.e:close()
     return open_engine(self)
@@ -318,6 +321,21 @@ local function play_part(self, each)
   return refuse(self.value.case, ("it does not come to an end: %d times something was due"):format(most_turns))
 end
 
+--- The commands of all runs, as faults name them (case/faults.lua): each with its agent, the
+--- number of its run among the agent's, and its own; oldest first.
+local function commands_of(e)
+  local runs, list, count = e:list { limit = 100000 }, json.array {}, {}
+  for _, run in ipairs(runs) do run.id = e:run_row(run.run).id end
+  table.sort(runs, function(a, b) return a.id < b.id end)
+  for _, run in ipairs(runs) do
+    count[run.agent] = (count[run.agent] or 0) + 1
+    for _, step in ipairs(e:log(run.run) or {}) do
+      list[#list + 1] = { agent = run.agent, number = count[run.agent], seq = step.seq, kind = step.kind, name = step.name, effect = step.effect }
+    end
+  end
+  return list
+end
+
 --- What is told of a case that was played.
 local function tell(self)
   local at = self.world.at
@@ -334,11 +352,22 @@ local function tell(self)
     self.world:differ("/event", "a run", nil, type(why) == "table" and why.message or "no run of " .. self.part.agent .. " was started")
   end
   expect.check(self, told)
-  told.snapshot = expect.snapshot(self)
+  told.snapshot = snapshot.of(self, told.ledger)
+  told.commands, told.killed, told.asked = commands_of(self.e), at.killed, 0
+  for _, one in ipairs(at.questions) do told.asked = told.asked + (one.of_kill and 1 or 0) end
   for _, i in ipairs(self.models:left()) do table.insert(told.unchecked, ("/model/%d was not asked for"):format(i - 1)) end
   for _, i in ipairs(self.people:left()) do table.insert(told.unchecked, ("/human/%d was not asked for"):format(i - 1)) end
   for _, i in ipairs(self.faults:left()) do table.insert(told.unchecked, ("/faults/%d did not come about"):format(i - 1)) end
   return told
+end
+
+--- Whether the effect that a question is about is there in the world outside.
+local function is_outside(self, asked)
+  for line in (file.read(file.join(self.path, "var", "outbox.jsonl")) or ""):gmatch "([^\n]+)\n" do
+    local row = json.decode(line)
+    if row.adapter == asked.adapter and row.op == asked.op and row.key == asked.key then return true end
+  end
+  return false
 end
 
 local function die()
@@ -349,13 +378,14 @@ end
 --- Play on from where the world is, to the end. Returns what is told, or nil, err.
 local function live(self, each)
   self.world = world.load(self.path) or world.begin(self.path, self.parts[1].now)
-  self.faults = faults.new(self.world, all_of(self.parts, "faults"), die)
-  self.people = people.new(self.world, all_of(self.parts, "human"))
+  self.faults = faults.new(self.world, all_of(self.parts, "faults"), die, self.kill)
+  self.people = people.new(self.world, all_of(self.parts, "human"), function(asked) return is_outside(self, asked) end)
   self.models = models.new(self.world, all_of(self.parts, "model"), self.faults, function() return self.e end,
     not self.value.expect or self.value.expect.ledger ~= nil)
   local told
   for i = self.world.at.part, #self.parts do
     self.part, self.world.at.part = self.parts[i], i
+    self.part.adapters = self.world.at.adapters
     self.world.at.now = math.max(self.world.at.now, self.part.now)
     local ok, err = open_engine(self)
     if ok then ok, err = begin_part(self) end
@@ -369,15 +399,18 @@ end
 
 -- Playing ------------------------------------------------------------------------------------------
 
+local function kill_file(path) return file.join(path, "var", "kill.json") end
+local function result_file(path) return file.join(path, "var", "told.json") end
+
 local function new_player(home, value, path)
   local parts, err = parts_of(value)
   if not parts then return nil, err end
-  local self = setmetatable({ home = home, value = value, parts = parts, path = path }, player)
+  local kill = file.read(kill_file(path))
+  local self = setmetatable({ home = home, value = value, parts = parts, path = path, kill = kill and json.decode(kill) }, player)
+  self.kills = self.kill ~= nil
   for _, one in ipairs(all_of(parts, "faults")) do self.kills = self.kills or one.kind == "kill9" end
   return self
 end
-
-local function result_file(path) return file.join(path, "var", "told.json") end
 
 --- One life of a case that is played in several: called in a process that may be killed.
 function case.live(home, value, path)
@@ -412,13 +445,15 @@ end
 --- Play a case with the sources of a home.
 -- @param value    of case.read
 -- @param options  file (where it was read), each(engine, run id), called whenever it comes to
---   a rest; keep (the folder that it was played in)
--- @return { case, agent, run (as `keel run` tells it), log, ledger, differences = { { path,
---   expected, got, why? } }, unchecked = { path } }; or nil, err
+--   a rest; keep (the folder that it was played in); kill, { at, when }: where the engine is
+--   killed beside what the case itself says
+-- @return { case, agent, run (as `keel run` tells it), log, commands, ledger, snapshot, differences
+--   = { { path, expected, got, why? } }, unchecked = { path }, killed?, asked }; or nil, err
 function case.play(home, value, options)
   local folder = "var/dev/" .. digest.make_id("case", clock.now_ms(), clock.random())
   local path, err = trial.prepare(home, folder)
   if not path then return nil, err end
+  if options.kill then assert(file.write(kill_file(path), assert(json.encode(options.kill)))) end
   local self
   self, err = new_player(home, value, path)
   local told
@@ -435,60 +470,6 @@ function case.play(home, value, options)
     homes.remove(path)
   end
   return told, err
-end
-
--- The kill matrix -------------------------------------------------------------------------------
-
---- What stands in a snapshot that time and chance make, put away: which run it was, and when.
-local function plain(snapshot)
-  local text = assert(json.encode(snapshot))
-  text = text:gsub("run_[%w]+", "RUN"):gsub('"at":"%d%d%d%d%-[^"]*"', '"at":"TIME"'):gsub('"ms":%d+', '"ms":0')
-  return json.decode(text)
-end
-
---- A copy of a case that is killed at a command, with an answer to the question that follows
---- where nobody can know whether the effect happened.
-local function killed_at(value, step)
-  local copy = json.decode(assert(json.encode(value)))
-  copy.unknown = nil
-  copy.faults = copy.faults or json.array {}
-  table.insert(copy.faults, { at = "#" .. step.seq, kind = "kill9", when = "after_effect" })
-  copy.human = copy.human or json.array {}
-  local key = type(step.args) == "table" and step.args.key
-  if step.effect == "at_most_once" and key then
-    table.insert(copy.human, { action = "answer", question = "reconcile:" .. key, value = "done", after_s = 1 })
-  end
-  return copy
-end
-
---- Play a case once for each command of its first run, killed after its effect and before its
---- result was kept; what comes of it must be what came of the case undisturbed.
--- @param write(text) -> path  keeps a copy of the case where a process can read it
--- @return { case, kills, differences = { { seq, name, path, expected, got } } }; or nil, err
-function case.kill_everywhere(home, value, options)
-  local calm, err = case.play(home, value, { file = options.file })
-  if not calm then return nil, err end
-  local told = { case = value.case, kills = 0, differences = json.array {} }
-  local wanted = plain(calm.snapshot)
-  for _, one in ipairs(calm.differences) do
-    table.insert(told.differences, { seq = 0, name = "undisturbed", path = one.path, expected = one.expected, got = one.got, why = one.why })
-  end
-  for _, step in ipairs(calm.log) do
-    -- a step of script alone, and a question, have no effect of their own
-    if step.seq and step.kind ~= "step" and step.kind ~= "undo" and step.kind ~= "start" and step.name ~= nil then
-      local path = options.write(assert(json.encode(killed_at(value, step))))
-      local copy
-      copy, err = case.read(path)
-      local again
-      if copy then again, err = case.play(home, copy, { file = path }) end
-      if not again then return nil, err end
-      told.kills = told.kills + 1
-      for _, one in ipairs(subset.differences(wanted, plain(again.snapshot))) do
-        table.insert(told.differences, { seq = step.seq, name = step.name, path = one.path, expected = one.expected, got = one.got, why = one.why })
-      end
-    end
-  end
-  return told
 end
 
 return case

@@ -225,7 +225,8 @@ function parts.approvals(out, path, wanted, world)
     local at, first, hit = path .. "/" .. i - 1, nil, nil
     for n, question in ipairs(world.questions) do
       local item = world.e:approval(question.id)
-      if not taken[n] and item and is_about(one, item) and (one.kind or question.kind == "approval") then
+      local meant = not question.of_kill and (one.kind or question.kind == "approval")
+      if not taken[n] and item and is_about(one, item) and meant then
         local found = question_differs(one, question, item, at)
         if #found == 0 then hit = n break end
         first = first or found
@@ -418,27 +419,6 @@ local function memories_of(e)
   local list = {}
   for line in e:memory():export() do list[#list + 1] = type(line) == "string" and line or json.encode(line) end
   return table.concat(list, "\n")
-end
-
---- What came of a case, without times: how its runs stand, its effects, records and memories. Two
---- plays of it that came to the same have equal ones.
-function expect.snapshot(played)
-  local e, snapshot = played.e, { runs = json.array {}, outbox = json.array {}, records = {}, memory = json.array {} }
-  for i, run in ipairs(e:list { agent = played.part.agent, limit = 10000 }) do snapshot.runs[i] = { state = run.state, output = run.output } end
-  for i, row in ipairs((lines_of(file.join(played.path, "var", "outbox.jsonl")))) do
-    snapshot.outbox[i] = { adapter = row.adapter, op = row.op, key = row.key, body = row.body }
-  end
-  for _, kind in ipairs(e:record_types()) do
-    local name = type(kind) == "table" and kind.type or kind
-    local _, by_key = values_of(e, name)
-    snapshot.records[name] = by_key
-  end
-  for line in e:memory():export() do
-    local item = type(line) == "string" and json.decode(line) or line
-    table.insert(snapshot.memory, { kind = item.kind, key = item.key, text = item.text, value = item.value, trust = item.trust })
-  end
-  table.sort(snapshot.memory, function(a, b) return json.encode(a) < json.encode(b) end)
-  return snapshot
 end
 
 --- Add what differs to told.differences, and the paths of what nothing checks to

@@ -1,20 +1,34 @@
 --- What a case has go wrong: where, when, and how often.
 --
--- `at` names a step: of the workflow (`draft_invoice`), an effect (`billing.draft`, with its key
--- behind it or not), a skill, the subject of an approval, or a command by its number (`#12`). `kill9` ends the process as
+-- `at` names a step of the workflow (`draft_invoice`), an effect (`billing.draft`, with its key
+-- behind it or not), a skill, the subject of an approval, or a command by its number: `#12` of
+-- any run, `remind_later/2#12` of the second run of an agent. `kill9` ends the process as
 -- kill -9 does, at that moment; the other kinds are answers of the world outside.
+--
+-- Who asks again because the engine died before an answer was kept gets the same answer: what
+-- went wrong then goes wrong again, and counts once.
 local faults = {}
 faults.__index = faults
 
---- `die()` does not return.
-function faults.new(world, list, die)
-  return setmetatable({ world = world, list = list or {}, die = die }, faults)
+--- `die()` does not return. `kill`, where the case is killed beside what it says itself:
+--- { at, when, or_later? }.
+function faults.new(world, list, die, kill)
+  local all = table.move(list or {}, 1, #(list or {}), 1, {})
+  if kill then all[#all + 1] = { at = kill.at, when = kill.when, kind = "kill9", beside = true, or_later = kill.or_later } end
+  return setmetatable({ world = world, list = all, die = die, unkept = {} }, faults)
 end
 
-local function left(self, i) return (self.list[i].times or 1) - (self.world.at.faults_met[tostring(i)] or 0) end
+local function met_so_far(self, i) return self.world.at.faults_met[tostring(i)] or 0 end
 
-local function met(self, i)
-  self.world.at.faults_met[tostring(i)] = (self.world.at.faults_met[tostring(i)] or 0) + 1
+local function left(self, i) return (self.list[i].times or 1) - met_so_far(self, i) end
+
+--- `place`: the command that met it ("run_1/12").
+local function met(self, i, place)
+  self.world.at.faults_met[tostring(i)] = met_so_far(self, i) + 1
+  if place then
+    self.unkept[place] = self.unkept[place] or {}
+    table.insert(self.unkept[place], i)
+  end
   self.world:keep()
 end
 
@@ -25,9 +39,25 @@ local function is_named(at, names)
   return false
 end
 
+--- Which run of its agent it is, from 1.
+local function number_of(e, run)
+  local n = 0
+  for _, one in ipairs(e:list { agent = run.agent, limit = 100000 }) do
+    if e:run_row(one.run).id <= run.id then n = n + 1 end
+  end
+  return n
+end
+
 --- What a command may be called in a case.
-local function names_of(cmd)
+local function names_of(self, cmd)
   local names = { cmd.name, cmd.kind, "#" .. cmd.seq }
+  for _, one in ipairs(self.list) do
+    local agent, number, seq = one.at:match "^(.+)/(%d+)#(%d+)$"
+    seq = math.tointeger(tonumber(seq))
+    if agent == cmd.run.agent and (seq == cmd.seq or one.or_later and seq < cmd.seq) and number_of(cmd.engine, cmd.run) == tonumber(number) then
+      names[#names + 1] = one.at
+    end
+  end
   local args = type(cmd.args) == "table" and cmd.args or {}
   if cmd.kind == "skill" and type(args.op) == "string" then
     names[#names + 1] = ("%s.%s %s"):format(cmd.name, args.op, tostring(args.key))
@@ -47,9 +77,50 @@ end
 
 -- ---- kill -9 ---------------------------------------------------------------------------
 
-local function kill(self, i)
+local function kill(self, i, e)
+  local at, begun = self.world.at, 0
+  for _, run in pairs(e.active) do
+    for _ in pairs(run.pending) do begun = begun + 1 end
+  end
+  at.died = { unkept = self.unkept, beside = self.list[i].beside }
+  if self.list[i].beside then at.killed = { at_once = begun > 1 } end
   met(self, i)
   self.die()
+end
+
+--- Nobody but the owner can tell whether an effect happened that was on its way, of an adapter
+--- whose op is `at_most_once`; what waits for its next try, an approval or an answer is on no way.
+local function is_blind(e, id, step)
+  if step.kind ~= "skill" or step.effect ~= "at_most_once" or not e.settings.adapters[step.name] then return false end
+  local place = { run = id, seq = step.seq }
+  local question, approval = e:rows("approval.question", place)[1], e:rows("approval.gate", place)[1]
+  if question and (question.state == "open" or not question.delivered) then return false end
+  if approval and not approval.spent then return false end
+  return e:rows("timer.get", place)[1] == nil
+end
+
+--- The engine is there again, and goes on with nothing yet: only now is it known what was
+--- still kept when it died, for the store may have been at it.
+function faults:taken_up(e)
+  local at, kept, at_work, blind = self.world.at, {}, {}, {}
+  local died = at.died
+  if not died then return end
+  for _, run in ipairs(e:list { limit = 100000 }) do
+    local row = e:run_row(run.run)
+    at_work[run.run] = not row.ended
+    for _, step in ipairs(not row.ended and e:log(run.run) or {}) do
+      local place = run.run .. "/" .. step.seq
+      if step.state ~= "waiting" then kept[place] = true
+      elseif is_blind(e, row.id, step) then blind[place] = true end
+    end
+  end
+  for place, list in pairs(died.unkept) do
+    local again = at_work[place:match "^[^/]*"] and not kept[place]
+    for _, fault in ipairs(again and list or {}) do at.faults_met[tostring(fault)] = met_so_far(self, fault) - 1 end
+  end
+  if died.beside then at.killed.blind = blind end
+  at.died = nil
+  self.world:keep()
 end
 
 --- A step of script alone asks nothing of the engine: it is known by its record.
@@ -57,7 +128,7 @@ local function behind_a_step(self, cmd)
   for i, one in ipairs(self.list) do
     if one.kind == "kill9" and left(self, i) > 0 then
       for _, step in ipairs(cmd.engine:log(cmd.run.run) or {}) do
-        if step.kind == "step" and step.state == "done" and is_named(one.at, { step.name }) then return kill(self, i) end
+        if step.kind == "step" and step.state == "done" and is_named(one.at, { step.name }) then return kill(self, i, cmd.engine) end
       end
     end
   end
@@ -65,16 +136,18 @@ end
 
 --- Told by the engine where a command stands (engine/commands.lua).
 function faults:moment(cmd, when)
+  -- what it waits behind is in the store
+  if when ~= "after_effect" then self.unkept[cmd.key] = nil end
   local any = false
   for i, one in ipairs(self.list) do any = any or one.kind == "kill9" and left(self, i) > 0 end
   if not any then return end
-  local names = names_of(cmd)
+  local names = names_of(self, cmd)
   local i = find(self, names, function(one)
     if one.kind ~= "kill9" then return false end
     local wanted = one.when or "after_effect"
     return wanted == when or wanted == "during" and when == "after_effect"
   end)
-  if i then return kill(self, i) end
+  if i then return kill(self, i, cmd.engine) end
   if when == "before_effect" and cmd.run.handle:tail() then behind_a_step(self, cmd) end
 end
 
@@ -93,7 +166,7 @@ local happened = { lost_ack = true, timeout = false, bad_json = true }
 
 --- What goes wrong with an effect at this moment: err, or nil.
 function faults:of_effect(cmd, op, key, when)
-  local names = names_of(cmd)
+  local names = names_of(self, cmd)
   names[#names + 1] = ("%s.%s %s"):format(cmd.name, op, key)
   names[#names + 1] = key
   local i = find(self, names, function(one)
@@ -103,7 +176,7 @@ function faults:of_effect(cmd, op, key, when)
     return wanted == when
   end)
   if not i then return nil end
-  met(self, i)
+  met(self, i, cmd.key)
   local like, err = answers[self.list[i].kind], {}
   for field, value in pairs(like) do err[field] = value end
   -- what surely did not happen is known not to have
@@ -113,19 +186,19 @@ end
 
 -- ---- models -------------------------------------------------------------------------------
 
---- The kind of fault that a call of a model meets, or nil.
-function faults:of_model(names, tier)
+--- The kind of fault that a call of a model meets, or nil. `place`: the command that asks.
+function faults:of_model(names, tier, place)
   local i = find(self, { tier, table.unpack(names) }, function(one) return one.kind ~= "kill9" end)
   if not i then return nil end
-  met(self, i)
+  met(self, i, place)
   return self.list[i].kind
 end
 
 --- The faults that never came about.
 function faults:left()
   local list = {}
-  for i in ipairs(self.list) do
-    if left(self, i) == (self.list[i].times or 1) then list[#list + 1] = i end
+  for i, one in ipairs(self.list) do
+    if not one.beside and left(self, i) == (one.times or 1) then list[#list + 1] = i end
   end
   return list
 end

@@ -147,7 +147,7 @@ end
 --- The answer to a call, or nil and a failure (model/send.lua).
 function models:reply(asked)
   local index, place, n, names = upcoming(self, asked)
-  local fault = self.faults:of_model(names, asked.tier)
+  local fault = self.faults:of_model(names, asked.tier, place)
   local one = self.replies[index or 0]
   local usage = one and one.usage and { input = one.usage["in"], output = one.usage.out, cached = 0 } or nil
   local bad = fault == "bad_json" or one and (one.error == "bad_json" or one.error == "invalid_json")

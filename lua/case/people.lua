@@ -3,12 +3,18 @@
 -- An answer is for the first question that it means: by the subject of an approval or the
 -- beginning of it up to a colon (`welcome` means welcome:P-118), or `reconcile:KEY` for a
 -- question whether an effect happened. What was put off, or taken back, can be answered again.
+--
+-- Where the case is killed beside what it says itself (case/kills.lua), whether an effect
+-- happened that was on its way then is answered by who looks for it outside.
 local json = require "json"
 
 local people = {}
 people.__index = people
 
-function people.new(world, answers) return setmetatable({ world = world, answers = answers or {} }, people) end
+--- `happened(proposal)`: whether the effect that a question is about is there outside.
+function people.new(world, answers, happened)
+  return setmetatable({ world = world, answers = answers or {}, happened = happened }, people)
+end
 
 local outcomes = { done = "happened", not_done = "not_happened", undo = "undo", abandon = "abandon" }
 
@@ -38,6 +44,17 @@ local function plan(self, item, now)
   end
 end
 
+--- Whether it is asked because of the kill, and for the first time.
+local function is_of_the_kill(self, e, item)
+  local killed = self.world.at.killed
+  if not killed or item.kind ~= "reconcile" then return false end
+  local full = e:approval(item.id)
+  local place = ("%s/%s"):format(full.run, full.seq)
+  if not killed.blind[place] then return false end
+  killed.blind[place] = nil
+  return true
+end
+
 --- Take note of what is asked anew.
 function people:look(e, now)
   local at, any = self.world.at, false
@@ -45,8 +62,9 @@ function people:look(e, now)
     if not at.asked_items[item.id] then
       any = true
       at.asked_items[item.id] = true
-      table.insert(at.questions, { id = item.id, kind = item.kind, subject = item.subject, diff = item.diff, asked = now })
-      plan(self, item, now)
+      local of_kill = is_of_the_kill(self, e, item) or nil
+      table.insert(at.questions, { id = item.id, kind = item.kind, subject = item.subject, diff = item.diff, asked = now, of_kill = of_kill })
+      if of_kill then self.world:add { at = now, answer = 0, item = item.id, subject = item.subject } else plan(self, item, now) end
     end
   end
   if any then self.world:keep() end
@@ -124,6 +142,9 @@ function people:give(e, coming, now)
   local one = self.answers[coming.answer]
   local item, err = e:approval(coming.item)
   if not item then return nil, err end
+  if not one then
+    return item.state ~= "open" or e:reconcile(item.id, { answer = self.happened(item.proposal) and "happened" or "not_happened" })
+  end
   local open, done = item.state == "open", nil
   if one.action == "recall" then
     done, err = e:recall(item.id, { note = one.note })

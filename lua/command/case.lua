@@ -25,24 +25,19 @@ end
 
 --- The case killed at every step: how many kills, and what came out differently.
 local function kill_everywhere(context, path, value)
-  local file = require "file"
-  local copy = os.tmpname()
-  local told, err = require("case").kill_everywhere(context.home, value, { file = path, write = function(text)
-    assert(file.write(copy, text))
-    return copy
-  end })
-  os.remove(copy)
+  local told, err = require("case.kills").everywhere(context.home, value, { file = path })
   if not told then return nil, err end
   local n = #told.differences
   if context.json then
-    context.out(json.encode { case = told.case, kills = told.kills, holds = n == 0, differences = told.differences } .. "\n")
+    context.out(json.encode { case = told.case, kills = told.kills, asked = told.asked, holds = n == 0, differences = told.differences } .. "\n")
     return n
   end
-  local t, view = context.terminal, require "view"
-  context.out(("%s  %s, %s\n"):format(t:style("strong", told.case), view.count(told.kills, "kill"),
+  local t, view, terminal = context.terminal, require "view", require "terminal"
+  context.out(("%s  %s, %s\n"):format(t:style("strong", terminal.escape(told.case)), view.count(told.kills, "kill"),
     n == 0 and t:style("good", "always the same end") or t:style("bad", view.count(n, "difference"))))
   for _, one in ipairs(told.differences) do
-    context.out(("  killed at step %d (%s): %s\n    expected  %s\n    got       %s\n"):format(one.seq, one.name, one.path, view.short(one.expected), view.short(one.got)))
+    context.out(terminal.escape(("  killed at %s (%s): %s%s"):format(one.at, one.name, one.path, one.why and ", " .. one.why or "")) .. "\n")
+    context.out(("    expected  %s\n    got       %s\n"):format(view.short(one.expected), view.short(one.got)))
   end
   return n
 end

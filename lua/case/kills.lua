@@ -1,0 +1,80 @@
+--- The kill matrix of a case: it is played once for each command of all its runs, killed there
+--- after its effect and before its result was kept, and must come to the same as undisturbed.
+--
+--   local told = assert(kills.everywhere(home, value, { file = path }))
+--   told.kills, #told.differences
+--
+-- Equal are effects, records, memories, questions, events, how runs ended, and the bill. What
+-- nobody can look up (an effect without key and probe) must be asked of the owner, nothing
+-- else; who answers looks for the effect outside, and then the end must be the same as well.
+local case = require "case"
+local json = require "json"
+local snapshot = require "case.snapshot"
+
+local kills = {}
+
+--- Steps and the sides of a compensation are brackets: what is done in them are commands.
+local brackets = { step = true, undo = true, start = true }
+
+local function add(told, where, name, one)
+  table.insert(told.differences, { at = where, name = name, path = one.path, expected = one.expected == nil and json.null or one.expected,
+    got = one.got == nil and json.null or one.got, why = one.why })
+end
+
+--- Hold what came of a case that was killed to what came of it undisturbed.
+local function compare(told, calm, killed, where, name)
+  if not killed.killed then
+    return add(told, where, name, { path = "/kill", why = "the engine was not killed: the command did not come about" })
+  end
+  for _, one in ipairs(snapshot.differences(calm.snapshot, killed.snapshot, killed.killed.at_once)) do add(told, where, name, one) end
+  for place in pairs(killed.killed.blind) do
+    add(told, where, name, { path = "/questions", expected = "a question", why = "nobody asked whether the effect of " .. place:match "/(.*)$" .. " happened" })
+  end
+  local known = {}
+  for _, one in ipairs(calm.differences) do known[one.path] = true end
+  for _, one in ipairs(killed.differences) do
+    if not known[one.path] then add(told, where, name, one) end
+  end
+end
+
+--- Play a case killed at a command. Where branches go side by side another command may have its
+--- number in this play: then once more, and at last at whatever comes behind it.
+local function play_killed(home, value, file, kill)
+  local killed, err
+  for try = 1, 3 do
+    kill.or_later = try == 3 or nil
+    killed, err = case.play(home, value, { file = file, kill = kill })
+    if not killed or killed.killed or kill.when == "during" then break end
+  end
+  return killed, err
+end
+
+--- Play a case once for each command, killed.
+-- @param options  file (where the case was read); when (a list of moments: before_effect, during,
+--   after_effect, which is the default); only(command) -> whether to kill there
+-- @return { case, kills, asked, differences = { { at, name, path, expected, got, why } } }; or nil, err
+function kills.everywhere(home, value, options)
+  local calm, err = case.play(home, value, { file = options.file })
+  if not calm then return nil, err end
+  local told = { case = value.case, kills = 0, asked = 0, differences = json.array {} }
+  for _, one in ipairs(calm.differences) do add(told, "nowhere", "undisturbed", one) end
+  for _, command in ipairs(calm.commands) do
+    if not brackets[command.kind] and not (options.only and not options.only(command)) then
+      local at = ("%s/%d#%d"):format(command.agent, command.number, command.seq)
+      local name = command.name ~= "" and command.kind .. " " .. command.name or command.kind
+      for _, when in ipairs(options.when or { "after_effect" }) do
+        local killed
+        killed, err = play_killed(home, value, options.file, { at = at, when = when })
+        if not killed then return nil, err end
+        if when ~= "during" or killed.killed then
+          told.kills = told.kills + 1
+          told.asked = told.asked + killed.asked
+          compare(told, calm, killed, at, name)
+        end
+      end
+    end
+  end
+  return told
+end
+
+return kills
