@@ -108,13 +108,13 @@ local function parts_of(value)
   return parts
 end
 
---- The lists of all parts, one after the other.
+--- The lists of all parts, one after the other; and the number of the part of each.
 local function all_of(parts, name)
-  local list = {}
-  for _, part in ipairs(parts) do
-    for _, one in ipairs(part.case[name] or {}) do list[#list + 1] = one end
+  local list, numbers = {}, {}
+  for number, part in ipairs(parts) do
+    for _, one in ipairs(part.case[name] or {}) do list[#list + 1], numbers[#numbers + 1] = one, number end
   end
-  return list
+  return list, numbers
 end
 
 -- One life of an engine ---------------------------------------------------------------------
@@ -131,7 +131,7 @@ local function open_engine(self)
       if part.texts then opened:memory().defaults.embed = homes.embedder(part.texts) end
       self.faults:taken_up(opened)
     end, clock = function() return self.world.at.now end,
-    moment = self.kills and function(cmd, when) self.faults:moment(cmd, when) end or nil,
+    moment = self.kills and function(cmd, when, err) self.faults:moment(cmd, when, err) end or nil,
     -- a pause that a server asked for takes its time; what is short is none
     sleep = function(ms) self.world.at.now = self.world.at.now + (ms >= 10000 and ms or 0) end,
     schedules = #part.events == 0 or nil }
@@ -170,6 +170,7 @@ local function begin_part(self)
     elseif one.offline_s then self.world:add { at = at.now + after, offline = one.offline_s }
     else self.world:add { at = at.now + after, operator = one.operator, adapters = one.adapters } end
   end
+  if at.part > 1 then self.people:begin_part(e, at.now) end
   at.before = {}
   for _, run in ipairs(e:list { agent = part.agent, limit = 100000 }) do at.before[run.run] = true end
   at.begun = at.part
@@ -330,7 +331,8 @@ local function commands_of(e)
   for _, run in ipairs(runs) do
     count[run.agent] = (count[run.agent] or 0) + 1
     for _, step in ipairs(e:log(run.run) or {}) do
-      list[#list + 1] = { agent = run.agent, number = count[run.agent], seq = step.seq, kind = step.kind, name = step.name, effect = step.effect }
+      list[#list + 1] = { agent = run.agent, number = count[run.agent], seq = step.seq, kind = step.kind, name = step.name, effect = step.effect,
+        state = step.state }
     end
   end
   return list
@@ -378,10 +380,12 @@ end
 --- Play on from where the world is, to the end. Returns what is told, or nil, err.
 local function live(self, each)
   self.world = world.load(self.path) or world.begin(self.path, self.parts[1].now)
-  self.faults = faults.new(self.world, all_of(self.parts, "faults"), die, self.kill)
-  self.people = people.new(self.world, all_of(self.parts, "human"), function(asked) return is_outside(self, asked) end)
-  self.models = models.new(self.world, all_of(self.parts, "model"), self.faults, function() return self.e end,
-    not self.value.expect or self.value.expect.ledger ~= nil)
+  local list, numbers = all_of(self.parts, "faults")
+  self.faults = faults.new(self.world, list, numbers, die, self.kill)
+  list, numbers = all_of(self.parts, "human")
+  self.people = people.new(self.world, list, numbers, function(asked) return is_outside(self, asked) end)
+  list, numbers = all_of(self.parts, "model")
+  self.models = models.new(self.world, list, numbers, self.faults, function() return self.e end, not self.value.expect or self.value.expect.ledger ~= nil)
   local told
   for i = self.world.at.part, #self.parts do
     self.part, self.world.at.part = self.parts[i], i

@@ -10,17 +10,20 @@
 local faults = {}
 faults.__index = faults
 
---- `die()` does not return. `kill`, where the case is killed beside what it says itself:
---- { at, when, or_later? }.
-function faults.new(world, list, die, kill)
-  local all = table.move(list or {}, 1, #(list or {}), 1, {})
+--- `die()` does not return. `parts`: of which part of a sequence each is, and comes about in no
+--- other. `kill`, where the case is killed beside what it says itself: { at, when, or_later? }.
+function faults.new(world, list, parts, die, kill)
+  local all = table.move(list, 1, #list, 1, {})
   if kill then all[#all + 1] = { at = kill.at, when = kill.when, kind = "kill9", beside = true, or_later = kill.or_later } end
-  return setmetatable({ world = world, list = all, die = die, unkept = {} }, faults)
+  return setmetatable({ world = world, list = all, parts = parts, die = die, unkept = {} }, faults)
 end
 
 local function met_so_far(self, i) return self.world.at.faults_met[tostring(i)] or 0 end
 
 local function left(self, i) return (self.list[i].times or 1) - met_so_far(self, i) end
+
+--- Whether it can come about now.
+local function is_due(self, i) return left(self, i) > 0 and (self.list[i].beside or self.parts[i] == self.world.at.part) end
 
 --- `place`: the command that met it ("run_1/12").
 local function met(self, i, place)
@@ -48,8 +51,8 @@ local function number_of(e, run)
   return n
 end
 
---- What a command may be called in a case.
-local function names_of(self, cmd)
+--- What a command may be called in a case by itself.
+local function own_names(self, cmd)
   local names = { cmd.name, cmd.kind, "#" .. cmd.seq }
   for _, one in ipairs(self.list) do
     local agent, number, seq = one.at:match "^(.+)/(%d+)#(%d+)$"
@@ -64,14 +67,22 @@ local function names_of(self, cmd)
     if type(args.key) == "string" then names[#names + 1] = args.key end
   end
   if cmd.kind == "approve" then names[#names + 1] = "approve_" .. cmd.name:match "^[^:]*" end
-  for _, name in ipairs(cmd:in_memory() and cmd.run.handle:inside(cmd.seq) or {}) do names[#names + 1] = name end
+  return names
+end
+
+--- The steps around it.
+local function steps_around(cmd) return cmd:in_memory() and cmd.run.handle:inside(cmd.seq) or {} end
+
+local function names_of(self, cmd)
+  local names = own_names(self, cmd)
+  for _, name in ipairs(steps_around(cmd)) do names[#names + 1] = name end
   return names
 end
 
 --- The number of a fault that is meant, of these kinds, at this moment.
 local function find(self, names, fits)
   for i, one in ipairs(self.list) do
-    if left(self, i) > 0 and fits(one) and is_named(one.at, names) then return i end
+    if is_due(self, i) and fits(one) and is_named(one.at, names) then return i end
   end
 end
 
@@ -126,7 +137,7 @@ end
 --- A step of script alone asks nothing of the engine: it is known by its record.
 local function behind_a_step(self, cmd)
   for i, one in ipairs(self.list) do
-    if one.kind == "kill9" and left(self, i) > 0 then
+    if one.kind == "kill9" and is_due(self, i) then
       for _, step in ipairs(cmd.engine:log(cmd.run.run) or {}) do
         if step.kind == "step" and step.state == "done" and is_named(one.at, { step.name }) then return kill(self, i, cmd.engine) end
       end
@@ -134,19 +145,27 @@ local function behind_a_step(self, cmd)
   end
 end
 
+local effects = { idempotent = true, at_most_once = true, ["local"] = true }
+local deeds = { model = true, emit = true, atomic = true, call = true, approve = true, sleep = true, wait = true }
+
+--- Whether a command does something, and does not only look or reckon.
+local function changes(cmd) return effects[cmd.effect] or deeds[cmd.kind] or false end
+
 --- Told by the engine where a command stands (engine/commands.lua).
-function faults:moment(cmd, when)
+function faults:moment(cmd, when, err)
+  if err ~= nil and self.world.at.given[cmd.key] then self.world.at.given_up[cmd.key] = true end
   -- what it waits behind is in the store
   if when ~= "after_effect" then self.unkept[cmd.key] = nil end
   local any = false
-  for i, one in ipairs(self.list) do any = any or one.kind == "kill9" and left(self, i) > 0 end
+  for i, one in ipairs(self.list) do any = any or one.kind == "kill9" and is_due(self, i) end
   if not any then return end
-  local names = names_of(self, cmd)
-  local i = find(self, names, function(one)
+  local function fits(one)
     if one.kind ~= "kill9" then return false end
     local wanted = one.when or "after_effect"
     return wanted == when or wanted == "during" and when == "after_effect"
-  end)
+  end
+  -- the effect of a step is not what it reads before
+  local i = find(self, own_names(self, cmd), fits) or (when ~= "after_effect" or changes(cmd)) and find(self, steps_around(cmd), fits)
   if i then return kill(self, i, cmd.engine) end
   if when == "before_effect" and cmd.run.handle:tail() then behind_a_step(self, cmd) end
 end

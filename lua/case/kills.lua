@@ -63,6 +63,8 @@ function kills.everywhere(home, value, options)
       local at = ("%s/%d#%d"):format(command.agent, command.number, command.seq)
       local name = command.name ~= "" and command.kind .. " " .. command.name or command.kind
       for _, when in ipairs(options.when or { "after_effect" }) do
+        -- what waits to the end has no effect yet
+        if command.state == "waiting" and when == "after_effect" then when = "during" end
         local killed
         killed, err = play_killed(home, value, options.file, { at = at, when = when })
         if not killed then return nil, err end

@@ -13,10 +13,10 @@ models.__index = models
 models.usual_prices = { small = { ["in"] = 200, out = 800 }, large = { ["in"] = 3000, out = 15000 }, embed = { ["in"] = 0, out = 0 } }
 
 --- `strict`: a call without a reply is a difference (the case counts calls).
--- world, the replies ({ skill, tier, reply | error, usage, max_out? }), faults (case/faults.lua),
---- engine() -> the engine that asks.
-function models.new(world, replies, faults, engine, strict)
-  return setmetatable({ world = world, replies = replies or {}, faults = faults, engine = engine, asks = {}, failed = {}, strict = strict }, models)
+-- world, the replies ({ skill, tier, reply | error, usage, max_out? }) and of which part each is,
+--- faults (case/faults.lua), engine() -> the engine that asks.
+function models.new(world, replies, parts, faults, engine, strict)
+  return setmetatable({ world = world, replies = replies, parts = parts, faults = faults, engine = engine, asks = {}, failed = {}, strict = strict }, models)
 end
 
 local function is_named(wanted, name)
@@ -52,12 +52,12 @@ local function fits(self, one, names)
   return false
 end
 
---- The index of the reply that is next for this call, in the order of the script.
-local function choose(self, asked, names)
+--- The index of the reply of these parts that is next for this call, in the order of the script.
+local function next_of(self, asked, names, is_part)
   local used = self.world.at.used_replies
   local other_tier, any_name
   for i, one in ipairs(self.replies) do
-    if not used[tostring(i)] then
+    if not used[tostring(i)] and is_part(self.parts[i]) then
       if fits(self, one, names) then
         if one.tier == asked.tier then return i end
         other_tier = other_tier or i
@@ -67,6 +67,11 @@ local function choose(self, asked, names)
     end
   end
   return any_name or other_tier
+end
+
+local function choose(self, asked, names)
+  local now = self.world.at.part
+  return next_of(self, asked, names, function(part) return part == now end) or next_of(self, asked, names, function(part) return part < now end)
 end
 
 local function place_of(asked)
@@ -85,6 +90,8 @@ end
 local function upcoming(self, asked)
   local place = place_of(asked)
   local given, n = self.world.at.given[place] or {}, (self.asks[place] or 0) + 1
+  -- what was asked again and again until it was answered is not begun again; what failed, fails as before
+  if n == 1 and #given > 1 and not self.world.at.given_up[place] then n = #given end
   local names = names_of(self, asked.who or {})
   return given[n] or choose(self, asked, names), place, n, names
 end

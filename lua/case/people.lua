@@ -11,9 +11,10 @@ local json = require "json"
 local people = {}
 people.__index = people
 
---- `happened(proposal)`: whether the effect that a question is about is there outside.
-function people.new(world, answers, happened)
-  return setmetatable({ world = world, answers = answers or {}, happened = happened }, people)
+--- `parts`: of which part of a sequence each answer is: it is given in that. `happened(proposal)`:
+--- whether the effect that a question is about is there outside.
+function people.new(world, answers, parts, happened)
+  return setmetatable({ world = world, answers = answers, parts = parts, happened = happened }, people)
 end
 
 local outcomes = { done = "happened", not_done = "not_happened", undo = "undo", abandon = "abandon" }
@@ -34,13 +35,22 @@ local function plan(self, item, now)
   local at = self.world.at
   for i, one in ipairs(self.answers) do
     local place = tostring(i)
-    if not at.used_answers[place] and means(one, item) then
+    if self.parts[i] == at.part and not at.used_answers[place] and means(one, item) then
       at.used_answers[place] = true
       if one.action ~= "none" and one.after_s ~= -1 then
         self.world:add { at = now + (one.after_s or 0) * 1000, answer = i, item = item.id, subject = item.subject }
       end
       return
     end
+  end
+end
+
+--- A part of a sequence begins: it may answer what an earlier one left open.
+function people:begin_part(e, now)
+  local answered = {}
+  for _, one in ipairs(self.world.at.coming) do answered[one.item or ""] = true end
+  for _, item in ipairs(e:inbox { all = true }) do
+    if self.world.at.asked_items[item.id] and not answered[item.id] then plan(self, item, now) end
   end
 end
 
@@ -136,29 +146,32 @@ local function decide(e, item, one)
   return e:decide(item.id, { state = state, value = value, note = one.note })
 end
 
---- Give a planned answer. What expired, or was withdrawn, cannot be answered and need not be.
+local acts = {}
+
+function acts.recall(e, item, one) return e:recall(item.id, { note = one.note }) end
+function acts.answer(e, item, one) return e:reconcile(item.id, { answer = outcomes[one.value], note = one.note }) end
+function acts.snooze(e, item, one) return e:snooze(item.id, (one.for_s or 3600) * 1000) end
+acts.approve, acts.edit, acts.reject = decide, decide, decide
+
+--- Give a planned answer. What expired, or was withdrawn, cannot be answered and need not be;
+--- nor what was answered already when the engine died of it.
 -- Returns true, or nil, err.
 function people:give(e, coming, now)
   local one = self.answers[coming.answer]
   local item, err = e:approval(coming.item)
   if not item then return nil, err end
-  if not one then
-    return item.state ~= "open" or e:reconcile(item.id, { answer = self.happened(item.proposal) and "happened" or "not_happened" })
-  end
-  local open, done = item.state == "open", nil
-  if one.action == "recall" then
-    done, err = e:recall(item.id, { note = one.note })
-  elseif not open then
+  local open, again = item.state == "open", coming.under_way
+  coming.under_way = true
+  self.world:keep()
+  if not one then -- of the kill
+    if open then return e:reconcile(item.id, { answer = self.happened(item.proposal) and "happened" or "not_happened" }) end
     return true
-  elseif one.action == "answer" then
-    done, err = e:reconcile(item.id, { answer = outcomes[one.value], note = one.note })
-  elseif one.action == "snooze" then
-    done, err = e:snooze(item.id, (one.for_s or 3600) * 1000)
-  else
-    done, err = decide(e, item, one)
   end
-  if not done and one.action ~= "recall" then return nil, err end
-  if not done then self.world:differ("/human/" .. coming.answer - 1, "taken back", "not", err.message) end
+  local recall, done = one.action == "recall", true
+  if not open and not recall and not again then return true end
+  if open or recall then done, err = acts[one.action](e, item, one) end
+  if not done and not recall then return nil, err end
+  if not done and not again then self.world:differ("/human/" .. coming.answer - 1, "taken back", "not", err.message) end
   -- an answer to the same question may follow: after it was put off or taken back, or to take it back
   plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now)
   return true

@@ -71,7 +71,7 @@ end
 function snapshot.of(played, ledger)
   local e, runs = played.e, json.array {}
   for _, run in ipairs(e:list { limit = 100000 }) do
-    runs[#runs + 1] = { agent = run.agent, state = run.state, output = run.output, error = run.error and { code = run.error.code, message = run.error.message } }
+    runs[#runs + 1] = { agent = run.agent, state = run.state, output = run.output, error = run.error and { code = run.error.code, number = run.error.number } }
   end
   return { runs = sorted(runs), outbox = effects_of(played.path), records = records_of(e), memory = sorted(memories_of(e)),
     questions = sorted(questions_of(e, played.world.at.questions)), events = sorted(events_of(e)), ledger = ledger }

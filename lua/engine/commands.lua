@@ -26,9 +26,9 @@ command.__index = command
 command.parked_mark = {}
 
 --- Where a command stands, for who has things go wrong on purpose (options.moment):
---- "before_effect", "after_effect" (its result is not yet kept), "during" (it waits).
-function commands:moment(cmd, when)
-  if self.options.moment then self.options.moment(cmd, when) end
+--- "before_effect", "after_effect" (its result, or `err`, is not yet kept), "during" (it waits).
+function commands:moment(cmd, when, err)
+  if self.options.moment then self.options.moment(cmd, when, err) end
 end
 
 --- A command of a run, as it was issued by its script.
@@ -188,7 +188,7 @@ function commands:finish(cmd, value, err)
     return
   end
   crash.point "performed"
-  self:moment(cmd, "after_effect")
+  self:moment(cmd, "after_effect", err)
   run.pending[cmd.seq] = nil
   run.idle = false
   run:mark_running(self, cmd.tx)
