@@ -54,7 +54,8 @@ end
 --- options: store; limits (the engine's budget of the settings); zone (a name);
 -- now() in milliseconds; commit(tx) -> true | nil, message, code, which may yield, and
 -- submit(tx, fn), which does not wait (the store's own unless told); on_alert(alert) with
--- {scope, window, start, fraction, limit_picousd, spent_picousd}; on_stop(agent, reason).
+-- {scope, window, start, fraction, limit_picousd, spent_picousd}; on_stop(agent, row, tx), which
+-- may add to the transaction that stops it.
 -- Reservations of an engine that died count as spent from here on.
 function budget.open(options)
   local store = assert(options.store, "budget.open needs a store")
@@ -99,12 +100,12 @@ function budget:stop(agent, state, reason, who, tx)
   tx = tx or self.store:tx()
   tx:add("agent.state", { name = agent, state = state, reason = reason, now = row.at })
   self.stopped[agent] = row
+  self.on_stop(agent, row, tx)
   if own then
     local ok, message, code = self.commit(tx)
     if not ok then return nil, message, code end
   end
   self.queue:admit(true)
-  self.on_stop(agent, row)
   return true
 end
 
@@ -230,18 +231,19 @@ end
 
 -- ---- the end of a reservation ------------------------------------------------------
 
---- Fractions of a limit that this end went past are told, each once.
-local function alert(self, line, warn, before, after)
+--- Fractions of a limit that were gone past are told, each once.
+local function alert(fn, line, warn, before, after)
   for i = 1, #warn + 1 do
     local fraction = warn[i] or 1
     if before < fraction and after >= fraction and (i <= #warn or warn[#warn] ~= 1) then
-      self.on_alert { scope = line.scope, window = line.window, start = line.start, fraction = fraction,
+      fn { scope = line.scope, window = line.window, start = line.start, fraction = fraction,
         limit_picousd = line.limit_money, spent_picousd = line.spent }
     end
   end
 end
 
 local default_warn = { 0.5, 0.8 }
+budget.default_warn = default_warn
 
 local function apply(self, held, fields)
   local spent, tokens, calls = fields.cost, fields.input + fields.output, held.calls
@@ -258,7 +260,7 @@ local function apply(self, held, fields)
       local warn, after = limits and limits.warn or default_warn, lines.fraction(line, line.spent, line.tokens, line.calls)
       -- mostly there is nothing to tell yet
       if after >= (warn[1] or 1) then
-        alert(self, line, warn, lines.fraction(line, before_spent, before_tokens, before_calls), after)
+        alert(self.on_alert, line, warn, lines.fraction(line, before_spent, before_tokens, before_calls), after)
       end
     end
   end
@@ -330,6 +332,20 @@ local function state_of(row, warn)
   local part = lines.fraction(row, row.spent, row.tokens, row.calls)
   if part >= 1 then return "spent" end
   return part >= ((warn or {})[1] or 0.5) and "warn" or "ok"
+end
+
+--- The alerts of the budgets as they stand, oldest first: who was to tell them may have died
+--- before it did. options: now, zone, warn_of(scope) -> its fractions or nil, least (of all).
+function budget.passed(store, options)
+  local z, now, list = assert(zone.open(options.zone)), options.now, {}
+  local rows, message, code = store:read("budget.passed", { hour = z:start("hour", now), day = z:start("day", now),
+    month = z:start("month", now), part = options.least or default_warn[1] })
+  if not rows then return nil, message, code end
+  for _, row in ipairs(rows) do
+    alert(function(one) list[#list + 1] = one end, row, options.warn_of(row.scope) or default_warn, -1,
+      lines.fraction(row, row.spent, row.tokens, row.calls))
+  end
+  return list
 end
 
 local function overrides_of(store)

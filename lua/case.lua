@@ -122,6 +122,13 @@ end
 local player = {}
 player.__index = player
 
+--- Chance is the same in each play: names of runs, pauses between tries, what a script throws.
+local function chance_of(self)
+  local at = self.world.at
+  at.chances = (at.chances or 0) + 1
+  return tonumber("0x" .. digest.sha256("case " .. at.chances):sub(1, 15))
+end
+
 local function open_engine(self)
   local part = self.part
   local e, err = engine.open { home = self.path, adapt = homes.settings(part, self.models, self.faults, self.home),
@@ -132,6 +139,7 @@ local function open_engine(self)
       self.faults:taken_up(opened)
     end, clock = function() return self.world.at.now end,
     moment = self.kills and function(cmd, when, err) self.faults:moment(cmd, when, err) end or nil,
+    chance = function() return chance_of(self) end,
     -- a pause that a server asked for takes its time; what is short is none
     sleep = function(ms) self.world.at.now = self.world.at.now + (ms >= 10000 and ms or 0) end,
     schedules = #part.events == 0 or nil }

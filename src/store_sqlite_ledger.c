@@ -73,6 +73,13 @@ static const struct sqlite_verb verbs[] = {
 	  " (span = 'hour' AND start = :hour) OR (span = 'min' AND start ="
 	  " :min) OR (span = 'run' AND (held > 0 OR updated >= :day)) ORDER BY"
 	  " scope, span, start LIMIT 10000", false },
+	/* Of these (but for minutes) those of which so great a part is used. */
+	{ "budget.passed", "SELECT " BUDGET_COLUMNS " FROM budgets WHERE ((span ="
+	  " 'month' AND start = :month) OR (span = 'day' AND start = :day) OR"
+	  " (span = 'hour' AND start = :hour) OR (span = 'run' AND updated >="
+	  " :day)) AND (spent >= limit_money * :part OR tokens >= limit_tokens *"
+	  " :part OR calls >= limit_calls * :part) ORDER BY updated, id LIMIT"
+	  " 10000", false },
 	/* Budgets whose sums are not those of the ledger: none, ever. */
 	{ "budget.check", "SELECT b.scope, b.span AS \"window\", b.start,"
 	  " b.spent, g.spent AS ledger_spent, b.held, g.held AS ledger_held,"

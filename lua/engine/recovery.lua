@@ -94,6 +94,7 @@ function recovery:recover()
   self:look_at_facts()
   self:wake_resumed()
   crash.point "recovered"
+  self:tell_missed_alerts()
   self:try_faults_again()
   self:pump()
   self:open_schedules()

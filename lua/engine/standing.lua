@@ -5,6 +5,7 @@
 -- call; runs of it that are open may finish by unpaid means. Only a person lets a
 -- deactivated agent go on. What happened is an event that other agents may listen to:
 -- budget.alert, budget.stop.
+local budget = require "budget"
 local errors = require "errors"
 local loop = require "loop"
 local money = require "money"
@@ -41,10 +42,8 @@ local function audit(self, tx, what, agent, who, detail)
   tx:add("audit.put", { now = self.clock(), who = who, what = what, subject = "agent:" .. agent, detail_codec = detail })
 end
 
---- Tell those who listen, once for ever for a key.
-function standing:tell_budget(kind, payload, key)
-  if self.closing or self.failed then return end
-  self:task(function() self:emit(kind, payload, { key = key }) end, 0)
+--- Raise an alert about a budget or an agent that it stopped.
+local function raise_of(self, kind, payload, key)
   local stopped = kind == "budget.stop"
   local agent = stopped and payload.agent or payload.scope:match "^agent:(.+)$"
   self:raise(stopped and "stopped" or "budget", { agent = agent, message = stopped and ("agent %s is %s: %s"):format(payload.agent,
@@ -52,21 +51,53 @@ function standing:tell_budget(kind, payload, key)
     payload.fraction, payload.window) }, key)
 end
 
---- Part of a limit was used up (budget.lua).
-function standing:budget_alert(alert)
+local function key_of_alert(alert)
   local start = alert.start == 0 and "" or rfc3339.format(alert.start)
-  self:tell_budget("budget.alert", { scope = alert.scope, window = alert.window, fraction = alert.fraction, since = start,
-    limit_picousd = alert.limit_picousd and money.to_json(alert.limit_picousd) or nil,
-    spent_picousd = money.to_json(alert.spent_picousd) },
-    ("%s/%s/%s/%g"):format(alert.scope, alert.window, start, alert.fraction))
+  return ("%s/%s/%s/%g"):format(alert.scope, alert.window, start, alert.fraction), start
 end
 
---- The ledger, or a guard, stopped an agent: it is written already.
-function standing:agent_stopped(agent, row)
-  local tx = self.store:tx()
+--- Part of a limit was used up (budget.lua): tell those who listen, once for ever.
+function standing:budget_alert(alert)
+  if self.closing or self.failed then return end
+  local key, start = key_of_alert(alert)
+  local payload = { scope = alert.scope, window = alert.window, fraction = alert.fraction, since = start,
+    limit_picousd = alert.limit_picousd and money.to_json(alert.limit_picousd) or nil,
+    spent_picousd = money.to_json(alert.spent_picousd) }
+  self:task(function() self:emit("budget.alert", payload, { key = key }) end, 0)
+  raise_of(self, "budget.alert", payload, key)
+end
+
+--- What was used up is in the store before it is told: what a process that died did not tell
+--- is told by the next one.
+function standing:tell_missed_alerts()
+  local own, least = self.settings.budget or {}, nil
+  local function consider(warn) least = math.min(least or warn[1] or 1, warn[1] or 1) end
+  consider(own.warn or budget.default_warn)
+  for _, agent in pairs(self.library.agents) do consider((agent.manifest.budget or {}).warn or budget.default_warn) end
+  local now, kept = self.clock(), self.settings.retention and self.settings.retention.events_ms
+  local list = assert(budget.passed(self.store, { now = now, zone = self.settings.zone, least = least, warn_of = function(scope)
+    local name = scope:match "^agent:(.+)$"
+    local agent = name and self.library.agents[name]
+    return agent and (agent.manifest.budget or {}).warn or not name and own.warn or nil
+  end }))
+  for _, alert in ipairs(list) do
+    local gone = kept and now - alert.start >= kept -- it may have been told, and forgotten
+    if not gone and not self:rows("event.by_key", { type = "budget.alert", key = (key_of_alert(alert)) })[1] then self:budget_alert(alert) end
+  end
+end
+
+--- The ledger, or a guard, stopped an agent: that it is told and in the trail is true with that.
+function standing:agent_stopped(agent, row, tx)
   audit(self, tx, "agent." .. row.state, agent, row.who or "budget", { reason = row.reason })
-  self:task(function() self:commit(tx) end, 0)
-  self:tell_budget("budget.stop", { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at or self.clock()))
+  local payload, key = { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at or self.clock())
+  tx:add("event.put", { event = self:event_id(), type = "budget.stop", key = key, payload_codec = payload, now = self.clock(), trust = "owner" })
+  self:task(function()
+    loop.sleep(2) -- it becomes true with somebody else's transaction, a little later
+    if self.closing or self.failed or not self:commit(self.store:tx()) then return end
+    if self.on_change then self.on_change "events" end
+    self:pump()
+    raise_of(self, "budget.stop", payload, key)
+  end, 0)
 end
 
 --- Stop an agent: "deactivated" by its budget, "off" by a person. Returns true, or nil, err.
@@ -76,11 +107,11 @@ function standing:stop_agent(agent, state, reason, who)
   local row = { agent = agent, state = state, reason = reason, who = who, at = self.clock() }
   local tx = self.store:tx()
   tx:add("agent.state", { name = agent, state = state, reason = reason, now = row.at })
+  self:agent_stopped(agent, row, tx)
   self:stopped()[agent] = row
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
   if self.models then self.models.books.queue:admit(true) end
-  self:agent_stopped(agent, row)
   return true
 end
 
@@ -125,10 +156,11 @@ function standing:model_client()
   local ok, made, message = pcall(require("model").open, { settings = self.settings, store = self.store, now = self.clock,
     sleep = self.options.sleep, commit = function(tx) return self:commit(tx) end, submit = function(tx, fn) self.runner:submit(tx, fn) end,
     on_alert = function(alert) self:budget_alert(alert) end,
-    on_stop = function(agent, row) self:agent_stopped(agent, row) end })
+    on_stop = function(agent, row, tx) self:agent_stopped(agent, row, tx) end })
   self.opening_models = nil
   self.models = ok and made or nil
   if self.models then self.models.books.stopped = self:stopped() end
+  if self.models then self:tell_missed_alerts() end -- what was held when a process died counts as spent now
   -- later, not here: who opened it asks first, who came behind goes on in the order that they came
   if #waiting > 0 then
     loop.timer(0, function()

@@ -87,7 +87,11 @@ local function ask(cmd, request)
     cmd.cost = detail and detail.cost_picousd or 0
     local why = detail and detail.budget
     if code == "budget" then
-      if why and not why.throttle and not why.stopped then e:stop_agent(run.agent, "deactivated", message, "budget") end
+      if why and not why.throttle and not why.stopped then
+        e:stop_agent(run.agent, "deactivated", message, "budget")
+        -- what it says when it is asked again, should the engine die now
+        message = ("agent '%s' is deactivated: %s"):format(run.agent, message)
+      end
       return refuse(cmd, guard, message)
     end
     after(cmd, guard, code, message)
