@@ -35,7 +35,7 @@ local function open_amount(ctx, invoice)
   local all = whole_amount(ctx, invoice)
   local paid = ctx.skill.amount_of { record = invoice, field = "paid" }
   local cents = math.floor((all.amount or 0) * 100 + 0.5) - math.floor((paid.amount or 0) * 100 + 0.5)
-  local open = ctx.skill.amount_of { record = { amount = cents / 100 } }
+  local open = ctx.skill.amount_of { record = { amount = cents / 100, currency = all.currency } }
   return { amount = all.amount and cents / 100, text = open.text, currency = (all.currency or ""):upper(), paid = (paid.amount or 0) > 0,
     paid_field = paid.field or all.currency and "paid_" .. all.currency or "paid" }
 end
@@ -73,7 +73,7 @@ local function fee_line(ctx, invoice, open)
   local fee = ctx.skill.amount_of { record = contract, field = "late_fee" }
   local percent = tonumber(contract.late_fee_pct or contract.late_fee_percent)
   if percent and percent > 0 then
-    local part = ctx.skill.amount_of { record = { amount = math.floor(open.amount * percent + 0.5) / 100 } }
+    local part = ctx.skill.amount_of { record = { amount = open.amount, currency = open.currency }, percent = percent }
     return ("\n\nAs our contract says, a late fee of %g %% applies: %s %s."):format(percent, part.text, open.currency)
   elseif fee.amount and fee.amount > 0 then
     return ("\n\nAs our contract says, a late fee of %s %s applies."):format(fee.text, (fee.currency or open.currency):upper())
