@@ -2,20 +2,49 @@
 -- text a number is money only when a currency stands beside it, so that tax numbers, phones
 -- and dates are none.
 
-local codes = { eur = "eur", euro = "eur", euros = "eur", usd = "usd", dollar = "usd", dollars = "usd", gbp = "gbp", pound = "gbp",
-  pounds = "gbp", chf = "chf", francs = "chf", sek = "sek", nok = "nok", dkk = "dkk", pln = "pln", jpy = "jpy", yen = "jpy",
-  cad = "cad", aud = "aud", nzd = "nzd", brl = "brl", inr = "inr", czk = "czk", huf = "huf", ron = "ron", sgd = "sgd", zar = "zar",
-  mxn = "mxn", hkd = "hkd", aed = "aed", ils = "ils" }
-local signs = { { "€", "eur" }, { "£", "gbp" }, { "¥", "jpy" }, { "$", "usd" } }
+local codes = { eur = "eur", euro = "eur", euros = "eur", usd = "usd", dollar = "$", dollars = "$", gbp = "gbp", pound = "gbp",
+  pounds = "gbp", chf = "chf", francs = "chf", franken = "chf", sek = "sek", nok = "nok", dkk = "dkk", pln = "pln", jpy = "jpy", yen = "jpy",
+  cad = "cad", aud = "aud", nzd = "nzd", brl = "brl", reais = "brl", inr = "inr", czk = "czk", huf = "huf", sgd = "sgd", zar = "zar",
+  mxn = "mxn", hkd = "hkd", aed = "aed", ils = "ils", krw = "krw", won = "krw", cny = "cny", yuan = "cny", rmb = "cny" }
+-- these are words, too, unless they are in capitals
+local capitals = {}
+for code in ("ARS BGN BHD CLP COP EGP GHS IDR ISK JOD KES KWD KZT MAD MYR NGN OMR PEN PHP PKR PYG QAR RON RSD RUB SAR THB TND TRY TWD TZS UAH UGX UYU "
+  .. "VND XAF XOF"):gmatch("%a+") do
+  capitals[code] = code:lower()
+end
+-- Longer ones first. What several countries write ($, ¥, kr) is the reader's own where they
+-- have one of these.
+local signs = { { "US$", "usd" }, { "R$", "brl" }, { "NZ$", "nzd" }, { "HK$", "hkd" }, { "NT$", "twd" }, { "CA$", "cad" }, { "AU$", "aud" }, { "A$", "aud" },
+  { "C$", "cad" }, { "S$", "sgd" }, { "€", "eur" }, { "£", "gbp" }, { "¥", "¥" }, { "￥", "¥" }, { "円", "jpy" }, { "元", "cny" }, { "원", "krw" }, { "₩", "krw" },
+  { "₹", "inr" }, { "₪", "ils" }, { "₺", "try" }, { "zł", "pln" }, { "Kč", "czk" }, { "Fr.", "chf" }, { "kr.", "kr" }, { " kr", "kr" }, { "$", "$" } }
+local shared = { ["$"] = { "usd", aud = true, cad = true, nzd = true, sgd = true, hkd = true, mxn = true, clp = true, ars = true, cop = true, twd = true, brl = true },
+  ["¥"] = { "jpy", cny = true }, kr = { nil, sek = true, nok = true, dkk = true, isk = true } }
+
+--- What a sign means to somebody whose money is `home`.
+local function currency_of(sign, home)
+  local several = shared[sign or ""]
+  if not several then
+    return sign
+  end
+  return several[home or ""] and home or several[1]
+end
+
+--- Spaces, apostrophes and dashes as a keyboard has them; "120万" are 1200000.
+local function plain_text(text)
+  text = text:sub(1, 100000):gsub("\194\160", " "):gsub("\226\128[\137\175]", " "):gsub("\226\128\153", "'"):gsub("([.,])\226\128[\147\148]", "%1")
+  return (text:gsub("([%d.]+)%s?万", function(figure)
+    return tonumber(figure) and ("%d"):format(math.floor(tonumber(figure) * 10000 + 0.5))
+  end))
+end
 
 --- "4.900,50" -> 4900.5; "4,900" -> 4900; "4.9" -> 4.9; "5k" -> 5000
 local function number_of(text)
   local thousand = text:find("[kK]%s*$") ~= nil
-  local plain = text:gsub("[kK]%s*$", ""):gsub("[%s'\194\160]", "")
-  if not plain:find("^%d[%d.,]*$") then
+  local plain = text:gsub("[kK]%s*$", ""):gsub("[%s']", "")
+  if not plain:find("^%d[%d.,]*%-*$") then
     return nil
   end
-  plain = plain:gsub("[.,]$", "")
+  plain = plain:gsub("[.,]%-*$", "")
   local whole, cents = plain:match("^(.-)[.,](%d%d?)$")
   if whole and whole ~= "" then
     plain = whole:gsub("[.,]", "") .. "." .. cents
@@ -30,7 +59,7 @@ local function number_of(text)
 end
 
 local function named(word)
-  return codes[(word or ""):lower()]
+  return capitals[word or ""] or codes[(word or ""):lower()]
 end
 
 --- The last number of a text: what stands before a currency.
@@ -60,15 +89,18 @@ local function number_after(text)
 end
 
 --- Every amount in a text, in its order.
-local function in_text(text, found)
-  text = text:sub(1, 100000):gsub("\194\160", " ")
-  local at = 1
+local function in_text(text, found, home)
+  local at, next_at = 1, {} -- where each sign is next; false when it is nowhere
+  text = plain_text(text)
   while true do
     local from, to, currency
-    for _, sign in ipairs(signs) do
-      local a, b = text:find(sign[1], at, true)
+    for i, sign in ipairs(signs) do
+      if next_at[i] ~= false and (next_at[i] or 0) < at then
+        next_at[i] = text:find(sign[1], at, true) or false
+      end
+      local a = next_at[i]
       if a and (not from or a < from) then
-        from, to, currency = a, b, sign[2]
+        from, to, currency = a, a + #sign[1] - 1, sign[2]
       end
     end
     local word_at, word, word_end = text:match("()%f[%a](%a%a%a+)()", at)
@@ -89,35 +121,42 @@ local function in_text(text, found)
       to = amount and to + #(after:match("^%s*%d[%d.,' ]*[kK]?") or "") or to
     end
     if amount then
-      found[#found + 1] = { amount = amount, currency = currency }
+      found[#found + 1] = { amount = amount, currency = currency_of(currency, home) }
     end
     at = to + 1
   end
 end
 
 --- One value that somebody else read: a number, a text, { amount, currency } or { price_eur }.
-local function of_value(value, found)
+local function of_value(value, found, home)
   if type(value) == "number" then
     found[#found + 1] = { amount = value }
   elseif type(value) == "string" then
     local before = #found
-    in_text(value, found)
-    local alone = #found == before and number_of((value:gsub("^%s+", "")))
+    in_text(value, found, home)
+    local alone = #found == before and number_of((plain_text(value):gsub("^%s+", "")))
     if alone then
       found[#found + 1] = { amount = alone }
     end
   elseif type(value) == "table" then
-    local amount = value.amount or value.value or value.price
-    local currency = type(value.currency) == "string" and (named(value.currency) or value.currency:lower()) or nil
+    local amount, currency = value.amount or value.value or value.price, nil
     for name, one in pairs(value) do
       local code = type(name) == "string" and named(name:match("([%a]+)$"))
-      if not amount and code and type(one) == "number" then
+      if not amount and code and (type(one) == "number" or type(one) == "string") then
         amount, currency = one, code
       end
     end
-    amount = type(amount) == "string" and number_of(amount) or amount
-    if type(amount) == "number" then
-      found[#found + 1] = { amount = amount, currency = currency }
+    local part = {}
+    of_value(type(amount) ~= "table" and amount or value.text, part, home)
+    if type(value.currency) == "string" then
+      local sign = value.currency
+      for _, one in ipairs(signs) do
+        sign = one[1] == value.currency and one[2] or sign
+      end
+      currency = named(sign) or sign:lower()
+    end
+    for _, one in ipairs(part) do
+      found[#found + 1] = { amount = one.amount, currency = currency_of(currency, home) or one.currency }
     end
   end
 end
@@ -128,7 +167,8 @@ return skill {
   effect = "pure",
   input = {
     type = "object",
-    properties = { text = { type = "string" }, values = { type = "array", description = "numbers, texts, or { amount, currency }" } },
+    properties = { text = { type = "string" }, values = { type = "array", description = "numbers, texts, or { amount, currency }" },
+      currency = { type = "string", description = "the reader's own: what $, ¥ and kr mean" } },
   },
   output = {
     type = "object", required = { "amounts" },
@@ -137,12 +177,12 @@ return skill {
   },
 
   ["local"] = function(input)
-    local found = {}
+    local found, home = {}, input.currency and input.currency:lower()
     if input.text then
-      in_text(input.text, found)
+      in_text(input.text, found, home)
     end
     for _, value in ipairs(input.values or {}) do
-      of_value(value, found)
+      of_value(value, found, home)
     end
     return { amounts = found }
   end,
@@ -156,6 +196,12 @@ return skill {
     { name = "a year before a price", input = { text = "In 2026 4,900 GBP is what we have" }, output = { amounts = { { amount = 4900, currency = "gbp" } } } },
     { name = "what a model read", input = { values = { 4900, "4 900 EUR", { amount = "4,900.00", currency = "EUR" }, { price_eur = 4900 } } },
       output = { amounts = { { amount = 4900 }, { amount = 4900, currency = "eur" }, { amount = 4900, currency = "eur" }, { amount = 4900, currency = "eur" } } } },
+    { name = "signs with a letter", input = { text = "R$ 18.500,55 ou US$ 3,400" }, output = { amounts = { { amount = 18500.55, currency = "brl" }, { amount = 3400, currency = "usd" } } } },
+    { name = "the reader's own dollars", input = { currency = "aud", values = { "$5,200" } }, output = { amounts = { { amount = 5200, currency = "aud" } } } },
+    { name = "as the Swiss write", input = { values = { "CHF 5’200.–", "Fr. 2'080.-", { value = "CHF 4’900.–" } } },
+      output = { amounts = { { amount = 5200, currency = "chf" }, { amount = 2080, currency = "chf" }, { amount = 4900, currency = "chf" } } } },
+    { name = "as the Japanese write", input = { text = "総額¥1,234,567、または120万円" }, output = { amounts = { { amount = 1234567, currency = "jpy" }, { amount = 1200000, currency = "jpy" } } } },
+    { name = "try is a word, TRY is money", input = { text = "We try 3 times. TRY 900 it is." }, output = { amounts = { { amount = 900, currency = "try" } } } },
     { name = "nothing", input = {}, output = { amounts = {} } },
   },
 }
