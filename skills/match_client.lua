@@ -7,7 +7,8 @@ for name in ("gmail googlemail outlook hotmail live yahoo icloud me proton proto
 end
 
 local legal = {}
-for word in ("lda ltd limited gmbh inc llc llp ag sa sarl bv kg ug plc corp co company the unipessoal"):gmatch("%a+") do
+for word in ("lda ltd ltda eireli limited gmbh inc llc llp ag sa sas sarl sl srl spa bv nv kg ug ab as oy aps plc pty pte kk corp co "
+  .. "company the unipessoal"):gmatch("%a+") do
   legal[word] = true
 end
 
