@@ -237,7 +237,7 @@ return agent {
     local changed, count = changes(ctx, last_plan(ctx), plan)
     local accepted, override = true, nil
     if count > 0 then
-      local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).plan, default = { timebox_s = 7200, on_timeout = "keep_last_plan" } }
+      local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).plan, default = { timebox_s = 7200, on_timeout = "keep_last_plan" }, reversible = true }
       local verdict = assert(ctx.approve { subject = "plan:" .. today.date, proposal = { changes = changed }, within = terms.within, otherwise = terms.otherwise,
         remind = terms.remind, risk = "low" })
       accepted = verdict.approved

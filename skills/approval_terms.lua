@@ -21,6 +21,7 @@ return skill {
         timebox_s = { type = "number", minimum = 1 }, on_timeout = { type = "string" },
         remind_s = { type = "array", items = { type = "number" } }, escalate_to = { type = "string" } } },
       default = { type = "object" },
+      reversible = { type = "boolean", description = "what is asked about can be taken back: silence may be a yes" },
     },
   },
   output = {
@@ -35,6 +36,9 @@ return skill {
     end
     local seconds = terms.timebox_s or default.timebox_s
     local word = words_of(terms.on_timeout or default.on_timeout)
+    if not input.reversible then
+      word = word:gsub("approve$", "hold")
+    end
     local within = seconds and duration(seconds) or nil
     local out = { within = within, otherwise = word }
     if terms.remind_s then
@@ -43,8 +47,12 @@ return skill {
         out.remind[i] = duration(one)
       end
     end
-    -- one reminder at the end of the box, and the question stands: nothing happens by itself
-    if word:find("^remind") then
+    local behind = word:match("^remind.*_then_(.+)$")
+    if behind and behind ~= "hold" and seconds then
+      -- one reminder at the end of the box, and as long again to answer it
+      out.remind, out.within, out.otherwise = { within }, duration(2 * seconds), behind
+    elseif word:find("^remind") then
+      -- one reminder at the end of the box, and the question stands: nothing happens by itself
       out.remind, out.within, out.otherwise = within and { within } or nil, nil, "hold"
     elseif word:find("hold", 1, true) then
       out.otherwise = "hold"
@@ -63,6 +71,10 @@ return skill {
     { name = "the default", input = { default = { timebox_s = 60, on_timeout = "decline_politely" } }, output = { within = "60s", otherwise = "decline_politely" } },
     { name = "what is set wins", input = { terms = { timebox_s = 30 }, default = { timebox_s = 60, on_timeout = "reject" } },
       output = { within = "30s", otherwise = "reject" } },
+    { name = "a reminder, then a word", input = { terms = { timebox_s = 60, on_timeout = "remind_once_then_reject" } },
+      output = { remind = { "60s" }, within = "120s", otherwise = "reject" } },
+    { name = "silence is no yes", input = { terms = { timebox_s = 60, on_timeout = "approve" } }, output = { within = "60s", otherwise = "hold" } },
+    { name = "unless it can be taken back", input = { reversible = true, terms = { timebox_s = 60, on_timeout = "approve" } }, output = { otherwise = "approve" } },
     { name = "no box at all", input = {}, output = { otherwise = "hold" } },
   },
 }
