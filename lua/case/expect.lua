@@ -9,9 +9,25 @@ local expect = {}
 
 local function as_list(value) return type(value) == "table" and value or { value } end
 
---- Add what `subset` tells of one value.
-local function compare(out, path, wanted, got)
+--- Whether two texts are the same time, however it is written: 07:30:00Z, 07:30:00.000Z, 08:30+01:00.
+local function same_time(a, b)
+  if type(a) ~= "string" or type(b) ~= "string" then return false end
+  local at = rfc3339.parse((a:gsub("(T%d%d:%d%d)([Zz+-])", "%1:00%2")))
+  return at ~= nil and at == rfc3339.parse(b)
+end
+
+--- What `subset` tells, times taken for what they are.
+local function differences(wanted, got)
+  local list = json.array {}
   for _, one in ipairs(subset.differences(wanted, got)) do
+    if not same_time(one.expected, one.got) then list[#list + 1] = one end
+  end
+  return list
+end
+
+--- Add what differs in one value.
+local function compare(out, path, wanted, got)
+  for _, one in ipairs(differences(wanted, got)) do
     one.path = path .. one.path
     out[#out + 1] = one
   end
@@ -24,7 +40,7 @@ end
 --- Does any of a list hold what is wanted?
 local function any_of(wanted, list)
   for _, one in ipairs(list) do
-    if #subset.differences(wanted, one) == 0 then return true end
+    if #differences(wanted, one) == 0 then return true end
   end
   return false
 end
@@ -158,7 +174,7 @@ function parts.memory(out, path, wanted, world)
     for _, item in ipairs(all_remembered(world)) do
       local same_key = one.key == nil or item.key == one.key
       if same_key and (one.kind == nil or item.kind == one.kind) then near = item end
-      found = found or same_key and #subset.differences(plain_of(one), item) == 0 and holds_texts(one, item)
+      found = found or same_key and #differences(plain_of(one), item) == 0 and holds_texts(one, item)
     end
     if not found and near and one.key then
       compare(out, path .. "/" .. i - 1, plain_of(one), near)
@@ -174,7 +190,7 @@ function parts.memory_absent(out, path, wanted, world)
     local names = type(one) == "string" and { one, one:match "^[^/]+/(.+)$" } or nil
     for _, item in ipairs(all_remembered(world)) do
       local is = names and (item.key == names[1] or names[2] and item.kind .. "/" .. tostring(item.key) == names[1])
-        or not names and #subset.differences(one, item) == 0
+        or not names and #differences(one, item) == 0
       if is then differ(out, path .. "/" .. i - 1, json.null, { kind = item.kind, key = item.key }, "this is remembered") end
     end
   end
