@@ -7,15 +7,9 @@
 -- stays. Where the mail names another price than the proposal, or the proposal has run out,
 -- you are asked before anything hangs on it.
 
-local function rounded(amount)
-  local cents = math.floor(amount * 100 + 0.5)
-  return cents % 100 == 0 and cents // 100 or cents / 100
-end
-
---- A number as people write it in a change: 5200, 4900.5
+--- A number as people write it in a change: 5200, 4900.50
 local function plain(amount)
-  amount = rounded(amount)
-  return math.type(amount) == "integer" and tostring(amount) or ("%.2f"):format(amount)
+  return math.type(amount) == "integer" and tostring(amount) or (("%.3f"):format(amount):gsub("0$", ""))
 end
 
 --- Who wrote: "Ana Reis <ana@fernline.example>", or an address and a name beside it.
@@ -37,12 +31,26 @@ end
 
 -- What is accepted --------------------------------------------------------------------------
 
+--- "Proposal P-118." -> " proposal p 118 "
+local function as_words(text)
+  return " " .. text:lower():gsub("[^%w\128-\255]+", " ") .. " "
+end
+
 --- The proposal that is meant: the one that is named, else the only one for this domain.
 local function proposal_for(ctx, said, sender)
   local id = text_or_nil(said.proposal_id)
   local named = id and ctx.records.get { type = "proposal", key = id }
   if named then
     return id, named
+  end
+  local meant = {}
+  for _, row in ipairs(id and ctx.records.find { type = "proposal", limit = 10000 } or {}) do
+    if as_words(id):find(as_words(row.key), 1, true) then -- as a model may write it: "proposal p-118"
+      meant[#meant + 1] = row
+    end
+  end
+  if #meant == 1 then
+    return meant[1].key, meant[1].value
   end
   local rows = ctx.records.find { type = "proposal", where = { client_domain = sender.domain }, limit = 2 } or {}
   if not id and #rows == 1 then
@@ -75,14 +83,21 @@ end
 
 --- Amounts in the mail that are neither the price nor its deposit.
 local function other_price(ctx, said, deal)
-  local amounts = ctx.skill.read_amounts { values = type(said.amounts_mentioned) == "table" and said.amounts_mentioned or {} }.amounts
+  local amounts = ctx.skill.read_amounts { values = type(said.amounts_mentioned) == "table" and said.amounts_mentioned or {}, currency = deal.currency }.amounts
   for _, one in ipairs(amounts) do
     local same_money = not one.currency or not deal.currency or one.currency == deal.currency
-    local known = rounded(one.amount) == rounded(deal.price) or rounded(one.amount) == deal.deposit
+    local known = math.abs(one.amount - deal.price) < 0.005 or math.abs(one.amount - deal.deposit) < 0.005
     if not (same_money and known) then
       return one
     end
   end
+end
+
+--- Take a price: it and its deposit are rounded to the smallest coin there is.
+local function set_price(ctx, deal, amount)
+  local record = { amount = amount, currency = deal.currency }
+  local deposit = ctx.skill.amount_of { record = record, percent = deal.percent }
+  deal.price, deal.deposit, deal.deposit_text = ctx.skill.amount_of { record = record }.amount, deposit.amount, deposit.text
 end
 
 --- The price and the deposit, in the proposal's own currency.
@@ -94,9 +109,9 @@ local function deal_of(ctx, id, proposal)
   if not money.amount then
     error { code = "no_price", message = ("proposal %s has no price, such as price_eur"):format(id) }
   end
-  local percent = proposal.deposit_pct or ctx.config.deposit_pct
-  return { price = money.amount, currency = money.currency, field = money.field, percent = percent,
-    deposit = rounded(rounded(money.amount) * percent / 100) }
+  local deal = { currency = money.currency, field = money.field, percent = tonumber(proposal.deposit_pct) or ctx.config.deposit_pct }
+  set_price(ctx, deal, money.amount)
+  return deal
 end
 
 --- The mail names another price: which one holds is yours to say. Returns whether one does.
@@ -105,27 +120,33 @@ local function settle_price(ctx, id, deal, named)
   local strange = named.currency and deal.currency and named.currency ~= deal.currency
   local change = ("%s -> %s%s"):format(from, to, strange and " " .. named.currency:upper() or "")
   local decided = ask(ctx, "price_mismatch", id, {
-    proposal = { proposal = id, [deal.field] = rounded(named.amount), change = change, currency = (deal.currency or ""):upper() },
+    proposal = { proposal = id, [deal.field] = named.amount, change = change, currency = (deal.currency or ""):upper() },
     why = ("The mail names another price than proposal %s: %s. Yes takes the price of the mail."):format(id, change) })
   if not decided then
     return false
   end
-  local price = type(decided) == "number" and decided or type(decided) == "table" and (decided[deal.field] or decided.price)
-  deal.price = tonumber(price) or deal.price
-  deal.deposit = rounded(rounded(deal.price) * deal.percent / 100)
+  local price = type(decided) == "table" and (decided[deal.field] or decided.price) or decided
+  price = ctx.skill.read_amounts { values = { price } }.amounts[1]
+  if not price then
+    error { code = "no_price", message = "the decision about the price of " .. id .. " names none" }
+  end
+  set_price(ctx, deal, price.amount)
   return true
 end
 
 -- What is made ------------------------------------------------------------------------------
 
+--- Who it is in the books. By who wrote, not by the address that they would have billed: anybody
+--- can name one.
 local function find_client(ctx, domain, sender, said)
   local clients = ctx.array()
   for i, row in ipairs(ctx.records.find { type = "client", limit = 10000 } or {}) do
     clients[i] = { id = row.key, client = row.value }
   end
-  local billing = said.billing
-  return ctx.skill.match_client { domains = { domain, sender.domain }, clients = clients,
-    emails = { sender.address, text_or_nil(billing.email) }, names = { text_or_nil(billing.name) } }
+  local names = ctx.array { said.billing.name }
+  names[#names + 1] = sender.name
+  return ctx.skill.match_client { domains = { domain, sender.domain }, clients = clients, names = names,
+    emails = { sender.address } }
 end
 
 --- A new client's id: the domain without its ending, or all of it where another has that one.
@@ -185,6 +206,26 @@ end
 
 -- When to meet ------------------------------------------------------------------------------
 
+local week = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" }
+
+--- "Wednesdays and Fri" -> Wed, Fri; "Mon-Wed" -> Mon, Tue, Wed
+local function weekdays_in(text)
+  local days, last, stop = {}, nil, 1
+  for from, word, behind in text:gmatch("()(%a+)()") do
+    for i, name in ipairs(week) do
+      if word:sub(1, 3):lower() == name:lower() then
+        local between = text:sub(stop, from - 1)
+        local range = last and (between:find("^%s*%-%s*$") or between:find("^%s*–%s*$") or between:find("^%s+to%s+$"))
+        for n = range and last + 1 or i, range and i < last and i + 7 or i do
+          days[#days + 1] = week[(n - 1) % 7 + 1]
+        end
+        last, stop = i, behind
+      end
+    end
+  end
+  return days
+end
+
 --- Days on which they cannot, as the mail has them: weekdays, dates, or { from, to }.
 local function absences_of(ctx, list)
   local not_on = ctx.array()
@@ -203,11 +244,8 @@ local function absences_of(ctx, list)
           not_on[#not_on + 1] = day
         end
       else
-        for word in text:gmatch("%a+") do
-          local name = word:sub(1, 1):upper() .. word:sub(2, 3):lower()
-          if ("Mon Tue Wed Thu Fri Sat Sun"):find(name, 1, true) and #name == 3 then
-            not_on[#not_on + 1] = name
-          end
+        for _, name in ipairs(weekdays_in(type(till) == "string" and text .. "-" .. till or text)) do
+          not_on[#not_on + 1] = name
         end
       end
     end
@@ -229,9 +267,10 @@ local function busy_times(ctx)
     return ctx.time.at { date = text:sub(1, 10), time = text:sub(12, 16) }.ms -- of the owner's own clock
   end
   for _, row in ipairs(ctx.records.find { type = "calendar_busy", limit = 10000 } or {}) do
-    local one = row.value
-    if type(one.from) == "string" and type(one.to or one.from) == "string" then
-      busy[#busy + 1] = { from_ms = instant(one.from, 0), to_ms = instant(one.to or one.from, 1) }
+    local from = row.value.from or row.value.start
+    local to = row.value.to or row.value["end"] or from
+    if type(from) == "string" and type(to) == "string" then
+      busy[#busy + 1] = { from_ms = instant(from, 0), to_ms = instant(to, 1) }
     end
   end
   return busy
@@ -317,6 +356,7 @@ local function compose(ctx, work)
   local draft = assert(ctx.skill.draft_welcome { name = work.contact.name, title = work.project.title, scope = work.project.scope, slots = words,
     deposit = ("The invoice for the deposit, %s %s, is due on %s."):format(invoice.text, invoice.currency, invoice.due),
     known = known_about(ctx, work.domain, work.project.title) })
+  draft = { subject = draft.subject or work.project.title, body = draft.body or draft.text or draft.draft or draft.content }
   local why = ("To %s. Deposit %s %s, due %s. Free for the kickoff: %s."):format(work.sender.address, invoice.text, invoice.currency, invoice.due,
     table.concat(words, "; "))
   if work.sender.domain ~= work.domain then
@@ -394,8 +434,7 @@ local function prepare(ctx, work, said)
   end
   local deal, billing = work.deal, work.billing
   local due = ctx.time.parts { at = ctx.now() + ctx.config.deposit_due_days * 86400000 }.date
-  local text = ctx.skill.amount_of { record = { amount = deal.deposit } }.text
-  local field = "amount_" .. (deal.currency or "eur")
+  local text, field = deal.deposit_text, "amount_" .. (deal.currency or "eur")
   work.invoice = { key = invoice, due = due, text = text, currency = (deal.currency or "eur"):upper(), field = field }
   ctx.step { name = "draft_invoice",
     run = function()
@@ -406,7 +445,7 @@ local function prepare(ctx, work, said)
     undo = function()
       return assert(ctx.skill.billing { op = "void_draft", key = invoice })
     end }
-  note_progress(ctx, work.project, { slots = work.slots, invoice_draft = { key = invoice, [field] = deal.deposit, due = due }, [deal.field] = rounded(deal.price) })
+  note_progress(ctx, work.project, { slots = work.slots, invoice_draft = { key = invoice, [field] = deal.deposit, due = due }, [deal.field] = deal.price })
   return true
 end
 

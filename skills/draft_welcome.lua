@@ -18,9 +18,12 @@ return skill {
       known = { type = "array", items = { type = "string" }, description = "how the house writes, and what is known of the client" },
     },
   },
+  -- The words may come under one of several names.
   output = {
-    type = "object", required = { "subject", "body" },
-    properties = { subject = { type = "string", minLength = 1 }, body = { type = "string", minLength = 1 } },
+    type = "object",
+    properties = { subject = { type = "string", minLength = 1 }, body = { type = "string", minLength = 1 }, text = { type = "string", minLength = 1 },
+      draft = { type = "string", minLength = 1 }, content = { type = "string", minLength = 1 } },
+    anyOf = { { required = { "body" } }, { required = { "text" } }, { required = { "draft" } }, { required = { "content" } } },
   },
 
   ["local"] = function(input, lib)
