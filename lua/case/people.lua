@@ -30,12 +30,13 @@ local function means(one, item)
   return one.approval == nil or same_subject(one.approval, item.subject or "")
 end
 
---- Plan the answer that is next for an item.
-local function plan(self, item, now)
+--- Plan the answer that is next for an item; for one that is decided, that is taking it back.
+local function plan(self, item, now, decided)
   local at = self.world.at
   for i, one in ipairs(self.answers) do
     local place = tostring(i)
     if self.parts[i] == at.part and not at.used_answers[place] and means(one, item) then
+      if decided and one.action ~= "recall" then return end -- for the next question of this subject
       at.used_answers[place] = true
       if one.action ~= "none" and one.after_s ~= -1 then
         self.world:add { at = now + (one.after_s or 0) * 1000, answer = i, item = item.id, subject = item.subject }
@@ -171,9 +172,12 @@ function people:give(e, coming, now)
   if not open and not recall and not again then return true end
   if open or recall then done, err = acts[one.action](e, item, one) end
   if not done and not recall then return nil, err end
-  if not done and not again then self.world:differ("/human/" .. coming.answer - 1, "taken back", "not", err.message) end
+  -- too late is an answer, too: what the case expects of it is checked
+  if not done and not again then
+    table.insert(self.world.at.unchecked, ("/human/%d was not taken back: %s"):format(coming.answer - 1, err.message))
+  end
   -- an answer to the same question may follow: after it was put off or taken back, or to take it back
-  plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now)
+  plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now, one.action ~= "snooze" and one.action ~= "recall")
   return true
 end
 
