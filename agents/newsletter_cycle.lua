@@ -10,9 +10,74 @@ local function words_in(text)
   return select(2, text:gsub("%S+", ""))
 end
 
---- The words of a draft, whatever the model called them.
+--- All texts of a value, in the order of its names.
+local function texts_in(value, list)
+  if type(value) == "string" and value:find("%S") then
+    list[#list + 1] = value
+  elseif type(value) == "table" then
+    local names = {}
+    for name in pairs(value) do
+      names[#names + 1] = name
+    end
+    table.sort(names, function(a, b)
+      if type(a) ~= type(b) then
+        return type(a) == "number"
+      end
+      return a < b
+    end)
+    for _, name in ipairs(names) do
+      texts_in(value[name], list)
+    end
+  end
+  return list
+end
+
+--- The words of a draft, whatever the model called them: one text, paragraphs, a draft in it.
 local function body_of(draft)
-  return draft.body or draft.text or draft.draft or draft.content or draft.markdown or table.concat(draft.paragraphs or {}, "\n\n")
+  for _, name in ipairs { "body", "text", "draft", "content", "markdown", "paragraphs", "sections", "issue" } do
+    local words = draft[name]
+    if type(words) == "table" then
+      return words[1] and table.concat(texts_in(words, {}), "\n\n") or body_of(words)
+    elseif type(words) == "string" and words:find("%S") then
+      return words
+    end
+  end
+  local longest = ""
+  for _, text in ipairs(texts_in(draft, {})) do
+    longest = #text > #longest and text or longest
+  end
+  return longest
+end
+
+local function subject_of(draft)
+  return draft.subject or draft.title or draft.headline or type(draft.draft) == "table" and subject_of(draft.draft)
+    or type(draft.issue) == "table" and subject_of(draft.issue) or nil
+end
+
+--- The hosts that a text links to: https://host, //host, www.host.
+local function hosts_in(body)
+  local hosts = {}
+  local text = " " .. body:lower()
+  for colon, rest in text:gmatch("(:?)//([^%s%)>%]\"'<]*)") do
+    local host = rest:match("^[^/?#\\]*"):gsub("^.*@", ""):gsub(":%d*$", ""):gsub("%.$", "")
+    if colon ~= "" or host:find(".", 1, true) then
+      hosts[#hosts + 1] = host
+    end
+  end
+  for host in text:gmatch("[^%w/.@-](www%.[%w.-]*%w)") do
+    hosts[#hosts + 1] = host
+  end
+  return hosts
+end
+
+--- The last paragraph: behind the last empty line, or the last line where there is none.
+local function last_paragraph(body)
+  local text = body:gsub("\r", ""):gsub("%s+$", "")
+  local last = text:match("\n([^\n]*)$") or text
+  for start in text:gmatch("\n[ \t]*\n()") do
+    last = text:sub(start)
+  end
+  return last
 end
 
 --- What is wrong with a draft, in words for a model and for you.
@@ -22,10 +87,11 @@ local function problems_of(body, config)
   if words > config.max_words then
     list[#list + 1] = ("it has %d words, %d are allowed"):format(words, config.max_words)
   end
-  for host in body:gmatch("https?://([^/%s%)>\"]+)") do
+  for _, host in ipairs(hosts_in(body)) do
     local allowed = false
     for _, one in ipairs(config.link_hosts) do
-      allowed = allowed or host:lower() == one or host:lower():sub(-#one - 1) == "." .. one
+      one = one:lower()
+      allowed = allowed or host == one or host:sub(-#one - 1) == "." .. one
     end
     if not allowed then
       list[#list + 1] = "it links to " .. host .. ", which is not on the list"
@@ -37,8 +103,11 @@ local function problems_of(body, config)
       list[#list + 1] = ("it says '%s'"):format(phrase)
     end
   end
-  local last = body:gsub("%s+$", ""):match("([^\n]*)$") or ""
-  if select(2, last:gsub("%?", "")) ~= 1 then
+  local marks = 0
+  for _, mark in ipairs { "%?", "？", "؟" } do
+    marks = marks + select(2, last_paragraph(body):gsub(mark, ""))
+  end
+  if marks ~= 1 then
     list[#list + 1] = "its last paragraph has not exactly one question mark"
   end
   return list
@@ -47,11 +116,11 @@ end
 --- Notes that are alive and unused, oldest first.
 local function collect_notes(ctx)
   local notes = ctx.array()
-  for _, hit in ipairs(ctx.memory.search { kind = "note", k = 100 } or {}) do
+  for _, hit in ipairs(ctx.memory.search { kind = "note", k = 1000 } or {}) do
     local value = type(hit.value) == "table" and hit.value or {}
-    if hit.key and not value.used_in then
+    if hit.key and hit.text and not (value.used_in or value.used_by or value.used or value.state == "used") then
       notes[#notes + 1] = { key = hit.key, text = hit.text, created = hit.time or hit.created, value = hit.value,
-        expires = hit.expires, layer = hit.layer }
+        expires = hit.expires, layer = hit.layer, importance = hit.importance, tags = hit.tags }
     end
   end
   table.sort(notes, function(a, b)
@@ -114,9 +183,14 @@ local function ask_for_topic(ctx, issue, terms)
   if not verdict.approved then
     return nil, verdict
   end
-  local chosen = verdict.value.topic or topics[1]
-  local note = { key = "note:" .. issue .. "/evergreen", text = chosen, created = ctx.now_text() }
-  ctx.memory.remember { layer = "session", kind = "note", key = note.key, text = chosen, ttl = "60d" }
+  local value = type(verdict.value) == "table" and verdict.value or { topic = verdict.value }
+  local chosen = value.topic or topics[1]
+  if chosen == topics[1] and type(value.topics) == "table" then
+    chosen = value.topics[1] or chosen -- another list was given, and its first is meant
+  end
+  local note = { key = "note:" .. issue .. "/evergreen", text = tostring(topics[chosen] or chosen), created = ctx.now_text(), layer = "session",
+    expires = ctx.now() + 60 * 86400000 }
+  ctx.memory.remember { layer = note.layer, kind = "note", key = note.key, text = note.text, ttl = "60d" }
   return note
 end
 
@@ -138,6 +212,11 @@ local function missing(from, to)
     end
   end
   return list
+end
+
+--- A draft as one text.
+local function whole(draft)
+  return (subject_of(draft) or "") .. "\n\n" .. body_of(draft)
 end
 
 --- Remember an edit for the drafts to come.
@@ -184,10 +263,7 @@ end
 --- Ask until what is approved holds the checks. Returns the text, its version, or nil, verdict.
 local function approve(ctx, issue, draft, problems, terms)
   local version, subject = 1, "issue:" .. issue
-  local proposal = draft
-  if not proposal.body then
-    proposal = { subject = draft.subject, body = body_of(draft) }
-  end
+  local proposal = { subject = subject_of(draft), body = body_of(draft) }
   while true do
     local verdict = assert(ctx.approve { subject = subject, proposal = proposal, within = terms.within,
       otherwise = terms.otherwise, remind = terms.remind,
@@ -200,7 +276,7 @@ local function approve(ctx, issue, draft, problems, terms)
       return value, version
     end
     version = version + 1
-    learn(ctx, issue, proposal.body, body_of(value))
+    learn(ctx, issue, whole(proposal), whole(value))
     proposal, problems = value, problems_of(body_of(value), ctx.config)
     -- how you end a letter is yours to say; what must not go out is asked again
     local hard = words_in(body_of(value)) > ctx.config.max_words
@@ -213,34 +289,47 @@ local function approve(ctx, issue, draft, problems, terms)
   end
 end
 
+--- Write into a note which issue used it, or that none did. It stays as it was otherwise.
+local function mark(ctx, note, used_in)
+  local value = note.value or { unused = true }
+  if used_in then
+    value = { used_in = used_in }
+    for name, one in pairs(type(note.value) == "table" and note.value or { said = note.value }) do
+      value[name] = one
+    end
+  end
+  ctx.memory.remember { layer = note.layer or "session", kind = "note", key = note.key, text = note.text, value = value,
+    importance = note.importance, tags = note.tags, ttl = note.expires and math.max(1, note.expires - ctx.now()) or nil }
+end
+
 --- Schedule it, mark its notes as used, and stand by until it goes out: you may take it back.
 local function send_later(ctx, input, note, final)
   local key = "issue:" .. input.issue
+  local function unmark()
+    mark(ctx, note, nil)
+    ctx.memory.forget { kind = "published", key = key }
+  end
   ctx.step { name = "schedule_send",
     run = function()
-      return assert(ctx.skill.newsletter { op = "schedule", key = key, send_at = input.send_at, subject = final.subject, body = body_of(final) })
+      return assert(ctx.skill.newsletter { op = "schedule", key = key, send_at = input.send_at, subject = subject_of(final), body = body_of(final) })
     end,
     undo = function()
       return ctx.skill.newsletter { op = "unschedule", key = key }
     end }
-  local function mark(used)
-    ctx.memory.remember { layer = note.layer or "session", kind = "note", key = note.key, text = note.text,
-      value = used and { used_in = key } or { unused = true } }
-  end
   ctx.step { name = "mark_used",
     run = function()
-      mark(true)
+      mark(ctx, note, key)
       ctx.memory.remember { layer = "long", kind = "published", key = key, text = note.text, importance = 0.6,
-        value = { subject = final.subject } }
+        value = { subject = subject_of(final) } }
       return true
-    end }
+    end,
+    undo = unmark }
   local recalled = ctx.wait { event = "approval.recalled", where = { subject = key }, within = input.wait }
   if not recalled then
     return "scheduled"
   end
   assert(ctx.skill.newsletter { op = "unschedule", key = key })
-  mark(false)
-  ctx.memory.forget { kind = "published", key = key }
+  unmark()
   return "held"
 end
 
@@ -257,6 +346,16 @@ local function slot_of(ctx, told)
     end
   end
   error("config: send_day is one of Mon, Tue, Wed, Thu, Fri, Sat, Sun")
+end
+
+--- A slot that has passed while you thought is the same one a week later.
+local function still_ahead(ctx, slot)
+  local wall, days = ctx.time.parts { at = slot.ms }, 0
+  while slot.ms <= ctx.now() do
+    days = days + 7
+    slot = ctx.time.at { date = wall.date, time = wall.time, plus_days = days }
+  end
+  return slot
 end
 
 --- The number of this issue: as told, or one more than the last that was published.
@@ -340,7 +439,8 @@ return agent {
       end
     else
       local verdict
-      note, verdict = ask_for_topic(ctx, issue, terms)
+      local own = (ctx.config.approval or {}).no_topic
+      note, verdict = ask_for_topic(ctx, issue, own and ctx.skill.approval_terms { terms = own, default = { timebox_s = 86400, on_timeout = "skip_issue" } } or terms)
       if not note then
         return not_approved(verdict)
       end
@@ -357,6 +457,7 @@ return agent {
     if not final then
       return not_approved(version, words_in(body_of(draft)), sources)
     end
+    slot = still_ahead(ctx, slot)
     local state = send_later(ctx, { issue = issue, send_at = slot.at, wait = ("%ds"):format(math.max(1, (slot.ms - ctx.now()) // 1000)) }, note, final)
     return ended(state, version, words_in(body_of(final)), sources)
   end,

@@ -40,13 +40,8 @@ return skill {
       before = { type = "string", description = "the draft before" },
     },
   },
-  -- The words may come under one of several names.
-  output = {
-    type = "object",
-    properties = { subject = { type = "string" }, body = { type = "string" }, text = { type = "string" },
-      draft = { type = "string" }, content = { type = "string" }, markdown = { type = "string" }, paragraphs = { type = "array", items = { type = "string" } } },
-    anyOf = { { required = { "markdown" } }, { required = { "paragraphs" } }, { required = { "body" } }, { required = { "text" } }, { required = { "draft" } }, { required = { "content" } } },
-  },
+  -- A model may call the words as it likes; what it must not do is to say nothing.
+  output = { type = "object", minProperties = 1, properties = { subject = { type = { "string", "null" } }, body = { type = "string" }, text = { type = "string" } } },
 
   ["local"] = function(input)
     local outline, parts = input.outline, {}
