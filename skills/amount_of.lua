@@ -83,7 +83,7 @@ return skill {
     if not amount then
       return {}
     end
-    local currency = input.record.currency
+    local currency = input.record[name .. "_currency"] or input.record.currency
     currency = type(currency) == "string" and (signs[currency] or currency:lower()) or nil
     return found(amount, currency, name, input.percent)
   end,

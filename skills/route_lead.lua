@@ -7,8 +7,16 @@ local defaults = {
   book_call = 70, nurture = 40,
 }
 
+--- Words for nothing, as forms and models write them.
+local nothing = { [""] = true, none = true, no = true, null = true, ["n/a"] = true, unknown = true, ["-"] = true }
+
 local function absent(value)
-  return value == nil or type(value) == "userdata" or value == ""
+  return value == nil or type(value) == "userdata" or type(value) == "string" and nothing[value:lower():gsub("^%s+", ""):gsub("%s+$", "")] == true
+end
+
+--- Whether a need names a service, however it is put together: "Design-System", "designsystem".
+local function names(need, service)
+  return need:find((service:gsub("[%^%$%(%)%%%.%[%]%*%+%?]", "%%%0"):gsub("[%s%-_]+", "[%%s%%-_]*"))) ~= nil
 end
 
 return skill {
@@ -44,9 +52,9 @@ return skill {
     if not absent(input.timeline_weeks) and input.timeline_weeks <= rules.timeline_weeks then
       factors.timeline = rules.timeline_soon
     end
-    local need = absent(input.need) and "" or input.need:lower():gsub("[_%-]+", " ")
+    local need = absent(input.need) and "" or input.need:lower():gsub("%f[%a]re[%s%-_]+design", "redesign")
     for _, word in ipairs(rules.fit) do
-      if need:find(word, 1, true) then
+      if names(need, word:lower()) then
         factors.fit = rules.fit_points
       end
     end
@@ -66,6 +74,10 @@ return skill {
     { name = "unknown budget, soon, fits", input = { timeline_weeks = 4, need = "Design-System" }, output = { score = 55, route = "nurture" } },
     { name = "nothing here for us", input = { budget = 100, need = "logo" }, output = { score = 15, route = "decline" } },
     { name = "exactly at the threshold", input = { budget = 1500, timeline_weeks = 6, need = "audit" }, output = { score = 65, route = "nurture" } },
+    { name = "in one word, and by nobody", input = { need = "Designsystem", referral = "none", product_interest = "no" },
+      output = { score = 45, route = "nurture", factors = { fit = 25, referral = 0 } } },
+    { name = "again, in two words", input = { budget = 100, need = "Re-design of the shop" }, output = { score = 35, route = "decline" } },
+    { name = "software design is no redesign", input = { need = "software design" }, output = { factors = { fit = 5 } } },
     { name = "rules of one's own", input = { budget = 900, need = "audit", rules = { budget = { { from = 800, points = 60 } } } }, output = { score = 95, route = "book_call" } },
   },
 }
