@@ -153,7 +153,8 @@ end
 local function slots_for(ctx)
   local kept = ctx.memory.get { kind = "preference", key = "calendar.call" } or ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
   local wish = kept and type(kept.value) == "table" and kept.value or {}
-  local busy, count, slots = busy_times(ctx), ctx.config.call_window_days, nil
+  local busy, count = busy_times(ctx), ctx.config.call_window_days
+  local slots
   repeat
     slots = ctx.skill.propose_slots { days = days_ahead(ctx, count, wish.from or "10:00", wish.to or "16:00"), busy = busy,
       minutes = ctx.config.call_minutes, count = 3, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" } }.slots

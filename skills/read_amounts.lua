@@ -29,12 +29,24 @@ local function currency_of(sign, home)
   return several[home or ""] and home or several[1]
 end
 
---- Spaces, apostrophes and dashes as a keyboard has them; "120万" are 1200000.
+--- "120万" -> "1200000"
+local function in_full(text)
+  local parts, at = {}, 1
+  for stop, behind in text:gmatch("()万()") do
+    local part = text:sub(at, stop - 1)
+    local digits = part:sub(-16):match("(%d[%d.]*)%s?$")
+    local count = digits and tonumber(digits)
+    parts[#parts + 1] = count and part:gsub("%s$", ""):sub(1, -#digits - 1) .. ("%d"):format(math.floor(count * 10000 + 0.5)) or part .. "万"
+    at = behind
+  end
+  parts[#parts + 1] = text:sub(at)
+  return table.concat(parts)
+end
+
+--- Spaces, apostrophes and dashes as a keyboard has them.
 local function plain_text(text)
   text = text:sub(1, 100000):gsub("\194\160", " "):gsub("\226\128[\137\175]", " "):gsub("\226\128\153", "'"):gsub("([.,])\226\128[\147\148]", "%1")
-  return (text:gsub("([%d.]+)%s?万", function(figure)
-    return tonumber(figure) and ("%d"):format(math.floor(tonumber(figure) * 10000 + 0.5))
-  end))
+  return in_full(text)
 end
 
 --- "4.900,50" -> 4900.5; "4,900" -> 4900; "4.9" -> 4.9; "5k" -> 5000
