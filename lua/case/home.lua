@@ -4,7 +4,6 @@ local errors = require "errors"
 local file = require "file"
 local json = require "json"
 local rfc3339 = require "rfc3339"
-local schema = require "schema"
 local vec = require "core.vec"
 local where = require "where"
 
@@ -40,25 +39,10 @@ local function quieten(agent, is_workflow, types, throttle)
   agent.manifest.on = list
 end
 
---- Leave out settings that the agent has not: nothing would heed them, and the case is told so.
-local function leave_out(part, agent)
-  local takes = agent.manifest.config and schema.compile(agent.manifest.config)
-  for _, name in ipairs(takes and json.sorted_keys(part.own or {}) or {}) do
-    local _, problems = takes:check { [name] = part.own[name] }
-    for _, one in ipairs(problems or {}) do
-      if one.keyword == "additionalProperties" and one.path == "" then
-        part.own[name] = nil
-        if part.case.unknown then table.insert(part.case.unknown, "/config/" .. name) end
-      end
-    end
-  end
-end
-
 --- What a case changes of the agents of its home.
 function home.library(part, types)
   local budgets = part.config and part.config.budget or {}
   return function(library)
-    if library.agents[part.agent] then leave_out(part, library.agents[part.agent]) end
     for name, agent in pairs(library.agents) do
       local own = budgets[name]
       quieten(agent, name == part.agent, types, own and own.throttle_per_min)
@@ -90,7 +74,7 @@ function home.settings(part, models, faults, real_home)
     local prices = type(own.prices) == "table" and (own.prices.small or own.prices.large) and own.prices or nil
     if prices then own.prices = nil end
     settings.tiers, settings.vectors = models:tiers(part.prices or prices), part.texts
-    settings.agents[part.agent], part.own = own, own
+    settings.agents[part.agent] = own
     if part.owner then settings.owner = part.owner end
   end
 end
