@@ -34,7 +34,7 @@ local engine = setmetatable({}, { __index = look })
 engine.__index = engine
 for _, part in ipairs { approvals, bus, commands, events, operations, questions, schedules, require "engine.quarantine",
   require "engine.recovery", require "engine.retention", require "engine.purge", require "engine.standing", require "engine.gate",
-  require "engine.overrides", require "engine.suggestions", require "engine.alerts" } do
+  require "engine.overrides", require "engine.suggestions", require "engine.alerts", require "engine.mailboxes" } do
   for name, method in pairs(part) do engine[name] = method end
 end
 

@@ -130,3 +130,37 @@ end, uses={"mail"} }
     assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
   end)
 end)
+
+-- Format 5 (spec/data/format-5.db.gz, written by the version before): two runs that were begun by mails, before
+-- mailboxes were watched.
+describe("a store of format 5", function()
+  local h
+  after_each(function() h:remove() end)
+
+  it("keeps its runs, and knows how far mailboxes are read from now on", function()
+    h = home.make { agents = { reader = [[
+return agent { version=1, about="reads", on={event="mail.received"}, run=function(ctx,input)
+  ctx.memory.remember{kind="note",text="mail "..input.n}
+  local ev=ctx.wait{event="go"}
+  return { input.n, ev.payload.n }
+end }
+]] } }
+    h.now = 1800000000000
+    assert(os.execute(("gzip -dc spec/data/format-5.db.gz > '%s/var/keel.db'"):format(h.path)))
+    local e = h:open()
+    assert.is_nil(e:mailbox "mira@x.example/INBOX mail.received")
+    assert(e:keep_mailbox("mira@x.example/INBOX mail.received", { validity = 7, uid = 2, since = "now" }))
+    local same = { payload = { n = 1, message_id = "<1@x.example>" }, mark = "m", bytes = 1, time = 0, content = "c" }
+    assert.is_false(e:take_mail("mira@x.example/INBOX mail.received", "mail.received", same))
+    assert.equal(2, #e:list { agent = "reader" })
+    e:emit("go", { n = 7 })
+    assert(e:drain())
+    for _, run in ipairs(e:list { agent = "reader" }) do
+      assert.equal("done", run.state)
+      assert.is_true(e:replay(run.run).equal)
+    end
+    e = h:reopen()
+    assert.equal(2, e:mailbox("mira@x.example/INBOX mail.received").uid)
+    assert.same({ { result = "ok" } }, e.store:read("check.integrity", {}))
+  end)
+end)

@@ -20,7 +20,7 @@ static const struct sqlite_part *const parts[] = {
 	&sqlite_runs, &sqlite_records, &sqlite_memory, &sqlite_ledger,
 	&sqlite_steps, &sqlite_bus, &sqlite_schedules, &sqlite_approvals,
 	&sqlite_audit, &sqlite_rollup, &sqlite_payloads, &sqlite_archive,
-	&sqlite_purge
+	&sqlite_purge, &sqlite_mailboxes
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -83,7 +83,7 @@ static int wal_grew(void *arg, sqlite3 *h, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-#define STORE_VERSION 5
+#define STORE_VERSION 6
 
 /* Not our format: another one of ours, or somebody else's database. */
 static int wrong_version(int64_t version, const char *path, struct err *e)
@@ -127,8 +127,10 @@ static int make_tables(struct sqlite_db *db, const char *path, struct err *e)
 		rc = run_part(db, parts[i]->upgrade_3, e);
 	for (i = 0; i < PARTS && rc == 0 && version != 0 && version < 4; i++)
 		rc = run_part(db, parts[i]->upgrade_4, e);
-	for (i = 0; i < PARTS && rc == 0 && version != 0; i++)
+	for (i = 0; i < PARTS && rc == 0 && version != 0 && version < 5; i++)
 		rc = run_part(db, parts[i]->upgrade_5, e);
+	for (i = 0; i < PARTS && rc == 0 && version != 0; i++)
+		rc = run_part(db, parts[i]->upgrade_6, e);
 	CRASH_POINT("making_tables");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_VERSION);
 	if (rc == 0)

@@ -34,17 +34,17 @@ struct sqlite_verb {
 /* A part of the schema: statements that make its tables (run once, inside the
  * transaction that makes the store), its verbs, ended by a NULL name, and what
  * brings the tables of format 1 to format 2, those of 2 to 3, of 3 to 4, of 4 to 5,
- * or NULL. */
+ * of 5 to 6, or NULL. */
 struct sqlite_part {
 	const char *schema;
 	const struct sqlite_verb *verbs;
-	const char *upgrade, *upgrade_3, *upgrade_4, *upgrade_5;
+	const char *upgrade, *upgrade_3, *upgrade_4, *upgrade_5, *upgrade_6;
 };
 
 extern const struct sqlite_part sqlite_runs, sqlite_records, sqlite_memory,
 	sqlite_ledger, sqlite_steps, sqlite_bus, sqlite_schedules,
 	sqlite_payloads, sqlite_archive, sqlite_purge, sqlite_approvals,
-	sqlite_audit, sqlite_rollup;
+	sqlite_audit, sqlite_rollup, sqlite_mailboxes;
 
 /* Statements of C code that is more than a verb, kept prepared by a connection. */
 enum sqlite_statement {

@@ -154,4 +154,4 @@ MORE_COLUMNS(ADDED) INDEXES_5
 "UPDATE approvals SET spent = decided_at WHERE delivered = 1;";
 
 const struct sqlite_part sqlite_approvals = { schema, verbs, upgrade, NULL, NULL,
-	upgrade_5 };
+	upgrade_5, NULL };

@@ -130,7 +130,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_archive = { schema, verbs, schema, NULL, NULL, NULL };
+const struct sqlite_part sqlite_archive = { schema, verbs, schema, NULL, NULL, NULL, NULL };
 
 /* ---- packing ---------------------------------------------------------------- */
 

@@ -143,7 +143,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_audit = { schema, verbs, NULL, NULL, NULL, upgrade_5 };
+const struct sqlite_part sqlite_audit = { schema, verbs, NULL, NULL, NULL, upgrade_5, NULL };
 
 /* ---- the end of the trail ------------------------------------------------------ */
 

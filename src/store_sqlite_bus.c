@@ -337,4 +337,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_bus = { schema, verbs, upgrade, NULL, NULL, NULL };
+const struct sqlite_part sqlite_bus = { schema, verbs, upgrade, NULL, NULL, NULL, NULL };

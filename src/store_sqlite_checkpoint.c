@@ -75,4 +75,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_steps = { schema, verbs, NULL, NULL, NULL, NULL };
+const struct sqlite_part sqlite_steps = { schema, verbs, NULL, NULL, NULL, NULL, NULL };

@@ -14,6 +14,7 @@ static const char forget_work[] =
 	"DELETE FROM journal; DELETE FROM segments; DELETE FROM payloads;"
 	"DELETE FROM runs; DELETE FROM timers; DELETE FROM waits; DELETE FROM approvals;"
 	"DELETE FROM events; DELETE FROM deliveries; DELETE FROM queues; DELETE FROM heard;"
+	"DELETE FROM mailboxes; DELETE FROM mailbox_mails;"
 	"DELETE FROM seals; DELETE FROM schedules; DELETE FROM slots; DELETE FROM pauses;"
 	"DELETE FROM ledger; DELETE FROM budgets; DELETE FROM agents;"
 	"DELETE FROM rollup_calls; DELETE FROM rollup_runs;"

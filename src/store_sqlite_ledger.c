@@ -125,4 +125,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL, upgrade_4, NULL };
+const struct sqlite_part sqlite_ledger = { schema, verbs, NULL, NULL, upgrade_4, NULL, NULL };

@@ -204,7 +204,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_memory = { schema, verbs, NULL, upgrade_3, NULL, NULL };
+const struct sqlite_part sqlite_memory = { schema, verbs, NULL, upgrade_3, NULL, NULL, NULL };
 
 /* ---- statements --------------------------------------------------------- */
 

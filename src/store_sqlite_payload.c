@@ -81,7 +81,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_payloads = { schema, verbs, schema, NULL, NULL, NULL };
+const struct sqlite_part sqlite_payloads = { schema, verbs, schema, NULL, NULL, NULL, NULL };
 
 /* ---- keeping -------------------------------------------------------------- */
 

@@ -116,4 +116,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_purge = { NULL, verbs, NULL, NULL, NULL, NULL };
+const struct sqlite_part sqlite_purge = { NULL, verbs, NULL, NULL, NULL, NULL, NULL };

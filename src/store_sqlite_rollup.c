@@ -177,7 +177,7 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_rollup = { schema, verbs, NULL, NULL, NULL, upgrade_5 };
+const struct sqlite_part sqlite_rollup = { schema, verbs, NULL, NULL, NULL, upgrade_5, NULL };
 
 /* ---- calls, as they end ------------------------------------------------------------- */
 

@@ -168,4 +168,4 @@ static const char upgrade[] =
 "ALTER TABLE timers ADD COLUMN since INTEGER;"
 PAUSES;
 
-const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL, NULL, NULL };
+const struct sqlite_part sqlite_runs = { schema, verbs, upgrade, NULL, NULL, NULL, NULL };

@@ -113,4 +113,4 @@ static const struct sqlite_verb verbs[] = {
 	{ NULL, NULL, false }
 };
 
-const struct sqlite_part sqlite_schedules = { schema, verbs, schema, NULL, NULL, NULL };
+const struct sqlite_part sqlite_schedules = { schema, verbs, schema, NULL, NULL, NULL, NULL };
