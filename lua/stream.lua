@@ -117,6 +117,7 @@ function conn:close()
   self.closed = true
   self.raw:close()
   self.failed = self.failed or { code = "connection_lost", message = "the connection was closed", retry = true }
+  if self.wake then self.wake() end -- a task that waits for the server hears of it
 end
 
 -- ---- opening ---------------------------------------------------------------------------------
