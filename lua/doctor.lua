@@ -132,6 +132,30 @@ check("engine", function(d)
   return ok "none runs here"
 end)
 
+--- What a mailbox says to a look now, while no engine looks at it.
+local function visited(d, entry)
+  local watched = require("serve.mailboxes").watched(d.e or { home = d.home, settings = d.config, clock = clock.now_ms }, entry)
+  return watched.adapter:visit(entry.folder, "EXAMINE", function() return true end, { quiet_ms = 5000 })
+end
+
+check("mailboxes", function(d)
+  if not d.config or #d.config.watch == 0 then return nil end
+  local list, served = {}, require("remote").ping(d.home)
+  for i, entry in ipairs(d.config.watch) do
+    local row = d.e and d.e:mailbox(entry.id)
+    local fine, err = true, nil
+    if not served then fine, err = visited(d, entry)
+    elseif row and row.failures > 0 then
+      fine, err = false, { code = row.code, message = ("since %s, %d looks: %s"):format(rfc3339.format(row.failing), row.failures, row.reason) }
+    end
+    local refused = err and err.code == "auth"
+    list[i] = fine and ok(("%s lets itself be looked at"):format(entry.name))
+      or bad(("%s: %s"):format(entry.name, err.message), refused and "The user or the password is wrong: no mail of it comes."
+        or "No mail of it comes until it can be looked at.", refused and "edit config.lua" or "keel explain K8103")
+  end
+  return list
+end)
+
 check("collector", function(d)
   if not d.config or not d.config.otlp then return nil end
   local dropped, list = require("remote").dropped(d.home) or {}, {}

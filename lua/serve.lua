@@ -1,7 +1,7 @@
 --- `keel serve`: one engine for one home, for as long as it is wanted.
 --
 -- The process forks before anything is open: the parent supervises (src/supervise.c),
--- the child is the engine. It recovers the runs that were open, watches the folders,
+-- the child is the engine. It recovers the runs that were open, watches folders and mailboxes,
 -- answers commands on var/engine.sock and, over HTTP, programs and people.
 local clock = require "core.clock"
 local engine = require "engine"
@@ -21,6 +21,9 @@ local private = tonumber("600", 8)
 
 --- How long a second engine waits for a command that has the store right now.
 local patience_ms = 3000
+
+--- How long the first look at a mailbox is waited for.
+local first_look_ms = 3000
 
 --- What the engine exits with to be started anew.
 local anew = 75
@@ -127,25 +130,43 @@ local function close_folders(self)
   if self.own then self.own:close() end
   self.own = nil
   if self.folders then self.folders:close() end
+  if self.mailboxes then self.mailboxes:close() end
   if self.reload then self.reload:close() end
-  self.folders, self.reload = nil, nil
+  self.folders, self.mailboxes, self.reload = nil, nil, nil
+end
+
+--- Saving config.lua looks at all mailboxes anew, with what it says now.
+local function open_mailboxes(self)
+  if self.mailboxes then self.mailboxes:close() end
+  self.mailboxes = require("serve.mailboxes").open(self.engine, self.say, self.note)
 end
 
 local function open_folders(self)
   local err
   self.folders, err = require("serve.folders").open(self.engine, self.say)
   if not self.folders then return nil, err end
+  open_mailboxes(self)
   self.reload, err = require("reload").open(self.engine, { say = self.say, note = self.note, on_config = function(old, new)
     if not same_folders(old.inbox, new.inbox) then
       self.folders:close()
       self.folders, err = require("serve.folders").open(self.engine, self.say)
       if not self.folders then self.say(err) end
     end
+    open_mailboxes(self)
     if self.http then self.http.allow(new.http.hosts) end
     self.export:changed()
   end })
   if not self.reload then return nil, err end
   return watch_own(self)
+end
+
+--- Who is told that the engine is there may count on it: a mail that comes from then on is new, also in a mailbox
+--- that nobody looked at before. A server that does not answer is not waited for long.
+local function await_mailboxes(self)
+  local over = false
+  local alarm = loop.timer(first_look_ms, function() over = true end)
+  while self.mailboxes and not over and not self.stopping and not self.engine.failed and not self.mailboxes:begun() do loop.turn(true) end
+  alarm:stop()
 end
 
 --- The store refuses changes: read on, and wait for it. Returns true, or nil, err.
@@ -189,6 +210,7 @@ local function open(self)
   self.export:begin()
   if not self.engine.resting then ok, err = open_folders(self) end
   if not ok then return nil, err end
+  await_mailboxes(self)
   ok, err = open_socket(self)
   if not ok then return nil, err end
   return open_http(self)

@@ -232,9 +232,56 @@ local otlp = shape.record("otlp", {
 --- When an event alert.raised is published: lua/engine/alerts.lua.
 local alert = shape.record("alert", { failures = { shape.integer(1, 1000), default = 3 } })
 
+--- Mailboxes that are watched: lua/serve/mailboxes.lua.
+local function watch_every(value, path)
+  local ms = shape.duration(value, path)
+  if ms < 1000 then shape.bad_value(path, "a server is asked once a second at most") end
+  return ms
+end
+shape.says(watch_every, 'a duration from "1s" on')
+
+local function watch_since(value, path)
+  if value ~= "now" and value ~= "all" then shape.duration(value, path) end
+  return value
+end
+shape.says(watch_since, '"now", "all", or a duration like "7d"')
+
+local watched = shape.record("a watched mailbox", {
+  adapter = { shape.text(), required = true }, folder = shape.text("^[^%c]+$", "a folder's name"),
+  event = { event_name, default = "mail.received" }, every = { watch_every, as = "every_ms", default = 60000 },
+  since = { watch_since, default = "now" }, seen = { shape.flag, default = false },
+})
+
+--- The adapter of an entry of `watch`, and the mailbox's names: `name` for people, `id` for the store.
+local function complete_watch(one, adapters, path)
+  local entry, place = adapters[one.adapter], shape.at(path, "adapter")
+  if not entry then
+    shape.bad_value(place, ("there is no adapter '%s'"):format(one.adapter), suggest.nearest(one.adapter, adapters))
+  end
+  local _, module = pcall(require, "adapter." .. entry.use)
+  if type(module) ~= "table" or not module.account then
+    shape.bad_value(place, ("adapter '%s' is '%s'; mailboxes of 'imap' can be watched, and folders by `inbox`"):format(one.adapter, entry.use))
+  end
+  one.folder = one.folder or entry.folders.inbox
+  one.name = one.adapter .. "/" .. one.folder
+  one.id = ("%s/%s %s"):format(module.account(entry), one.folder, one.event)
+  one.since_ms = require("duration").parse(one.since)
+end
+
+local function check_watches(config)
+  local seen = {}
+  for i, one in ipairs(config.watch) do
+    local path = { "watch", i }
+    complete_watch(one, config.adapters, path)
+    if seen[one.id] then shape.bad_value(path, ("%s is watched already, for the same event"):format(one.name)) end
+    seen[one.id] = true
+  end
+  return config
+end
+
 local function config_shape(getenv)
   local function default_of(record) return record({}, {}) end
-  return shape.record("config.lua", {
+  local record = shape.record("config.lua", {
     zone = { zone_shape(getenv), default = zones.default(getenv) },
     owner = { shape.text(), default = "owner" },
     tiers = { shape.map(shape.one_or_list(model)), default = {} },
@@ -242,6 +289,7 @@ local function config_shape(getenv)
     budget = { budget, default = default_of(budget) },
     adapters = { shape.map(adapter), default = default_adapters },
     inbox = { shape.map(folder, event_name), default = default_inbox },
+    watch = { shape.list(watched), default = {} },
     http = { http, default = default_of(http) },
     memory = { memory, default = default_of(memory) },
     retention = { retention, default = default_of(retention) },
@@ -250,6 +298,7 @@ local function config_shape(getenv)
     otlp = otlp, alert = { alert, default = default_of(alert) },
     agents = { shape.map(shape.map(shape.any)), default = {} },
   })
+  return shape.says(function(value, path) return check_watches(record(value, path)) end, "a table", shape.facts(record))
 end
 
 --- The shape of config.lua, for pages that tell of it.

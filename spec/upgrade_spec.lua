@@ -150,7 +150,7 @@ end }
     local e = h:open()
     assert.is_nil(e:mailbox "mira@x.example/INBOX mail.received")
     assert(e:keep_mailbox("mira@x.example/INBOX mail.received", { validity = 7, uid = 2, since = "now" }))
-    local same = { payload = { n = 1, message_id = "<1@x.example>" }, mark = "m", bytes = 1, time = 0, content = "c" }
+    local same = { payload = { n = 1, message_id = "<1@x.example>" }, mark = "m", bytes = 1, time = 0 }
     assert.is_false(e:take_mail("mira@x.example/INBOX mail.received", "mail.received", same))
     assert.equal(2, #e:list { agent = "reader" })
     e:emit("go", { n = 7 })

@@ -7,7 +7,7 @@
  * began and the last reason.
  *
  * `mailbox_mails` are digests of the mails that lay there at the first look (content
- * NULL) or were published (content: the digest of their bytes): by them a mail is
+ * NULL) or were published (content: the digest of what they say): by them a mail is
  * known when the server numbers all of them anew. Of the oldest, which are dropped,
  * `floor` is left: no mail from before it is new. */
 #include "store_sqlite.h"

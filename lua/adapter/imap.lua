@@ -97,17 +97,18 @@ function adapter.must_become_tls(url)
   return scheme:sub(-1) ~= "s" and not is_here(host)
 end
 
-local function options(self, url)
+local function options(self, url, patience)
   return { url = url, user = self.entry.user, password = secret.reveal(self.entry.secret), ca_file = self.ca_file,
-    starttls = adapter.must_become_tls(url), quiet_ms = self.entry.timeout_ms }
+    starttls = adapter.must_become_tls(url),
+    quiet_ms = math.min(self.entry.timeout_ms, patience and patience.quiet_ms or math.huge), total_ms = patience and patience.total_ms }
 end
 
 --- What a client said went wrong, as this adapter's.
 local function failure(self, err) return contract.failure(self, err.code, err.message, err) end
 
 --- fn(box) with a connection, which is closed whatever happens; what fails is this adapter's failure.
-local function with_box(self, fn)
-  local box, err = imap_client.open(options(self, self.entry.imap))
+local function with_box(self, fn, patience)
+  local box, err = imap_client.open(options(self, self.entry.imap, patience))
   if not box then return failure(self, err) end
   local done = table.pack(pcall(fn, box))
   box:close()
@@ -122,6 +123,23 @@ local function folder_of(self, name)
     contract.wrong(("%s: %q is no folder's name"):format(self.name, name:sub(1, 60)))
   end
   return name
+end
+
+--- Whose mailbox it is, by which it is known again when its server has another name: an address, else with the host.
+function adapter.account(entry)
+  if entry.user:find("@", 1, true) then return entry.user end
+  local _, host = url_parts(entry.imap)
+  return entry.user .. "@" .. host
+end
+
+--- Enter a folder and call fn(box, folder) there, for who reads by themselves (lua/serve/mailbox.lua). how: "EXAMINE"
+--- changes nothing, "SELECT" may. patience: { total_ms, quiet_ms (no more than the adapter's) }, both optional.
+function adapter:visit(name, how, fn, patience)
+  return with_box(self, function(box)
+    local folder, err = box:enter(folder_of(self, name), how)
+    if not folder then return nil, err end
+    return fn(box, folder)
+  end, patience)
 end
 
 -- ---- mails ---------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
---- What the owner should know of, as events alert.raised: { kind, agent?, run?, schedule?, message }.
+--- What the owner should know of, as events alert.raised: { kind, agent?, run?, schedule?, mailbox?,
+--- message }.
 --- Methods of the engine (lua/engine.lua); only a served one raises any.
 --
 --   failures     an agent's last runs failed, `alert.failures` of them in a row
 --   quarantined  a run brought the engine down       reconcile  nobody knows what a run's effect did
 --   dead         an event could not start an agent   missed     a slot of a schedule passed
 --   budget       part of a limit is used up          stopped    a budget, or a guard, stopped an agent
+--   mailbox      a watched mailbox cannot be looked at
 --
 -- An alert has a key, so it comes once, also when a crash makes it be raised again: a row of
 -- failures has the key of its first run, budgets those of their own events, and of any other
@@ -29,7 +31,7 @@ local function listens(self, name)
   return false
 end
 
---- Add an alert to a transaction, where one is to be raised. fields: agent, run, schedule, message;
+--- Add an alert to a transaction, where one is to be raised. fields: agent, run, schedule, mailbox, message;
 -- key: one of its own instead of one an hour. Returns whether it was added.
 function alerts:add_alert(tx, kind, fields, key)
   if not self.options.served or listens(self, fields.agent) then return false end
@@ -37,7 +39,8 @@ function alerts:add_alert(tx, kind, fields, key)
   key = ("%s/%s"):format(kind, key or ("%s/%s"):format(fields.schedule or fields.agent or "", rfc3339.format(now // hour_ms * hour_ms)))
   if self:rows("event.by_key", { type = kind_of_event, key = key })[1] then return false end
   tx:add("event.put", { event = self:event_id(), type = kind_of_event, key = key, now = now, trust = "owner",
-    payload_codec = { kind = kind, agent = fields.agent, run = fields.run, schedule = fields.schedule, message = fields.message } })
+    payload_codec = { kind = kind, agent = fields.agent, run = fields.run, schedule = fields.schedule, mailbox = fields.mailbox,
+      message = fields.message } })
   return true
 end
 

@@ -2,6 +2,7 @@
 --- since when one cannot be looked at. lua/serve/mailbox.lua does the looking.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
+local digest = require "core.digest"
 local errors = require "errors"
 local json = require "json"
 
@@ -17,36 +18,34 @@ function mailboxes:mailbox(id) return self:rows("mailbox.get", { id = id })[1] e
 --- What is remembered of mails with this mark: { bytes, content (nil: it was there before the first look) }.
 function mailboxes:mails_marked(id, mark) return self:rows("mailbox.mails", { id = id, mark = mark }) end
 
-local told = { "from", "to", "subject", "date", "body", "attachments" }
-
-local function same_text(a, b)
-  for _, field in ipairs(told) do
-    if json.encode(a[field] or "") ~= json.encode(b[field] or "") then return false end
-  end
-  return true
+--- The digest of what an event tells of a mail, wherever it lay.
+local function content_of(payload)
+  local told = {}
+  for i, field in ipairs { "from", "to", "subject", "date", "body", "attachments" } do told[i] = json.encode(payload[field] or "") end
+  return digest.sha256(table.concat(told, "\n"))
 end
 
 --- Whether the event that has the mail's Message-ID for its key is of this very mail. Where its text is
---- dropped by now, the digests of what had this mark say it.
-local function is_same(event, mail, marked)
-  if type(event.payload) == "table" then return same_text(event.payload, mail.payload) end
+--- dropped by now, what is remembered of mails with this mark says it.
+local function is_same(event, content, marked)
+  if type(event.payload) == "table" then return content_of(event.payload) == content end
   local others = false
   for _, row in ipairs(marked) do
-    if row.content == mail.content then return true end
+    if row.content == content then return true end
     others = others or row.content ~= nil
   end
   return not others
 end
 
---- Publish a mail, { payload, mark, bytes, time, content }, and remember it; row, where it is given, is how far
---- the mailbox is read with it: all or nothing. The key is the Message-ID, as that of a file in the inbox;
---- another mail with the same Message-ID has a key of its own. Returns whether it is new, or nil, err.
+--- Publish a mail, { payload, mark, bytes, time }, and remember it; row, where it is given, is how far the mailbox
+--- is read with it: all or nothing. The key is the Message-ID, as that of a file in the inbox; a mail that says
+--- something else under the same Message-ID has a key of its own. Returns whether it is new, or nil, err.
 function mailboxes:take_mail(id, kind, mail, row)
-  local key = mail.payload.message_id
+  local key, content = mail.payload.message_id, content_of(mail.payload)
   local known = self:rows("event.by_key", { type = kind, key = key })[1]
-  if known and not is_same(known, mail, self:mails_marked(id, mail.mark)) then key = key .. "#sha256:" .. mail.content end
+  if known and not is_same(known, content, self:mails_marked(id, mail.mark)) then key = key .. "#sha256:" .. content end
   local event, err = self:emit(kind, mail.payload, { key = key, trust = "external", also = function(tx)
-    tx:add("mailbox.mail", { id = id, mark = mail.mark, bytes = mail.bytes, time = mail.time, content = mail.content })
+    tx:add("mailbox.mail", { id = id, mark = mail.mark, bytes = mail.bytes, time = mail.time, content = content })
     if row then
       row.id, row.now = id, self.clock()
       tx:add("mailbox.put", row)

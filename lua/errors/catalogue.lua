@@ -440,6 +440,11 @@ define(8, {
     "Another process listens there.", "keel serve --listen 127.0.0.1:0" },
   { "K8102", "adapter_failed", "adapter '{name}' failed[: {detail}]",
     "The outside system did not accept the operation.", "keel show {run}" },
+  { "K8103", "mailbox_failed", "{name} cannot be looked at[: {detail}]",
+    "It is tried again, after longer and longer pauses; no mail is lost.", "keel doctor" },
+  { "K8104", "mailbox_refused", "{name} does not let anybody in[: {detail}]",
+    "The user or the password is wrong, or the provider wants one made for programs."
+    .. " It is tried again in an hour, and when config.lua is saved.", "keel doctor" },
 })
 
 -- K9: store and machine --------------------------------------------------------
