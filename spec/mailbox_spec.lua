@@ -167,6 +167,17 @@ describe("a watched mailbox", function()
       end)
     end
 
+    it("when the first look is cut before it has seen to what lay there", function()
+      for n = 1, 3 do box:put(mail(n)) end
+      open()
+      cut("HEADER.FIELDS", 1)
+      assert.is_nil(look())
+      box:put(mail(4))
+      assert.equal(1, look())
+      box:number_anew()
+      assert.equal(0, look())
+    end)
+
     it("when the first look is cut", function()
       for n = 1, 3 do box:put(mail(n)) end
       open 'since = "all"'
@@ -300,6 +311,18 @@ describe("a watched mailbox", function()
       assert.same({ "", "" }, { one.from, one.subject })
     end)
 
+    it("takes ids and names of bytes that are no text", function()
+      open()
+      look()
+      for n, odd in ipairs { "\255\254", "\0", ("x"):rep(70000), "\195" } do
+        box:put(("From: \"\255%s\" <ana@x.example>\nSubject: \254\nMessage-ID: <%s%d@x.example>\nTo: \0@x\n\n\255\0hello\n"):format(odd, odd, n))
+      end
+      box:put(mail(5))
+      assert.equal(5, look())
+      box:number_anew()
+      assert.equal(0, look())
+    end)
+
     it("does not let others wait for ever behind one that the server does not give", function()
       open()
       look()
@@ -419,7 +442,7 @@ describe("a watched mailbox", function()
       local all = mailboxes.open(h.engine, function() end, function() end)
       server.eventually(function() return said "BODY.PEEK%[%]" > 0 end)
       all:close()
-      assert.is_true(all.list[1].looked)
+      assert.is_true(all.list[1].tried)
       box.fault = nil
       open()
       assert.equal(1, look())

@@ -44,8 +44,8 @@ static const struct sqlite_verb verbs[] = {
 	  " NOTHING", false },
 	{ "mailbox.mails", "SELECT bytes, content FROM mailbox_mails WHERE mailbox ="
 	  " :id AND mark = :mark", false },
-	{ "mailbox.floor", "UPDATE mailboxes SET floor = max(coalesce(floor, 0),"
-	  " coalesce((SELECT max(time) " OLDER "), 0)) WHERE id = :id", false },
+	{ "mailbox.floor", "UPDATE mailboxes SET floor = nullif(max(coalesce(floor, 0),"
+	  " coalesce((SELECT max(time) " OLDER "), 0)), 0) WHERE id = :id", false },
 	{ "mailbox.forget", "DELETE " OLDER, false },
 	{ NULL, NULL, false }
 };

@@ -2,7 +2,7 @@
 ---
 ---   local new, err = mailbox.look(watched)     -- err = { code, message, retry }: the adapter's
 ---   watched = { engine, id, name, adapter (opened), folder, event, since ("now" | "all" | "7d"), since_ms, seen,
----     note(text), closed }
+---     note(text), closed; begun: what comes from now on is new }
 ---
 --- Along UIDs, oldest first: a mail is published, and the mailbox read that far, in one transaction. Where UIDs
 --- do not say what is new (the first look, a server that numbers all mails anew, another `since`), every mail
@@ -25,6 +25,9 @@ local whole_tries, cut_tries = 3, 6
 
 --- All of one look may take so long: thousands of mails may wait.
 local patience = { total_ms = 3600000 }
+
+--- The `since` of a mailbox whose first look is not over.
+local unfinished = ""
 
 local day_ms = 86400000
 local month_names = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" }
@@ -55,10 +58,14 @@ end
 
 --- fn(item) for each of the mails with these UIDs that are there, in order; it gives true, or nil, err, which ends it.
 local function each(self, box, uids, fn)
-  for from = 1, #uids, batch do
-    local part = table.move(uids, from, math.min(from + batch - 1, #uids), 1, {})
+  local step = self.step or batch
+  for from = 1, #uids, step do
+    local part = table.move(uids, from, math.min(from + step - 1, #uids), 1, {})
     local mails, err = box:fetch(part, "RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]")
-    if not mails then return nil, err end
+    if not mails then
+      if err.code == "too_large" then self.step = 1 end -- heads without end, together
+      return nil, err
+    end
     for _, mail in ipairs(mails) do
       if self.closed then return nil, closed end
       local ok, why = fn(item_of(mail))
@@ -190,12 +197,19 @@ local function was_published(self, item)
   return false
 end
 
---- The first look: what `since` reaches is new, all else is old for good.
+--- The first look draws the line: what comes from then on has a higher UID. What lies below it is seen to by survey.
 local function begin(self, box, folder)
   local uids, err = lying(box)
   if not uids then return nil, err end
+  return keep(self, { validity = folder.validity, uid = math.max(uids[#uids] or 0, (folder.next or 1) - 1), since = unfinished })
+end
+
+--- Below the line: what `since` reaches is new, all else is old for good.
+local function survey(self, box, folder, row)
+  local uids, err = {}, nil
+  if row.uid > 0 then uids, err = box:search { ("UID 1:%d"):format(row.uid) } end
+  if not uids then return nil, err end
   local most, from, old, floor = self.engine.mails_remembered, reach(self), {}, nil
-  local row = { validity = folder.validity, uid = math.max(uids[#uids] or 0, (folder.next or 1) - 1), since = self.since }
   if from ~= 0 and #uids > most then uids, floor = table.move(uids, #uids - most + 1, #uids, 1, {}), math.maxinteger end
   local ok, why = each(self, box, uids, function(item)
     if from and item.time >= from then
@@ -204,11 +218,13 @@ local function begin(self, box, folder)
     end
     floor = floor and math.min(floor, item.time)
     old[#old + 1] = { mark = item.mark, bytes = item.bytes, time = item.time }
-    return true
+    if #old < batch then return true end
+    local some = old
+    old = {}
+    return keep(self, row, some)
   end)
   if not ok then return nil, why end
-  row.floor = floor ~= math.maxinteger and floor or nil
-  return keep(self, row, old)
+  return keep(self, { validity = row.validity, uid = row.uid, since = self.since, floor = floor ~= math.maxinteger and floor or nil }, old)
 end
 
 --- Another `since` than at the first look: what it reaches is new, unless it was published.
@@ -231,7 +247,7 @@ local function begin_anew(self, box, folder, row)
   if not uids then return nil, err end
   local last, fresh = math.max(uids[#uids] or 0, (folder.next or 1) - 1), 0
   local ok, why = each(self, box, uids, function(item)
-    if row.floor and item.time <= row.floor or #self.engine:mails_marked(self.id, item.mark) > 0 then return true end
+    if row.floor and item.time > 0 and item.time <= row.floor or #self.engine:mails_marked(self.id, item.mark) > 0 then return true end
     fresh = fresh + 1
     return take(self, box, folder, item)
   end)
@@ -243,11 +259,11 @@ end
 local function look(self, box, folder)
   local function row() return self.engine:mailbox(self.id) end
   local before, ok, err = row(), true, nil
-  if not before or not before.validity then
-    ok, err = begin(self, box, folder)
-  elseif before.validity ~= folder.validity or folder.next and folder.next <= before.uid then
-    ok, err = begin_anew(self, box, folder, before)
-  end
+  local anew = before and before.validity and (before.validity ~= folder.validity or folder.next and folder.next > 0 and folder.next <= before.uid)
+  if not before or not before.validity or anew and before.since == unfinished then ok, err = begin(self, box, folder)
+  elseif anew then ok, err = begin_anew(self, box, folder, before) end
+  self.begun = ok
+  if ok and row().since == unfinished then ok, err = survey(self, box, folder, row()) end
   if ok and row().since ~= self.since then ok, err = look_back(self, box, folder, row()) end
   if ok then ok, err = go_on(self, box, folder, row()) end
   return ok, err

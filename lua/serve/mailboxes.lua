@@ -45,7 +45,7 @@ end
 --- Look at one, and say what came of it. Returns the time until the next look; nil when its watch was closed.
 function mailboxes.look(self)
   local new, err, some = mailbox.look(self)
-  self.looked = true
+  self.tried = true
   if self.closed then return nil end
   local failures = 0
   if new or some > 0 then well(self) end -- what goes on is no row of failures
@@ -71,7 +71,8 @@ end
 --- What lua/serve/mailbox.lua looks at, of an entry of `watch` in config.lua.
 function mailboxes.watched(e, entry, say, note)
   local adapter = e.settings.adapters[entry.adapter]
-  return { engine = e, id = entry.id, name = entry.name, adapter = require("adapter." .. adapter.use).open(e, entry.adapter, adapter),
+  local _, module = pcall(require, "adapter." .. adapter.use) -- settings.lua knows that it is there
+  return { engine = e, id = entry.id, name = entry.name, adapter = module.open(e, entry.adapter, adapter),
     folder = entry.folder, event = entry.event, every_ms = entry.every_ms, since = entry.since, since_ms = entry.since_ms,
     seen = entry.seen, say = say, note = note }
 end
@@ -89,8 +90,8 @@ end
 --- Whether every mailbox had its first look, or an attempt at it: what comes later is new.
 function mailboxes:begun()
   for _, one in ipairs(self.list) do
-    local row = not one.looked and one.engine:mailbox(one.id)
-    if not one.looked and not (row and row.validity) then return false end
+    local row = not (one.tried or one.begun) and one.engine:mailbox(one.id)
+    if row ~= false and not (row and row.validity) then return false end
   end
   return true
 end
