@@ -34,6 +34,10 @@ return {
   -- Folders that are watched: a file that appears becomes an event.
   inbox = { ["mail.received"] = "inbox/mail", ["file.created"] = "inbox/notes" },
 
+  -- Mailboxes that are watched, once `mail` is an imap adapter (docs/adapters.md): a mail
+  -- that comes becomes an event. Nothing in the mailbox is changed.
+  -- watch = { { adapter = "mail", folder = "INBOX" } },
+
   -- Values for what an agent's manifest declares under `config`.
   agents = {
     inbox_triage = { sign_as = "Mira", reply_within = "1d" },
