@@ -267,6 +267,7 @@ local function hold(home, now, go)
   if not db then return nil, errors.from(message, code, { name = path }) end
   local tx = db:tx()
   accept_anchors(db, tx, now)
+  tx:add("approval.restored", {}) -- the home that was kept may have acted on them since
   if not go then
     tx:add("pause.put", { scope = "all", who = "restore", now = now, note = "restored from a backup" })
     tx:add("audit.put", { now = now, who = "restore", what = "pause", subject = "all", detail_codec = { note = "restored from a backup" } })

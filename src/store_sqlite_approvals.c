@@ -92,6 +92,19 @@ static const struct sqlite_verb verbs[] = {
 	{ "approval.rest", "UPDATE approvals SET due = NULL WHERE id = :id AND state"
 	  " != 'open' AND due <= :now", false },
 
+	/* In a home made of a backup: what was decided and not acted on may have been
+	 * acted on since by the home that was kept. It is asked again, and what an
+	 * effect was not let through by yet lets none through (used is 0). */
+	{ "approval.restored", "UPDATE approvals SET used = iif(spent IS NULL, NULL,"
+	  " 0), state = iif(spent IS NULL, 'open', state), value = iif(spent IS NULL,"
+	  " NULL, value), value_digest = iif(spent IS NULL, NULL, value_digest),"
+	  " decided_by = iif(spent IS NULL, NULL, decided_by), decided_at = iif(spent"
+	  " IS NULL, NULL, decided_at), note = iif(spent IS NULL, NULL, note), channel"
+	  " = iif(spent IS NULL, NULL, channel), undo_until = NULL, due = iif(spent IS NULL,"
+	  " deadline, due) WHERE kind = 'approval' AND used IS NULL AND state IN"
+	  " ('approved', 'edited', 'rejected') AND (spent IS NOT NULL OR delivered ="
+	  " 0) AND run IN (SELECT id FROM runs WHERE ended IS NULL)", false },
+
 	{ "approval.close_run", GIVE_UP " AND kind = 'approval'", false },
 	{ "approval.close", GIVE_UP " AND seq = :seq", false },
 	{ "approval.close_others", GIVE_UP " AND kind = 'approval' AND seq NOT IN"
