@@ -5,6 +5,7 @@
 --   { effect = "read"|"idempotent"|"at_most_once"|..., risk = a word of policy.lua ("outward"), perform = function(cmd, key) -> result | nil, err,
 --     probe = function(cmd, key) -> "happened", result | "not" | "unknown",
 --     undo = function(cmd, key, result) -> result | nil, err, retry = a policy (retry.lua) }
+-- An adapter whose replies, but for what it reads, hold no words of others has own_words = true.
 -- Which one stands behind a name ("mail") is one line in config.lua (adapters.mail).
 --
 -- err = { code, message, unknown?, retry?, after_ms? }: `unknown` says that the effect may
@@ -33,6 +34,14 @@ local function open(e, name)
   end
   e.adapters[name] = made.open(e, name, entry)
   return e.adapters[name]
+end
+
+--- Whether what the adapter of that name answers, other than by reading, is in the house's own
+--- words: keys, ids and folders, and nothing that a service says.
+function adapter.has_own_words(e, name)
+  if not e.settings.adapters[name] then return false end
+  local ok, one = pcall(open, e, name)
+  return ok and one.own_words == true
 end
 
 local function op_of(one, name, cmd)
@@ -154,7 +163,9 @@ end
 
 --- What was done to the world is a row of the audit trail, true with the result.
 local function told(cmd, key, result, err)
-  if err == nil and result ~= cmd.parked_mark then
+  if result == cmd.parked_mark then return result, err end
+  cmd.engine:saw_reply(cmd, result, err)
+  if err == nil then
     cmd.told = { now = cmd.engine.clock(), who = cmd.run.agent, what = "effect",
       subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key), run = cmd.run.run, seq = cmd.seq }
     cmd.tx:add("audit.put", cmd.told)

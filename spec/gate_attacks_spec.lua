@@ -165,7 +165,7 @@ describe("the gate, attacked", function()
   describe("with a yes to what was shown", function()
     local function tries(args)
       return agent(([[
-        ctx.approve{ subject = "s", proposal = { to = "ana", cc = "bob", body = "hello", sum = 9000, count = 1, flag = true }, risk = "irreversible" }
+        ctx.approve{ subject = "s", proposal = { effect = "mail.send", key = "k", to = "ana", cc = "bob", body = "hello", sum = 9000, count = 1, flag = true }, risk = "irreversible" }
         local ok = ctx.skill.mail%s
         return ok and "sent" or "no"]]):format(args), uses)
     end

@@ -96,7 +96,7 @@ describe("the gate", function()
   end)
 
   it("takes a yes for what it showed, where a rule asks", function()
-    with({ a = send('to = v.value.to, body = v.value.body', 'local v = ctx.approve{ subject = "s", proposal = { to = "ana", body = "hello" } }') },
+    with({ a = send('to = v.value.to, body = v.value.body', 'local v = ctx.approve{ subject = "s", proposal = { effect = "mail.send", key = "k", to = "ana", body = "hello" } }') },
       'policy = { { effect = "mail.send", say = "ask" } }')
     local run = h:run "a"
     answer "approved"

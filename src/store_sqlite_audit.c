@@ -8,7 +8,8 @@
  *        digests in subject_hash and detail_hash, and adds a row ("audit.scrub", seq is
  *        the row, subject the digest of what is left) that vouches for it.
  * uses   which run was given which memory (kind 'm') or event ('e'), and by which
- *        step first. Ids alone; it goes with the run.
+ *        step first. Ids alone; it goes with the run. Of run 0 are the marks of what
+ *        stems from outside or from private memory (engine/gate.lua), which stay.
  *
  * The last row's hash is written into a file beside the store (audit_anchor.h) in the
  * first pause after a commit, or by a commit when there is none: within a second. What is
@@ -121,6 +122,12 @@ static const struct sqlite_verb verbs[] = {
 	/* Of an event that a step published, in its transaction. */
 	{ "uses.published", "INSERT OR IGNORE INTO uses(kind, item, run, seq) SELECT 'p',"
 	  " id, :run, :seq FROM events WHERE event = :event", false },
+
+	/* Of an event whose words stem from private memory (engine/gate.lua). */
+	{ "uses.private_event", "INSERT OR IGNORE INTO uses(kind, item, run, seq) SELECT"
+	  " 'z', id, 0, 0 FROM events WHERE event = :event", false },
+	{ "event.is_private", "SELECT 1 AS marked FROM uses WHERE kind = 'z' AND item ="
+	  " :number AND run = 0", false },
 
 	/* What lineage asks of other tables. */
 	{ "event.begun", "SELECT " EVENT ", d.seq FROM deliveries d JOIN events e ON e.id ="

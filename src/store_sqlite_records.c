@@ -40,14 +40,18 @@ static const struct sqlite_verb verbs[] = {
 	  " AND (:where_json_opt IS NULL OR NOT EXISTS (SELECT 1 FROM"
 	  " json_each(:where_json_opt) w WHERE json_extract(r.value, '$.\"' ||"
 	  " w.key || '\"') IS NOT w.value)) ORDER BY key LIMIT :limit", false },
-	/* Whether what it was at a time stems from outside: the step that wrote
-	 * it is marked so (a use of kind 'x', engine/gate.lua). */
-	{ "record.marked", "SELECT 1 AS marked FROM (SELECT run, seq FROM (SELECT"
-	  " version, updated, run, seq FROM record_history WHERE type = :type AND"
-	  " key = :key UNION ALL SELECT version, updated, run, seq FROM records"
-	  " WHERE type = :type AND key = :key) ORDER BY updated <= :time DESC,"
-	  " version DESC LIMIT 1) w JOIN uses u ON u.kind = 'x' AND u.item ="
-	  " (w.run << 20 | w.seq) AND u.run = 0", false },
+	/* Where what it was stems from: the step that wrote it is marked as from
+	 * outside ('x') or from private memory ('y') (uses, engine/gate.lua). The
+	 * version that is meant is told by its number or by its value, where one
+	 * fits, and else by the time: clocks go back. */
+	{ "record.marks", "SELECT u.kind FROM (SELECT run, seq FROM (SELECT"
+	  " version, value, updated, run, seq FROM record_history WHERE type ="
+	  " :type AND key = :key UNION ALL SELECT version, value, updated, run,"
+	  " seq FROM records WHERE type = :type AND key = :key) ORDER BY"
+	  " version IS :version_opt DESC, value IS :value_json_opt DESC,"
+	  " updated <= :time DESC, version DESC LIMIT 1) w JOIN uses u ON u.kind"
+	  " IN ('x', 'y') AND u.item = (w.run << 20 | w.seq) AND u.run = 0",
+	  false },
 	{ "record.types", "SELECT type, count(*) AS n FROM records GROUP BY"
 	  " type ORDER BY type", false },
 	{ "record.history", "SELECT version, value AS \"value#json\", updated,"

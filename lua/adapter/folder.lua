@@ -10,6 +10,7 @@ local beneath = file.beneath
 
 local folder = { ops = {} }
 folder.__index = folder
+folder.own_words = true
 
 --- The shape of an entry of `adapters` in config.lua.
 function folder.shape()

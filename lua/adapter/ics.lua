@@ -9,6 +9,7 @@ local shape = require "shape"
 
 local ics = { ops = {} }
 ics.__index = ics
+ics.own_words = true
 
 --- The shape of an entry of `adapters` in config.lua.
 function ics.shape()

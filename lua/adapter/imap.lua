@@ -25,6 +25,7 @@ local smtp_client = require "adapter.smtp_client"
 
 local adapter = {}
 adapter.__index = adapter
+adapter.own_words = true
 
 local default_timeout_ms, heads_most, uids_most = 30000, 50, 1000
 

@@ -15,6 +15,7 @@ local shape = require "shape"
 
 local maildir = {}
 maildir.__index = maildir
+maildir.own_words = true
 
 local record = shape.record("a maildir adapter", {
   use = shape.text(), path = shape.text(), from = shape.text(), sent = { shape.text("^[^/.%z][^/%z]*$", "a folder's name"), default = "Sent" },

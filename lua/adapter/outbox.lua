@@ -6,7 +6,7 @@ local json = require "json"
 local loop = require "loop"
 local rfc3339 = require "rfc3339"
 
-local outbox = {}
+local outbox = { own_words = true }
 outbox.__index = outbox
 
 local function keys_in(path)

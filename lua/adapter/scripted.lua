@@ -5,7 +5,7 @@
 -- when its answer is lost, only a person can tell. Everything else is found by its key.
 local outbox = require "adapter.outbox"
 
-local scripted = {}
+local scripted = { own_words = true }
 scripted.__index = scripted
 
 --- Operations that nothing can look up afterwards.

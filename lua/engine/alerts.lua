@@ -32,13 +32,13 @@ local function listens(self, name)
 end
 
 --- Add an alert to a transaction, where one is to be raised. fields: agent, run, schedule, mailbox, message;
--- key: one of its own instead of one an hour. Returns whether it was added.
+-- trust: of what its message repeats; key: one of its own instead of one an hour. Returns whether it was added.
 function alerts:add_alert(tx, kind, fields, key)
   if not self.options.served or listens(self, fields.agent) then return false end
   local now = self.clock()
   key = ("%s/%s"):format(kind, key or ("%s/%s"):format(fields.schedule or fields.agent or "", rfc3339.format(now // hour_ms * hour_ms)))
   if self:rows("event.by_key", { type = kind_of_event, key = key })[1] then return false end
-  tx:add("event.put", { event = self:event_id(), type = kind_of_event, key = key, now = now, trust = "owner",
+  tx:add("event.put", { event = self:event_id(), type = kind_of_event, key = key, now = now, trust = fields.trust or "owner",
     payload_codec = { kind = kind, agent = fields.agent, run = fields.run, schedule = fields.schedule, mailbox = fields.mailbox,
       message = fields.message } })
   return true

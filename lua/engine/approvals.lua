@@ -34,6 +34,12 @@ function approvals.value_digest(row, value)
   return digest.sha256(json.pack { of = row.digest, value = value })
 end
 
+--- How an event that tells of a question is marked: its subject is the run's words.
+local function marks(row, key)
+  local plan = row.plan or {}
+  return { key = key, trust = plan.trust, private = plan.private }
+end
+
 -- ---- asking --------------------------------------------------------------------------
 
 --- The time of the next thing to do about an approval: of its plan from `stage` on, its
@@ -64,7 +70,8 @@ function approvals:ask_approval(cmd, request)
     digest = approvals.digest_of(request.subject, request.proposal, request.effect), risk = request.risk,
     deadline = request.deadline, otherwise = request.otherwise or "hold", now = cmd.now }
   local plan = { times = request.times and instants(request.times, cmd.now), schema = request.schema, undo_ms = request.undo_ms,
-    facts = request.facts, code = cmd.run.setup.code }
+    facts = request.facts, code = cmd.run.setup.code, trust = self:is_tainted(cmd.run, request.subject) and "external" or nil,
+    private = self:is_private(cmd.run, request.subject) or nil }
   row.plan_codec = plan
   row.due = next_due({ deadline = row.deadline, plan = plan }, 0)
   cmd.tx:add("approval.put", row)
@@ -317,7 +324,7 @@ local function tell_run(self, row, options)
   for _, wait in ipairs(self:rows("wait.of_type", { type = "approval.recalled" })) do
     if wait.run == row.run_id then
       local event, err = self:emit("approval.recalled", { id = row.id, subject = row.subject, run = row.run, note = options.note },
-        { key = row.id })
+        marks(row, row.id))
       if not event then return nil, err end
       local item = self:approval(row.id)
       item.told = true
@@ -379,7 +386,7 @@ end
 local function say(self, row, kind, more)
   local payload = { id = row.id, subject = row.subject, agent = row.agent, run = row.run, risk = row.risk,
     deadline = row.deadline and rfc3339.format(row.deadline) or nil, to = more.to }
-  self:task(function() self:emit(kind, payload, { key = row.id .. "/" .. more.key }) end, 0)
+  self:task(function() self:emit(kind, payload, marks(row, row.id .. "/" .. more.key)) end, 0)
 end
 
 --- What the deadline does: decides, or leaves the question standing. Returns the state, or nil.

@@ -294,7 +294,7 @@ local function bury(self, head, event, err)
   local tx = self.store:tx()
   tx:add("delivery.dead", { id = head.id, reason = err.number or "K9009", now = self.clock(), error_codec = { number = err.number,
     code = err.code, message = err.message, file = err.file, line = err.line } })
-  self:add_alert(tx, "dead", { agent = head.agent,
+  self:add_alert(tx, "dead", { agent = head.agent, trust = event.trust,
     message = ("event %s could not start %s: %s"):format(event.id, head.agent, tostring(err.message)) })
   assert(self:commit(tx))
   self:refuse_event(event, head.agent, err)
@@ -308,7 +308,8 @@ local function start(self, head)
   end
   local event = self:rows("delivery.event", { id = head.id })[1]
   local ok, run, err = xpcall(self.start, debug.traceback, self, head.agent, event.payload, { key = head.key,
-    event = { id = event.id, type = event.type, key = event.key }, trust = event.trust, admitted = true, also = function(tx, begun)
+    event = { id = event.id, type = event.type, key = event.key }, trust = event.trust,
+    private = self:is_private_event(event.number), admitted = true, also = function(tx, begun)
       tx:add("delivery.start", { id = head.id, run = begun.id, now = self.clock() })
     end })
   if self.failed then error(self.failed, 0) end

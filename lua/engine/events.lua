@@ -23,7 +23,8 @@ local seal_ms = 3600000
 --- trust ("owner"), seal (the signature it came with, which brings one event), id (from
 ---- engine:event_id, when it has to be known before), quiet (one that is known is not even
 --- counted: who looks at the same thing again and again), agent (who alone gets it, whether
---- it listens or not), also(tx) (adds what becomes true together with it).
+--- it listens or not), private (its words stem from private memory), also(tx) (adds what becomes
+--- true together with it).
 -- Returns { new = bool, id, number }, or nil, err. One that is known is only counted.
 function events:emit(kind, payload, options)
   options = options or {}
@@ -37,6 +38,7 @@ function events:emit(kind, payload, options)
     payload_codec = payload, now = now, trust = options.trust or "owner", agent = options.agent }
   if event.seal then tx:add("event.sealed_again", event) end
   tx:add("event.put", event)
+  if options.private then tx:add("uses.private_event", { event = event.event }) end
   if options.also then options.also(tx) end
   if event.seal then tx:add("seal.put", event):add("seal.forget", { before = now - seal_ms }) end
   crash.point "emit"

@@ -4,9 +4,15 @@
 -- wants asked (policy.lua), and what a run asked for by name (ctx.approve{ effect = "mail" }),
 -- needs an approval of these arguments, to the byte; one approval lets one effect through.
 --
--- A run is known by what it has seen: text from outside, private memory, and when a person
--- last looked (approved something in it). All three are of the run's own time, kept while the
--- run is in memory and read from its journal when it comes back.
+-- A run is known by what it has seen: text from outside, private memory, and when it asked a
+-- person. All three are of the run's own time, kept while the run is in memory and read from its
+-- journal when it comes back. What a person approved since is read from the approvals, so a fork
+-- has none of that, and it stands for the texts that were in it alone.
+--
+-- What such a run leaves to others carries its marks: memory and events the one of text from
+-- outside themselves (`trust`), records and private events as uses of kind 'x' (a step whose
+-- record stems from outside), 'y' (one that stems from private memory) and 'z' (such an event), of
+-- run 0, so that they outlive the run. Where there is no mark, what it was before there were any.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local digest = require "core.digest"
@@ -36,11 +42,6 @@ local function asked_now(seen, seq)
   seen.asked[seq] = seen.asked[seq] or seen.tick or 0
 end
 
-local function look(seen, seq)
-  local at = seen.asked and seen.asked[seq]
-  if at then seen.looked = math.max(seen.looked or -1, at) end
-end
-
 local function each_item(items, fn)
   if type(items) ~= "table" then return end
   for _, item in ipairs(items) do
@@ -54,16 +55,64 @@ local readers = { search = true, get = true, history = true, pack = true }
 --- Numbers of a run and a step as one, for the mark of what a step wrote.
 local function mark_of(run, seq) return run << 20 | seq end
 
---- Whether the record, as it was at that time, stems from outside.
-local function is_marked(self, kind, key, time)
-  return type(kind) == "string" and type(key) == "string"
-    and #self:rows("record.marked", { type = kind, key = key, time = time }) > 0
+local kinds_of_marks = { external = "x", private = "y" }
+local marks_of_kinds = { x = "external", y = "private" }
+
+--- The marks of a record as a run was shown it: of the version that held this value, or of the one
+--- that stood at that time.
+local function each_mark(self, kind, shown, fn)
+  if type(kind) ~= "string" or type(shown.key) ~= "string" then return end
+  for _, row in ipairs(self:rows("record.marks", { type = kind, key = shown.key, time = shown.time, version = shown.version,
+    value_json = shown.value })) do
+    fn(marks_of_kinds[row.kind])
+  end
 end
+
+-- ---- what a service says ---------------------------------------------------------------------
+
+--- Failures that the engine itself speaks of, with nothing in them of a service's.
+local our_failures = { denied = true, rejected = true, cancelled = true, undone = true, wrong_use = true }
+
+local function collect_texts(value, into)
+  if type(value) == "string" then into[value] = true end
+  for name, part in pairs(type(value) == "table" and value or {}) do
+    if type(name) == "string" then into[name] = true end
+    collect_texts(part, into)
+  end
+  return into
+end
+
+local field_name = "^[%a_][%w_]*$"
+
+--- Whether there is a text in `value` that is not among those that were sent. What names a field
+--- is none, unless it is no name.
+local function has_other_text(value, sent)
+  if type(value) == "string" then return value ~= "" and not sent[value] and not value:find "^run_%w+/%d+$" end
+  for name, part in pairs(type(value) == "table" and value or {}) do
+    local speaks = type(name) == "string" and not sent[name] and (#name > 40 or not name:find(field_name))
+    if speaks or has_other_text(part, sent) then return true end
+  end
+  return false
+end
+
+--- Whether what came of an effect is text from outside. An adapter whose replies hold the house's
+--- own words alone says so (`own_words`); of any other, what was not sent to it.
+local function speaks(self, name, args, failed, value)
+  if failed then return not our_failures[type(value) == "table" and value.code or ""] end
+  if type(value) ~= "table" and type(value) ~= "string" or require("adapter").has_own_words(self, name) then return false end
+  return has_other_text(value, collect_texts(args, {}))
+end
+
+-- ---- what the journal says -------------------------------------------------------------------
+
+local changes_the_world = { idempotent = true, at_most_once = true }
 
 local shows = {}
 
 function shows.wait(seen, record)
-  if type(record.value) == "table" and record.value.trust == "external" then note(seen, "external", record.seq) end
+  local event = type(record.value) == "table" and record.value or {}
+  if event.trust == "external" then note(seen, "external", record.seq) end
+  if event.private then note(seen, "private", record.seq) end
 end
 
 function shows.memory(seen, record, op)
@@ -72,20 +121,26 @@ function shows.memory(seen, record, op)
   each_item(value.items or (value.id or value.text) and { value } or value, function(what) note(seen, what, record.seq) end)
 end
 
-function shows.skill(seen, record)
-  if record.effect == "read" then note(seen, "external", record.seq) end
+--- The arguments of a step as they went out: a person may have changed them.
+local function args_of(self, run, record)
+  local row = self:rows("approval.gate", { run = run, seq = record.seq })[1]
+  return row and row.state == "edited" and row.value or record.args
 end
 
-function shows.approve(seen, record)
-  if type(record.value) == "table" and record.value.approved and not record.value.applied then look(seen, record.seq) end
+function shows.skill(seen, record, name, self, run)
+  if record.effect == "read" or changes_the_world[record.effect]
+    and speaks(self, name, args_of(self, run, record), record.failed, record.value) then
+    note(seen, "external", record.seq)
+  end
 end
 
 function shows.records(seen, record, op, self)
   local args, value = record.args, record.value
   if type(args) ~= "table" or value == nil or value == json.null then return end
-  local found = op == "get" and { { key = args.key } } or op == "find" and value or {}
+  local found = op == "get" and { { key = args.key, value = value } } or op == "find" and value or {}
   for _, row in ipairs(found) do
-    if is_marked(self, args.type, row.key, record.t) then return note(seen, "external", record.seq) end
+    each_mark(self, args.type, { key = row.key, version = row.version, value = op == "get" and value or nil, time = record.t },
+      function(what) note(seen, what, record.seq) end)
   end
 end
 
@@ -102,13 +157,13 @@ end
 local fails = { skill = true, call = true }
 
 --- What one record of the journal showed the run.
-local function see_record(self, seen, record, children)
+local function see_record(self, seen, record, children, run)
   local kind, name = (record.name or ""):match "^([^:]*):?(.*)$"
   if record.failed and not fails[kind] then return end
   if kind == "call" then
     return see_child(self, function(what) note(seen, what, record.seq) end, children[record.seq])
   end
-  if shows[kind] then shows[kind](seen, record, name, self) end
+  if shows[kind] then shows[kind](seen, record, name, self, run) end
 end
 
 --- An effect that the run has asked for by its name.
@@ -139,13 +194,13 @@ function read_journal(self, row)
       if record.kind == "result" and begun[record.seq] then
         record.name, record.args = begun[record.seq].name, begun[record.seq].args
       end
-      see_record(self, seen, record, children)
+      see_record(self, seen, record, children, row.id)
     end
   end
   return seen, done
 end
 
---- { external, private, looked }: the run's own time, or nil. In a task: what was submitted is
+--- { external, private, asked }: the run's own time, or nil. In a task: what was submitted is
 --- waited for. The journal of a run that was brought back is read once; what came since was
 --- noted as it came.
 function gate:seen(run)
@@ -159,11 +214,6 @@ function gate:seen(run)
   for _, one in ipairs(run.shown or {}) do
     if not (done and done[one.seq]) then note(seen, one.what, one.seq) end
   end
-  for _, asked in ipairs(self:rows("approval.of_run", { run = run.id })) do
-    if asked.spent and asked.decided_by ~= "deadline" and (asked.state == "approved" or asked.state == "edited") then
-      look(seen, asked.seq)
-    end
-  end
   seen.whole, run.seen, run.shown = true, seen, nil
   return seen
 end
@@ -173,18 +223,38 @@ function gate:saw_memory(cmd, items)
   each_item(items, function(what) shown_to(cmd.run, what, cmd.seq) end)
 end
 
---- A command read records: rows with their keys.
+--- A command read records: rows with their keys and versions.
 function gate:saw_records(cmd, rows)
+  local found = {}
   for _, row in ipairs(rows) do
-    if is_marked(self, cmd.args.type, row.key, cmd.now) then return shown_to(cmd.run, "external", cmd.seq) end
+    each_mark(self, cmd.args.type, { key = row.key, version = row.version, time = cmd.now }, function(what) found[what] = true end)
+    if found.external and found.private then break end
   end
+  for what in pairs(found) do shown_to(cmd.run, what, cmd.seq) end
 end
 
---- A command writes a record: who reads it is to know where it stems from. The mark outlives
+--- A command writes a record: who reads it is to know where it stems from. The marks outlive
 --- the run.
 function gate:mark_record(cmd)
-  if not self:is_tainted(cmd.run) then return end
-  cmd.tx:add("uses.put", { kind = "x", run = 0, seq = 0, items_json = json.array { mark_of(cmd.run.id, cmd.seq) } })
+  local function mark(kind)
+    cmd.tx:add("uses.put", { kind = kind, run = 0, seq = 0, items_json = json.array { mark_of(cmd.run.id, cmd.seq) } })
+  end
+  if self:is_tainted(cmd.run, cmd.args.value) then mark(kinds_of_marks.external) end
+  if self:is_private(cmd.run, cmd.args.value) then mark(kinds_of_marks.private) end
+end
+
+--- Whether the words of an event stem from private memory.
+function gate:is_private_event(number) return #self:rows("event.is_private", { number = number }) > 0 end
+
+--- A command was given an event that it waited for.
+function gate:saw_event(cmd, event)
+  if event.trust == "external" then shown_to(cmd.run, "external", cmd.seq) end
+  if event.private then shown_to(cmd.run, "private", cmd.seq) end
+end
+
+--- An effect came back, with its result or its failure.
+function gate:saw_reply(cmd, result, err)
+  if speaks(self, cmd.name, cmd.args, err ~= nil, err or result) then shown_to(cmd.run, "external", cmd.seq) end
 end
 
 function gate:saw_external(run, seq) shown_to(run, "external", seq) end
@@ -200,46 +270,75 @@ function gate:asks(run, seq)
   if run.seen and run.seen.whole then asked_now(run.seen, seq) end
 end
 
---- A person looked at what the run proposed, and let it go on.
-function gate:looked_at(run, seq)
-  if run.seen and run.seen.whole then look(run.seen, seq) end
+-- ---- what a person looked at --------------------------------------------------------------------
+
+--- What carries a message: an address or a number does not, many words do.
+local function is_prose(text) return #text > 200 or text:find "%s" ~= nil end
+
+local function was_in(text, texts)
+  for other in pairs(texts) do
+    if other:find(text, 1, true) then return true end
+  end
+  return false
 end
 
-local function since_looked(seen, what) return seen[what] ~= nil and seen[what] > (seen.looked or -1) end
+--- Whether a person has approved a question of the run that was asked at `since` or later, and
+--- all that is said in `value` was in what they saw.
+local function looked_at(self, run, seen, since, value)
+  local texts, any = {}, false
+  for _, row in ipairs(self:rows("approval.of_run", { run = run.id })) do
+    local at = seen.asked and seen.asked[row.seq]
+    if at and at >= since and row.kind == "approval" and row.spent and row.decided_by ~= "deadline"
+      and (row.state == "approved" or row.state == "edited") then
+      any = true
+      collect_texts(row.value == nil and row.proposal or row.value, texts)
+    end
+  end
+  if not any then return false end
+  for text in pairs(collect_texts(value, {})) do
+    if is_prose(text) and not was_in(text, texts) then return false end
+  end
+  return true
+end
 
---- Whether what the run says stems from outside, and nobody looked at it since.
-function gate:is_tainted(run) return since_looked(self:seen(run), "external") end
+local function carries(self, run, what, value)
+  local seen = self:seen(run)
+  return seen[what] ~= nil and not looked_at(self, run, seen, seen[what], value)
+end
+
+--- Whether `value`, which the run says, stems from outside, and nobody looked at it since.
+function gate:is_tainted(run, value) return carries(self, run, "external", value) end
 
 --- The same of private memory.
-function gate:is_private(run) return since_looked(self:seen(run), "private") end
+function gate:is_private(run, value) return carries(self, run, "private", value) end
 
 -- ---- what is approved already ----------------------------------------------------------------
 
 local function same(a, b) return digest.sha256(json.pack { a }) == digest.sha256(json.pack { b }) end
 
---- Whether a field of this name has this very value in what was shown, at any depth.
-local function has_field(value, name, part)
-  if type(value) ~= "table" then return false end
-  if value[name] ~= nil and same(value[name], part) then return true end
-  for _, inner in pairs(value) do
-    if has_field(inner, name, part) then return true end
-  end
-  return false
+--- Whether what a person saw names the effect: `effect`, or `skill` and `op`; and its key.
+local function names(saw, cmd)
+  local args = cmd.args
+  local named = saw.effect == ("%s.%s"):format(cmd.name, tostring(args.op)) or saw.skill == cmd.name and saw.op == args.op
+  return named and (saw.op == nil or saw.op == args.op) and saw.key == args.key
 end
 
---- Everything that would go out was in what the person saw, under its own name. An op and a
---- key need not be, but no other ones may be.
-local function shown(value, args)
-  local any = false
-  for name, part in pairs(args) do
-    if name == "op" or name == "key" then
-      if value[name] ~= nil and value[name] ~= part then return false end
-    else
-      if not has_field(value, name, part) then return false end
-      any = true
-    end
+--- Whether all that would go out stood in one table of what the person saw, each under its own
+--- name, with the effect and its key named there or around it.
+local function shown(value, cmd, around)
+  if type(value) ~= "table" then return false end
+  local saw, all = {}, true
+  for _, name in ipairs { "effect", "skill", "op", "key" } do
+    saw[name] = value[name] == nil and around and around[name] or value[name]
   end
-  return any
+  for name, part in pairs(cmd.args) do
+    all = all and (name == "op" or name == "key" or value[name] ~= nil and same(value[name], part))
+  end
+  if all and names(saw, cmd) then return true end
+  for _, inner in pairs(value) do
+    if shown(inner, cmd, saw) then return true end
+  end
+  return false
 end
 
 local function is_for(row, cmd)
@@ -263,14 +362,15 @@ local function asked_before(self, cmd, op, say)
       local yes = row.spent and not row.used and not self.used_approvals[row.id] and is_yes(row, op, say)
       local value = row.value == nil and row.proposal or row.value
       if row.effect and is_for(row, cmd) then
-        named = named or "its arguments are not those that were approved"
+        named = named or row.used == 0 and "it was approved before this home was restored from a backup"
+          or "its arguments are not those that were approved"
         if yes and same(value, cmd.args) then
           local hold, fact = self:facts_hold(row.plan and row.plan.facts)
           if hold then return row end
           named = self.fact_name(fact) .. " changed since it was approved"
         end
       elseif yes and not row.effect and not plain and policy.tier(row.risk) >= policy.tier(op.risk)
-        and type(value) == "table" and shown(value, cmd.args) and self:facts_hold(row.plan and row.plan.facts) then
+        and shown(value, cmd) and self:facts_hold(row.plan and row.plan.facts) then
         plain = row
       end
     end
@@ -285,8 +385,8 @@ local function trust_rule(self, cmd, deed)
   local seen = self:seen(cmd.run)
   if not seen.external or not seen.private then return nil end
   local last = math.max(seen.external, seen.private)
-  if last <= (seen.looked or -1) then return nil end
-  return ("the run has read text from outside and private memory (step %d), and nobody has looked since"):format(seen.step or 0)
+  if looked_at(self, cmd.run, seen, last, cmd.args) then return nil end
+  return ("the run has read text from outside and private memory (step %d), and nobody has looked at this since"):format(seen.step or 0)
 end
 
 --- What the policy says of the effect with these arguments.
@@ -350,6 +450,13 @@ local function digest_now(self, cmd, row)
   return self.digest_of(row.subject, cmd.args, row.effect)
 end
 
+--- The effect that it lets through is this one, and no other one that is the same.
+local function use(self, cmd, row)
+  self.used_approvals = self.used_approvals or {}
+  self.used_approvals[row.id] = true
+  cmd.tx:add("approval.use", { id = row.id, seq = cmd.seq })
+end
+
 --- Before an effect: true when it may be performed, and whether it is the first time that this
 --- is known (so nothing was sent yet); else false and what the handler returns. An approval that
 --- changed the arguments has them changed in `cmd`.
@@ -360,10 +467,7 @@ function gate:permit(cmd, op, key)
     local say, why, approval = self:judge(cmd, op)
     if say == "deny" then return false, nil, denied(cmd, why) end
     if say == "ask" then return ask(self, cmd, op, key, why) end
-    if approval then
-      self.used_approvals[approval.id] = true
-      cmd.tx:add("approval.use", { id = approval.id, seq = cmd.seq })
-    end
+    if approval then use(self, cmd, approval) end
     return true, true
   end
   local refused = denied_since(self, cmd, op, row)
@@ -380,8 +484,8 @@ function gate:permit(cmd, op, key)
     return false, nil, { code = "rejected", message = ("%s.%s %s: %s"):format(cmd.name, tostring(cmd.args.op), key,
       row.state == "rejected" and "a person said no" .. (row.note and ": " .. row.note or "") or "it was not approved (" .. row.state .. ")") }
   end
+  if not row.used then use(self, cmd, row) end
   if row.value ~= nil then cmd.args = row.value end
-  self:looked_at(cmd.run, cmd.seq)
   return true, not was
 end
 

@@ -41,6 +41,5 @@ return function(cmd)
   end
   cmd.tx:add("timer.drop", { run = cmd.run.id, seq = cmd.seq })
   cmd.tx:add("approval.deliver", { run = cmd.run.id, seq = cmd.seq })
-  if row.decided_by ~= "deadline" and (row.state == "approved" or row.state == "edited") then e:looked_at(cmd.run, cmd.seq) end
   return verdict(row, why == "facts")
 end

@@ -26,7 +26,8 @@ return function(cmd)
       return nil, { code = "too_deep", message = ("%s is called by %d runs that wait for each other"):format(cmd.name, deepest) }
     end
     local run, err = e:start(cmd.name, cmd.args.input, { key = "call/" .. cmd.key, parent = cmd.run.id,
-      parent_seq = cmd.seq, trust = e:is_tainted(cmd.run) and "external" or nil, private = e:is_private(cmd.run) })
+      parent_seq = cmd.seq, trust = e:is_tainted(cmd.run, cmd.args.input) and "external" or nil,
+      private = e:is_private(cmd.run, cmd.args.input) })
     if not run then return nil, err end
     child = child_of(cmd)
   end

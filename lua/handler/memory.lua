@@ -52,7 +52,7 @@ function ops.remember(cmd)
   allowed(cmd, "write", item.kind or "note", item.key or item.id)
   cmd.effect = "local"
   item.run, item.seq, item.now = cmd.run.id, cmd.seq, cmd.now
-  if item.trust ~= "external" and cmd.engine:is_tainted(cmd.run) then item.trust = "external" end
+  if item.trust ~= "external" and cmd.engine:is_tainted(cmd.run, cmd.args) then item.trust = "external" end
   local ok, message, code = cmd.engine:memory():put(cmd.tx, item)
   if not ok then return nil, { code = code or "error", message = message } end
   if item.key then cmd.engine:fact_written_by(cmd, { memory = item.kind or "note", key = item.key }) end

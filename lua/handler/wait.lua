@@ -71,7 +71,7 @@ local function given(cmd)
     cmd.tx:add("uses.put", { kind = "e", run = cmd.run.id, seq = cmd.seq, items_json = json.array { event.number } })
   end
   return event and { id = event.id, type = event.type, key = event.key, payload = event.payload,
-    time = rfc3339.format(event.time), trust = event.trust }
+    time = rfc3339.format(event.time), trust = event.trust, private = cmd.engine:is_private_event(event.number) or nil }
 end
 
 return function(cmd)
@@ -89,7 +89,7 @@ return function(cmd)
   cmd.tx:add("wait.drop", { run = run.id, seq = cmd.seq })
   cmd.tx:add("timer.drop", { run = run.id, seq = cmd.seq })
   if event then
-    if event.trust == "external" then e:saw_external(run, cmd.seq) end
+    e:saw_event(cmd, event)
     return event
   end
   return nil, { code = "timeout", message = ("no %s within %s"):format(cmd.args.event, cmd.args.within) }

@@ -34,7 +34,7 @@ local function agents(body)
       return sent and "sent" or err.code]]):format(body), 'uses = { "mail" },'),
     shown = agent(([[
       local to = ctx.memory.get{ kind = "fact", key = "to" }.text
-      local v = ctx.approve{ subject = "s" .. input.n, proposal = { to = to, body = "%s" } }
+      local v = ctx.approve{ subject = "s" .. input.n, proposal = { effect = "mail.post", key = input.n, to = to, body = "%s" } }
       if not v.approved then return v.outcome end
       if input.again then v.value.to = ctx.memory.get{ kind = "fact", key = "to" }.text end
       local sent, err = ctx.skill.mail{ op = "post", key = input.n, to = v.value.to, body = v.value.body }
@@ -78,11 +78,13 @@ local function args_of(row)
   return json.pack(args)
 end
 
---- Whether the approved value lets these arguments out: for what was only shown, without op and key.
+--- Whether the approved value lets these arguments out: what was only shown names the effect.
 local function lets_out(one, args, row)
   if one.packed == args then return true end
   if one.effect then return false end
-  return json.pack(row.body) == one.packed
+  local saw = { effect = "mail." .. row.op, key = row.key }
+  for name, value in pairs(row.body) do saw[name] = value end
+  return json.pack(saw) == one.packed
 end
 
 local function judge(h, approved, faults, round)
