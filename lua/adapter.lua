@@ -4,7 +4,8 @@
 -- gives nil or
 --   { effect = "read"|"idempotent"|"at_most_once"|..., risk = a word of policy.lua ("outward"), perform = function(cmd, key) -> result | nil, err,
 --     probe = function(cmd, key) -> "happened", result | "not" | "unknown",
---     undo = function(cmd, key, result) -> result | nil, err, retry = a policy (retry.lua) }
+--     undo = function(cmd, key, result) -> result | nil, err, retry = a policy (retry.lua),
+--     keeps = true where what it is given can be read again from the same adapter }
 -- An adapter whose replies, but for what it reads, hold no words of others has own_words = true.
 -- Which one stands behind a name ("mail") is one line in config.lua (adapters.mail).
 --
@@ -162,9 +163,9 @@ local function go_on(cmd, op, key)
 end
 
 --- What was done to the world is a row of the audit trail, true with the result.
-local function told(cmd, key, result, err)
+local function told(cmd, op, key, result, err)
   if result == cmd.parked_mark then return result, err end
-  cmd.engine:saw_reply(cmd, result, err)
+  cmd.engine:saw_reply(cmd, op, result, err)
   if err == nil then
     cmd.told = { now = cmd.engine.clock(), who = cmd.run.agent, what = "effect",
       subject = ("%s.%s %s"):format(cmd.name, cmd.args.op, key), run = cmd.run.run, seq = cmd.seq }
@@ -187,13 +188,13 @@ function adapter.perform(cmd)
   if not allowed then return fresh, err end
   key = key_of(cmd) -- who approved may have changed it
   if not effect then
-    if op.effect == "read" then cmd.engine:saw_external(cmd.run, cmd.seq) end
+    if op.effect == "read" then cmd.engine:saw_read(cmd) end
     if not fresh then return go_on(cmd, op, key) end
     return send(cmd, op, key, 1)
   end
-  if cmd.intended and not fresh then return told(cmd, key, go_on(cmd, op, key)) end
+  if cmd.intended and not fresh then return told(cmd, op, key, go_on(cmd, op, key)) end
   if not cmd.intended then cmd:intent(op.effect) end
-  return told(cmd, key, send(cmd, op, key, 1))
+  return told(cmd, op, key, send(cmd, op, key, 1))
 end
 
 return adapter

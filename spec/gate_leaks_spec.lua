@@ -206,6 +206,21 @@ describe("the gate", function()
       assert.same({ "approval", "approval" }, { waits(run_of "a"), waits(run_of "b") })
     end)
 
+    it("a file that it wrote, from then on, and no other files", function()
+      h = home.make { config = 'return { zone = "UTC", adapters = { mail = "outbox", files = "folder", others = "folder" } }', agents = {
+        learns = agent 'ctx.memory.remember{ kind = "fact", key = "tone", text = "the tone is short" }',
+        w = agent('local item =' .. private .. 'ctx.skill.files{ op = "write", name = "note.txt", text = item.text }', 'uses = { "files" },'),
+        a = agent('ctx.skill.files{ op = "read", name = "note.txt" } ctx.sleep("1h")' .. sends, 'uses = { "files", "mail" },'),
+        b = agent('ctx.skill.others{ op = "list" } ctx.sleep("1h")' .. sends, 'uses = { "others", "mail" },') } }
+      e = h:open()
+      h:run "learns"
+      h:run "w"
+      local run, other = h:run "a", h:run "b"
+      e = h:reopen()
+      on(3600000)
+      assert.same({ "approval", "done" }, { waits(run), e:describe(other.run).state })
+    end)
+
     it("nothing that was written before there were marks", function()
       ready { a = agent('ctx.records.get{ type = "r", key = "1" } ctx.wait{ event = "told" }' .. sends, hears) }
       local tx = e.store:tx()

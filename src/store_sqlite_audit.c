@@ -126,6 +126,8 @@ static const struct sqlite_verb verbs[] = {
 	/* Of an event whose words stem from private memory (engine/gate.lua). */
 	{ "uses.private_event", "INSERT OR IGNORE INTO uses(kind, item, run, seq) SELECT"
 	  " 'z', id, 0, 0 FROM events WHERE event = :event", false },
+	{ "uses.kept", "SELECT 1 AS marked FROM uses WHERE kind = 'w' AND item = :item AND"
+	  " run = 0", false },
 	{ "event.is_private", "SELECT 1 AS marked FROM uses WHERE kind = 'z' AND item ="
 	  " :number AND run = 0", false },
 

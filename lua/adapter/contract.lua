@@ -92,7 +92,7 @@ function contract.op(self, name)
     end
   end
   local perform = checked(op.perform)
-  return { effect = op.effect, risk = op.risk or "reversible", probe = checked(op.probe), undo = checked(op.undo), retry = op.retry,
+  return { effect = op.effect, risk = op.risk or "reversible", probe = checked(op.probe), undo = checked(op.undo), retry = op.retry, keeps = op.keeps,
     perform = function(cmd, key) return perform(cmd, key) end }
 end
 

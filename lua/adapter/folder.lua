@@ -78,7 +78,7 @@ folder.ops.create = { args = of_folder, effect = "idempotent",
 
 folder.ops.delete_if_empty = { args = of_folder, effect = "idempotent", perform = remove_if_empty }
 
-folder.ops.write = { args = { name = "name!", text = "text" }, effect = "idempotent",
+folder.ops.write = { args = { name = "name!", text = "text" }, keeps = true, effect = "idempotent",
   perform = function(self, args, key)
     local name, text = inside(self, args.name), args.text or ""
     local ok, message, code = beneath.write(self.path, name, text)
@@ -109,7 +109,7 @@ end
 
 local function has_mark(text, key) return ("\n" .. text):find("\n" .. mark_of(key), 1, true) ~= nil end
 
-folder.ops.append = { args = { name = "name!", text = "text!" }, effect = "idempotent",
+folder.ops.append = { args = { name = "name!", text = "text!" }, keeps = true, effect = "idempotent",
   perform = function(self, args, key)
     local name = inside(self, args.name)
     local old, message, code = content(self, name)

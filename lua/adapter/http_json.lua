@@ -233,7 +233,7 @@ function adapter:op(name)
   local undo = op.undo and self.ops[op.undo]
   local said = self.undoes[name] and function(key) return key .. "/undo" end or function() end
   return {
-    effect = op.effect, risk = op.risk or "outward",
+    effect = op.effect, risk = op.risk or "outward", keeps = true,
     perform = function(cmd, key)
       if op.args then contract.check(self, name, op, cmd.args) end
       return perform(self, op, cmd.args, key, said(key))

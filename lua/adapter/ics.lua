@@ -149,8 +149,8 @@ local function remove(self, _, key)
 end
 
 local fields = { from = "instant", at = "instant", to = "instant", minutes = "whole", title = "text", note = "text" }
-ics.ops.create = { args = fields, effect = "idempotent", risk = "reversible", perform = create(false), probe = probe, undo = remove }
-ics.ops.draft = { args = fields, effect = "idempotent", risk = "reversible", perform = create(true), probe = probe, undo = remove }
+ics.ops.create = { args = fields, keeps = true, effect = "idempotent", risk = "reversible", perform = create(false), probe = probe, undo = remove }
+ics.ops.draft = { args = fields, keeps = true, effect = "idempotent", risk = "reversible", perform = create(true), probe = probe, undo = remove }
 ics.ops.delete = { args = {}, effect = "idempotent", risk = "reversible", perform = remove }
 
 function ics:op(name) return contract.op(self, name) end

@@ -11,8 +11,9 @@
 --
 -- What such a run leaves to others carries its marks: memory and events the one of text from
 -- outside themselves (`trust`), records and private events as uses of kind 'x' (a step whose
--- record stems from outside), 'y' (one that stems from private memory) and 'z' (such an event), of
--- run 0, so that they outlive the run. Where there is no mark, what it was before there were any.
+-- record stems from outside), 'y' (one that stems from private memory), 'z' (such an event) and 'w'
+-- (an adapter that was given such text to keep), of run 0, so that they outlive
+-- the run. Where there is no mark, what it was before there were any.
 --
 -- Methods of the engine (lua/engine.lua), in a file of their own.
 local digest = require "core.digest"
@@ -127,7 +128,14 @@ local function args_of(self, run, record)
   return row and row.state == "edited" and row.value or record.args
 end
 
+--- The number of an adapter, for the mark of what it was given to keep.
+local function number_of(adapter) return tonumber(digest.sha256(adapter):sub(1, 12), 16) end
+
+--- Whether text from private memory was ever given to the adapter to keep.
+local function keeps_private(self, adapter) return #self:rows("uses.kept", { item = number_of(adapter) }) > 0 end
+
 function shows.skill(seen, record, name, self, run)
+  if record.effect == "read" and keeps_private(self, name) then note(seen, "private", record.seq) end
   if record.effect == "read" or changes_the_world[record.effect]
     and speaks(self, name, args_of(self, run, record), record.failed, record.value) then
     note(seen, "external", record.seq)
@@ -253,11 +261,19 @@ function gate:saw_event(cmd, event)
 end
 
 --- An effect came back, with its result or its failure.
-function gate:saw_reply(cmd, result, err)
+function gate:saw_reply(cmd, op, result, err)
+  -- what goes out was judged; what is only kept there may be read again by anybody
+  if op.keeps and policy.tier(op.risk) < 2 and (err == nil or err.unknown) and self:is_private(cmd.run, cmd.args) then
+    cmd.tx:add("uses.put", { kind = "w", run = 0, seq = 0, items_json = json.array { number_of(cmd.name) } })
+  end
   if speaks(self, cmd.name, cmd.args, err ~= nil, err or result) then shown_to(cmd.run, "external", cmd.seq) end
 end
 
-function gate:saw_external(run, seq) shown_to(run, "external", seq) end
+--- A command reads from an adapter.
+function gate:saw_read(cmd)
+  shown_to(cmd.run, "external", cmd.seq)
+  if keeps_private(self, cmd.name) then shown_to(cmd.run, "private", cmd.seq) end
+end
 
 --- A child of the run came back, with its result or its failure.
 function gate:saw_child(run, seq, row)
