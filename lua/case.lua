@@ -331,7 +331,7 @@ local function play_part(self, each)
 end
 
 --- The commands of all runs, as faults name them (case/faults.lua): each with its agent, the
---- number of its run among the agent's, and its own; oldest first.
+--- number of its run among the agent's, and its own; oldest first. `calls`: what was asked of models.
 local function commands_of(e)
   local runs, list, count = e:list { limit = 100000 }, json.array {}, {}
   for _, run in ipairs(runs) do run.id = e:run_row(run.run).id end
@@ -340,7 +340,7 @@ local function commands_of(e)
     count[run.agent] = (count[run.agent] or 0) + 1
     for _, step in ipairs(e:log(run.run) or {}) do
       list[#list + 1] = { agent = run.agent, number = count[run.agent], seq = step.seq, kind = step.kind, name = step.name, effect = step.effect,
-        state = step.state }
+        state = step.state, calls = e:rows("ledger.attempts", { run = run.run, seq = step.seq })[1].n }
     end
   end
   return list

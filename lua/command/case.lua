@@ -29,7 +29,7 @@ local function kill_everywhere(context, path, value)
   if not told then return nil, err end
   local n = #told.differences
   if context.json then
-    context.out(json.encode { case = told.case, kills = told.kills, asked = told.asked, holds = n == 0, differences = told.differences } .. "\n")
+    context.out(json.encode { case = told.case, kills = told.kills, asked = told.asked, paid_again = told.paid_again, holds = n == 0, differences = told.differences } .. "\n")
     return n
   end
   local t, view, terminal = context.terminal, require "view", require "terminal"
