@@ -255,6 +255,19 @@ describe("a watched mailbox", function()
       assert.equal(0, look())
     end)
 
+    it("when the server gives NIL for a mail that is being deleted", function()
+      open()
+      look()
+      for n = 1, 2 do box:put(mail(n)) end
+      box.fault = function(line)
+        if line:find "UID FETCH 1 .*BODY.PEEK%[%]" then return "* 1 FETCH (UID 1 BODY[] NIL)\r\nTAG OK done\r\n" end
+      end
+      assert.is_nil(look())
+      box:take_out(1)
+      assert.equal(1, look())
+      assert.equal("number 2", subjects())
+    end)
+
     it("when two mails have one Message-ID: copies are one event, others are their own", function()
       open()
       look()

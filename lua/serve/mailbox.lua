@@ -107,7 +107,9 @@ local function bytes_of(self, box, item)
   local cut = item.bytes > mime.limits.bytes or tries >= whole_tries
   local mails, err = box:fetch({ item.uid }, cut and ("BODY.PEEK[]<0.%d>"):format(cut_bytes) or "BODY.PEEK[]")
   if mails and not mails[1] then return false end
-  if mails then return mails[1].BODY or "", cut end
+  local body = mails and mails[1].BODY or ""
+  if body ~= "" or mails and item.bytes == 0 then return body, cut end
+  err = err or { code = "refused", message = ("the server gives nothing of mail %d"):format(item.uid), retry = true } -- it may be going
   self.stuck = { uid = item.uid, tries = err.code == "too_large" and math.max(tries + 1, whole_tries) or tries + 1 }
   return nil, err
 end
