@@ -414,7 +414,7 @@ end }]]
 
   it("is told a limit on the size of files the same way", function()
     home:write("agents/long.lua", long)
-    local limit = under "sh -c 'ulimit -f 1000; exec \"$@\"' sh"
+    local limit = under "sh -c 'ulimit -f 1100; exec \"$@\"' sh"
     local done = call("run long --json", limit)
     assert.same({ 9, "" }, { done.code, done.err })
     assert.equal("K9002", json.decode(done.out).error.number)
@@ -434,7 +434,7 @@ return agent { version = 1, about = "two at once", run = function(ctx)
     end,
   }
 end }]])
-    local done = call("run both --json", under "sh -c 'ulimit -f 1000; exec \"$@\"' sh")
+    local done = call("run both --json", under "sh -c 'ulimit -f 1100; exec \"$@\"' sh")
     assert.equal(9, done.code, done.out)
     goes_on()
     local run = json.decode(call("runs --agent both --json").out)[1]
