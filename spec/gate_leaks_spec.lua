@@ -295,6 +295,19 @@ describe("the gate", function()
       assert.same({ {}, "approval" }, { outbox(), waits(run_of "a") })
     end)
 
+    for name, body in pairs {
+      ["in many short words"] = '(function() local t = {} for i = 1, 90 do t[i] = "word" .. i end return t end)()',
+      ["in numbers"] = '(function() local t = {} for i = 1, 200 do t[i] = 100 + i end return t end)()',
+      ["in one long word"] = '("x"):rep(401)', ["in the name of a field"] = '{ ["the tone is short"] = 1 }',
+    } do
+      it("a yes, with something else said " .. name, function()
+        ready { a = agent(private .. 'ctx.approve{ subject = "s", proposal = { body = "good morning" } }' .. says:format(body), hears) }
+        outside()
+        answer "approved"
+        assert.same({ {}, "approval" }, { outbox(), waits(run_of "a") })
+      end)
+    end
+
     it("a yes to a text that was edited away", function()
       ready { a = agent(private .. 'ctx.approve{ subject = "s", proposal = { body = "the tone is short" } }' .. says:format '"the tone is short"', hears) }
       outside()
