@@ -408,6 +408,35 @@ describe("the gate", function()
       assert.same({ "open", "approval", {} }, { e:approval(id).state, waits(run), outbox() })
     end)
 
+    it("no folder hands out a home's token, settings or agents, and takes none", function()
+      h = home.make { config = 'return { zone = "UTC", adapters = { here = { use = "folder", path = "." }, around = { use = "folder", path = ".." },'
+        .. ' var = "folder" } }', agents = { a = agent([[
+        local out = {}
+        for _, one in ipairs(input.calls) do
+          local ok, v, err = pcall(ctx.skill[one.skill], one.args)
+          out[#out + 1] = ok and v and "done" or "no"
+        end
+        return out]], 'uses = { "here", "around", "var" },') } }
+      e = h:open()
+      h:write("var/token", ("0"):rep(64))
+      h:write("docs.txt", "mine")
+      local base, calls = h.path:match "[^/]+$", {}
+      for _, name in ipairs { "var/token", "./var//token", "config.lua", "agents/a.lua", "skills/x.lua" } do
+        for _, at in ipairs { { "here", name }, { "around", base .. "/" .. name } } do
+          calls[#calls + 1] = { skill = at[1], args = { op = "read", name = at[2] } }
+          calls[#calls + 1] = { skill = at[1], args = { op = "write", name = at[2] .. "2", text = "x" } }
+          calls[#calls + 1] = { skill = at[1], args = { op = "write", name = at[2], text = "x" } }
+        end
+      end
+      calls[#calls + 1] = { skill = "var", args = { op = "read", name = "token" } }
+      calls[#calls + 1] = { skill = "here", args = { op = "read", name = "docs.txt" } }
+      local said = h:run("a", { calls = calls }).output
+      local expected = {}
+      for i = 1, #calls do expected[i] = calls[i].args.name:find "config.lua2$" and "done" or i == #calls and "done" or "no" end
+      assert.same(expected, said)
+      assert.match("^return agent", h:read "agents/a.lua")
+    end)
+
     it("a run that called another decides nothing of it, by ending or by giving it up", function()
       with({ a = agent [[
           ctx.any{ function() return ctx.call("b", {}) end, function() ctx.sleep("1h") end }

@@ -20,7 +20,16 @@ end
 function folder.open(e, name, entry)
   local path = type(entry) == "table" and entry.path or name
   if path:sub(1, 1) ~= "/" then path = file.join(e.home, path) end
+  if file.exists(file.join(path, "keel.db")) then contract.wrong(("adapter '%s': its folder is where a home keeps its store"):format(name)) end
   return setmetatable({ name = name, path = path }, folder)
+end
+
+--- What of a home no agent may read or write, wherever the folder lies: its token, its store, its
+--- settings and what it runs.
+local of_the_engine = { ["config.lua"] = true, agents = true, skills = true, var = true }
+
+local function is_of_the_engine(dir, part)
+  return of_the_engine[part] and file.exists(file.join(dir, "config.lua")) and file.exists(file.join(dir, "var"))
 end
 
 --- A name as it is meant, no part of which leads out.
@@ -32,6 +41,9 @@ local function inside(self, name)
   for part in name:gmatch "[^/]+" do
     if part == ".." or #part > 250 then contract.wrong(("'%s' is no name inside the folder"):format(name:sub(1, 300))) end
     if part ~= "." then
+      if is_of_the_engine(file.join(self.path, table.unpack(parts)), part) then
+        contract.wrong(("'%s' is the engine's own"):format(name))
+      end
       parts[#parts + 1] = part
       if file.link(file.join(self.path, table.concat(parts, "/"))) then
         contract.wrong(("'%s' is a link, and may lead out of the folder"):format(name))
