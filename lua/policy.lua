@@ -19,8 +19,8 @@
 -- for worse risks, too, and takes "900" for 900. A `deny` that fits wins over all; config.lua
 -- comes before the manifest. What only reads is denied by rules that name it, and asked about
 -- by those that name it in full. One rule is built in: a run that has read text
--- from outside and private memory asks before anything goes out, unless a person approved
--- something in it since, or a rule that names this very effect (no `*`) says "auto".
+-- from outside and private memory asks before anything goes out, unless a person has seen
+-- it since, or a rule that names this very effect (no `*`) says "auto".
 local glob = require "glob"
 local shape = require "shape"
 local where = require "where"

@@ -44,6 +44,7 @@ local head = [[
 ---@field payload any
 ---@field time string
 ---@field trust string
+---@field private boolean? its words stem from private memory
 
 ---@class KeelMemory
 ---@field id string
