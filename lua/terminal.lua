@@ -18,10 +18,10 @@ terminal.__index = terminal
 
 --- Code points that print nothing themselves but change how others look.
 local dangerous = {
-  { 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
-  { 0x180e, 0x180e }, { 0x200b, 0x200b }, { 0x200e, 0x200f },
-  { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
-  { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f },
+  { 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x61c, 0x61c },
+  { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180e }, { 0x200b, 0x200b }, { 0x200e, 0x200f },
+  { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 }, { 0xfeff, 0xfeff },
+  { 0xffa0, 0xffa0 }, { 0xfff9, 0xfffb }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
 }
 
 --- Ranges that take no column, and ranges that take two.
@@ -52,24 +52,31 @@ local function columns_of(code)
   return within(code, narrow) and 0 or within(code, wide) and 2 or 1
 end
 
+--- Marks on one letter that are shown as they are; more of them cover the lines around.
+local most_marks = 8
+
 local short_names = { [9] = "\\t", [10] = "\\n", [13] = "\\r" }
 
---- Call each(piece, columns) for every character, made harmless. Bytes that are
--- not UTF-8 are told as \xNN.
+--- Call each(piece, columns) for every character, made harmless, until it says true. Bytes
+-- that are not UTF-8 are told as \xNN.
 local function each_piece(text, each)
   local at = 1
   while at <= #text do
     local stop, bad = utf8.len(text, at)
     bad = stop and #text + 1 or bad
+    local before, marks = 0, 0
     for _, code in utf8.codes(text:sub(at, bad - 1)) do
-      if within(code, dangerous) then
+      -- joiners belong to scripts and emoji; behind a letter of ASCII they only hide a difference
+      local joins = (code == 0x200c or code == 0x200d) and before < 0x80
+      before, marks = code, columns_of(code) == 0 and marks + 1 or 0
+      if joins or marks > most_marks or within(code, dangerous) then
         local name = short_names[code] or ("\\u{%x}"):format(code)
-        each(name, #name)
-      else
-        each(utf8.char(code), columns_of(code)) -- not what lies there: bytes that are none of it may follow
+        if each(name, #name) then return end
+      elseif each(utf8.char(code), columns_of(code)) then -- not what lies there: bytes that are none of it may follow
+        return
       end
     end
-    if bad <= #text then each(("\\x%02x"):format(text:byte(bad)), 4) end
+    if bad <= #text and each(("\\x%02x"):format(text:byte(bad)), 4) then return end
     at = bad + 1
   end
 end
@@ -116,9 +123,9 @@ function terminal.fit(text, width)
   if is_plain(text) and #text <= width then return text end
   local pieces, widths, sum = {}, {}, 0
   each_piece(text, function(piece, columns)
-    if sum > width then return end
     pieces[#pieces + 1], widths[#widths + 1] = piece, columns
     sum = sum + columns
+    return sum > width
   end)
   if sum <= width then return table.concat(pieces) end
   while #pieces > 0 and sum > width - 1 do
@@ -133,6 +140,20 @@ local function pad(text, width, right)
   return right and space .. text or text .. space
 end
 terminal.pad = pad
+
+--- A word too long for a line, in lines; the last of them is returned, the others go to `out`.
+local function broken(text, width, out)
+  local line, used = {}, 0
+  each_piece(text, function(piece, columns)
+    if used + columns > width and #line > 0 then
+      out[#out + 1] = table.concat(line)
+      line, used = {}, 0
+    end
+    line[#line + 1] = piece
+    used = used + columns
+  end)
+  return table.concat(line)
+end
 
 --- Harmless lines of at most `width` columns, broken at spaces where possible.
 function terminal.wrap(text, width)
@@ -150,12 +171,7 @@ function terminal.wrap(text, width)
           out[#out + 1] = current
           joined = indent .. word
         end
-        while terminal.columns(joined) > width do
-          local head = terminal.fit(joined, width + 1):gsub("…$", "")
-          if head == "" or head == joined then break end
-          out[#out + 1], joined = head, joined:sub(#head + 1)
-        end
-        current = joined
+        current = terminal.columns(joined) > width and broken(joined, width, out) or joined
       end
       if current ~= indent then out[#out + 1] = current end
     end

@@ -24,11 +24,15 @@ local function scalar(value)
   return json.encode(value) or tostring(value)
 end
 
+--- Bytes of a text that are looked at for one line.
+local most_short = 10000
+
 --- A value in one line, for a table's cell; "" for nothing. The fields of an object
 -- stand side by side: "label: billing, sure: 0.9".
 function view.short(value)
   if json.absent(value) then return "" end
   if type(value) == "string" then
+    if #value > most_short then value = value:sub(1, (utf8.offset(value, 0, most_short) or most_short) - 1) .. " …" end
     return (value:match("^%s*(.-)%s*$"):gsub("%s+", " "))
   end
   if type(value) ~= "table" or next(value) == nil or json.is_list(value) then
@@ -41,6 +45,34 @@ function view.short(value)
     parts[i] = ("%s: %s"):format(key, text)
   end
   return table.concat(parts, ", ")
+end
+
+--- A value with texts of at most `most` bytes, and no more of it than can be looked at: no
+--- work for what nobody sees. What is left out is told in its place.
+function view.clipped(value, most, left)
+  left = left or { 2000 }
+  left[1] = left[1] - 1
+  if type(value) == "string" and #value > most then
+    local cut = (utf8.offset(value, 0, most) or most) - 1
+    return ("%s … and %d bytes more: keel show has them"):format(value:sub(1, cut), #value - cut)
+  end
+  if type(value) ~= "table" or next(value) == nil then return value end
+  local out = {}
+  if json.is_list(value) then
+    for i, one in ipairs(value) do
+      out[i] = left[1] > 0 and view.clipped(one, most, left) or "… and more: keel show has it"
+      if left[1] <= 0 then break end
+    end
+    return json.array(out)
+  end
+  for _, key in ipairs(json.sorted_keys(value)) do
+    if left[1] <= 0 then
+      out["…"] = "and more: keel show has it"
+      break
+    end
+    out[key] = view.clipped(value[key], most, left)
+  end
+  return out
 end
 
 local add_value
@@ -334,6 +366,18 @@ end
 
 local kind_words = { reconcile = "did it happen?  ", stuck_undo = "not undone:  " }
 
+--- Lines of a proposal that a list shows: with more the other questions were out of sight.
+local most_lines = 60
+
+--- A proposal as text, cut with a word about the rest where it is long.
+local function shortened(text, left, item, context)
+  local _, lines = text:gsub("\n", "\n")
+  if lines < most_lines + 5 then return text end
+  local cut = 0
+  for _ = 1, most_lines do cut = text:find("\n", cut + 1, true) end
+  return ("%s\n%s… and %d lines more: %s"):format(text:sub(1, cut - 1), left, lines + 1 - most_lines, context.command("show " .. item.run))
+end
+
 --- What an agent asks of its owner: the question, the proposal, the answers as
 -- commands to type. `number` is its place in a list, or nil.
 function view.question(context, item, number)
@@ -354,11 +398,13 @@ function view.question(context, item, number)
     add(left .. t:style("dim", line))
   end
   if not json.absent(item.why) then
-    for _, line in ipairs(terminal.wrap("asks because " .. terminal.escape(item.why), t.width - indent)) do add(left .. line) end
+    for _, line in ipairs(terminal.wrap("asks because " .. terminal.fit(item.why, 1000), t.width - indent)) do add(left .. line) end
   end
   add("")
   if not json.absent(item.proposal) then
-    add((view.value(item.proposal, t.width, indent + 2):gsub("\n$", "")))
+    local proposal = number and view.clipped(item.proposal, 10000) or item.proposal
+    local text = view.value(proposal, t.width, indent + 2):gsub("\n$", "")
+    add(number and shortened(text, left, item, context) or text)
     add("")
   end
   if not json.absent(item.diff) and #item.diff > 0 then

@@ -45,6 +45,7 @@ describe("text of others on a terminal", function()
       assert.is_true(terminal.columns(line) <= 20)
     end
     assert.same({ "a", "", "b" }, terminal.wrap("a\n\nb", 10))
+    assert.same({ "  aaa", "aaaaa", "aa b" }, terminal.wrap("  aaaaaaaaaa b", 5))
   end)
 end)
 
@@ -76,6 +77,31 @@ describe("a table", function()
       { { "r1", ("long "):rep(30) }, { "r2", "x" } })
     for line in text:gmatch("[^\n]+") do assert.is_true(terminal.columns(line) <= 40) end
     assert.match("…", text, 1, true)
+  end)
+
+  it("spells out letters that are blank, joiners that only hide a difference, and heaps of marks", function()
+    assert.equal("a\\u{3164}\\u{115f}\\u{ffa0}b", terminal.escape "a\u{3164}\u{115f}\u{ffa0}b")
+    assert.equal("exam\\u{200d}ple", terminal.escape "exam\u{200d}ple")
+    assert.equal("می\u{200c}خواهم 👩\u{200d}🚀", terminal.escape "می\u{200c}خواهم 👩\u{200d}🚀")
+    local heap = terminal.escape("Z" .. ("\u{300}"):rep(50))
+    assert.equal("Z" .. ("\u{300}"):rep(8) .. ("\\u{300}"):rep(42), heap)
+  end)
+
+  it("takes time for what it shows, not for what there is", function()
+    local clock = require "core.clock"
+    local function took(fn)
+      local began = clock.mono_us()
+      fn()
+      return clock.mono_us() - began
+    end
+    local fits, wraps = {}, {}
+    for _, letter in ipairs { "x", "é" } do -- ten times the text may take thirty times as long, not a hundred
+      local short, long = letter:rep(20000), letter:rep(200000)
+      fits[letter] = took(function() terminal.fit(long, 80) end)
+      wraps[letter] = took(function() terminal.wrap(long, 80) end) / math.max(took(function() terminal.wrap(short, 80) end), 2000)
+      assert.is_true(wraps[letter] < 30, wraps[letter])
+      assert.is_true(fits[letter] < 200000, fits[letter])
+    end
   end)
 
   it("keeps a cell with line ends on its line", function()
