@@ -259,9 +259,16 @@ end
 
 --- Approvals, decided ones too, newest first. Filters: state, agent, subject, before (ms), changed
 --- (only what a person edited or rejected), limit (50).
+--- Or undoable: those alone that can be taken back, what goes on first before the others.
 function look:approvals(filter)
   filter = filter or {}
   local list = json.array {}
+  if filter.undoable then
+    for _, row in ipairs(self:rows("approval.due", { now = math.maxinteger, limit = 1000 })) do
+      if row.undo_until and not row.spent and row.state ~= "open" then list[#list + 1] = item_of(row) end
+    end
+    return list
+  end
   for i, row in ipairs(self:rows("approval.list", { state = filter.state, agent = filter.agent, subject = filter.subject,
       ["until"] = filter.before, changed = filter.changed and 1 or nil, limit = filter.limit or 50 })) do
     list[i] = item_of(row)

@@ -16,11 +16,20 @@ local function matches(item, text)
   return all:find(text:lower(), 1, true) ~= nil
 end
 
+--- Newest decision first: those that can be taken back, however old the question, and some more.
 local function recent(v)
-  local list = v:ask("approvals", { limit = 12 })
-  local rows = {}
-  for _, item in ipairs(list or {}) do
-    if item.state and item.state ~= "open" and #rows < 8 then rows[#rows + 1] = card.decided(v, item, "/approvals") end
+  local list = v:ask("approvals", { limit = math.min(12 + v.waiting, 200) })
+  local decided, seen, rows = {}, {}, {}
+  for _, items in ipairs { v:ask("approvals", { undoable = true }) or {}, list or {} } do
+    for _, item in ipairs(items) do
+      if item.state and item.state ~= "open" and not seen[item.id] then
+        seen[item.id], decided[#decided + 1] = true, item
+      end
+    end
+  end
+  table.sort(decided, function(a, b) return (a.at or "") > (b.at or "") end)
+  for i = 1, math.min(#decided, 20) do
+    if i <= 8 or not json.absent(decided[i].undo_until) then rows[#rows + 1] = card.decided(v, decided[i], "/approvals") end
   end
   return list and #rows > 0 and layout.section("recent", "Decided lately", h.ul { class = "plain decided", rows }) or
     h.section { id = "recent", ["data-live"] = true }
@@ -53,7 +62,7 @@ function approvals.list(v)
   local form = batch(v)
   return { title = "Approvals", live = "inbox", heading = v.waiting == 0 and "Nothing waits for you" or words.count(v.waiting, "approval") .. (v.waiting == 1 and " waits" or " wait") .. " for you",
     body = { hints(),
-      h.div { class = "bar", layout.filter("/approvals", { layout.input("Filter", "text", v.query.text, { first = true, type = "search", placeholder = "subject, agent, content" }),
+      h.div { class = "bar", layout.filter("/approvals", { layout.input("Filter", "text", v.query.text, { first = true, type = "search", size = "24", placeholder = "subject, agent, content" }),
         h.label { class = "check", h.input { type = "checkbox", name = "all", value = "1", checked = all }, h.span "with snoozed ones" } }),
         #cards > 1 and h.div { id = "batch-box", form } or nil },
       v.inbox_error and v:missing(v.inbox_error) or nil,
