@@ -1,58 +1,8 @@
 --- keel why: what a thing was made of, and what was made of it.
 local json = require "json"
 
---- What is worth a word of each kind, behind its title.
-local says = {}
-
-local function money(context, text)
-  local number = text and math.tointeger(tonumber(text))
-  return number and number > 0 and require("terminal").money(number) or nil
-end
-
-function says.run(context, d)
-  local out = { d.state }
-  if d.waiting_for then out[#out + 1] = "waits for " .. d.waiting_for end
-  out[#out + 1] = money(context, d.cost_picousd)
-  return out
-end
-
-function says.model(context, d)
-  local out = { d.tier and "tier " .. d.tier }
-  if d.input then out[#out + 1] = ("%d tokens in, %d out"):format(d.input, d.output or 0) end
-  out[#out + 1] = money(context, d.cost_picousd)
-  if d.state ~= "settled" then out[#out + 1] = d.state end
-  return out
-end
-
-function says.approval(_, d)
-  local out = { d.state }
-  if d.by then out[#out + 1] = "by " .. d.by end
-  if d.decided then out[#out + 1] = d.decided end
-  if d.note then out[#out + 1] = '"' .. d.note .. '"' end
-  return out
-end
-
-function says.memory(_, d)
-  return { d.text and '"' .. require("view").short(d.text) .. '"', d.forgotten and "forgotten " .. d.forgotten,
-    d.trust and d.trust ~= "internal" and "trust: " .. d.trust or nil }
-end
-
-function says.event(_, d) return { d.key, "trust: " .. d.trust } end
-
-function says.code(_, d) return { d.version and "version " .. d.version, d.hash:sub(1, 12) } end
-
-function says.text(_, d)
-  return { d.bytes and d.bytes .. " bytes", type(d.hash) == "string" and d.hash:sub(1, 12) or nil }
-end
-
-function says.effect() return {} end
-function says.person() return {} end
-function says.schedule() return {} end
-
-local function line_of(context, node, how)
-  local words = {}
-  local list = (says[node.kind] or says.person)(context, node.detail or {})
-  for i = 1, 6 do if list[i] then words[#words + 1] = list[i] end end
+local function line_of(node, how)
+  local words = require("observe.lineage_words").of(node)
   local id = node.kind ~= "code" and node.kind ~= "person" and node.kind ~= "model" and node.kind ~= "text" and node.id or nil
   local parts = { node.kind, node.title ~= id and node.title or nil }
   parts[#parts + 1] = id
@@ -89,7 +39,7 @@ local function tree(context, graph, mine, other)
       local again = seen[next_one.id]
       seen[next_one.id] = true
       if next_one.id ~= graph.root.id then
-        context.out(indent .. line_of(context, nodes[next_one.id], next_one.how)
+        context.out(indent .. line_of(nodes[next_one.id], next_one.how)
           .. (again and by[next_one.id] and "  (above)" or "") .. "\n")
       end
       if not again then walk(next_one.id, indent .. "  ") end
@@ -127,7 +77,7 @@ return {
     end
     local t, root = context.terminal, nil
     for _, node in ipairs(graph.nodes) do root = node.id == graph.root.id and node or root end
-    context.out(t:style("name", line_of(context, root)) .. "\n")
+    context.out(t:style("name", line_of(root)) .. "\n")
     if root.kind == "run" and root.detail and not json.absent(root.detail.output) then
       context.out("  output\n" .. require("view").value(root.detail.output, t.width, 4))
     end

@@ -1,28 +1,38 @@
 --- Why something is as it is: what it was made from, and what was made from it.
 local html = require "dashboard.html"
-local words = require "dashboard.words"
 local layout = require "dashboard.layout"
+local lineage_words = require "observe.lineage_words"
+local words = require "dashboard.words"
 
 local h = html.h
 local why = {}
 
 local links = { run = "/runs/", approval = "/approvals/", memory = "/memory/", event = "/event/" }
 
-local function node_text(v, node, id)
+--- What is known of it, in words.
+local function said(node)
+  local ok, list = pcall(lineage_words.of, node)
+  local text = ok and table.concat(list, ", ") or words.short(node.detail, 200)
+  return text ~= "" and h.div { class = "quiet small", words.short(text, 300) } or nil
+end
+
+local function node_text(v, node, id, again)
   if not node then return tostring(id) end
   local title = words.short(node.title or node.id, 140)
   local own = tostring(node.id):gsub("^" .. tostring(node.kind) .. ":", "")
   local where = links[node.kind]
   return { h.span { class = "tag", node.kind }, " ", where and h.a { href = where .. html.encode(own), title } or h.span { title }, " ",
-    node.at and h.span { class = "quiet", words.time(v, node.at) } or nil, not require("json").absent(node.detail) and h.div { class = "quiet small", words.short(node.detail, 200) } or nil }
+    node.at and h.span { class = "quiet", words.time(v, node.at) } or nil, again and h.span { class = "quiet", " (see above)" } or said(node) }
 end
 
 local function tree(v, graph, id, from, to, seen, depth)
   local rows = {}
   for _, edge in ipairs(graph.edges) do
-    if edge[to] == id and not seen[edge[from]] and depth < 12 and #rows < 60 then
+    if edge[to] == id and depth < 12 and #rows < 60 then
+      local again = seen[edge[from]] -- stands above already, with what belongs to it
       seen[edge[from]] = true
-      rows[#rows + 1] = h.li { h.span { class = "how", edge.how or "" }, " ", node_text(v, graph.by_id[edge[from]], edge[from]), tree(v, graph, edge[from], from, to, seen, depth + 1) }
+      rows[#rows + 1] = h.li { h.span { class = "how", edge.how or "" }, " ", node_text(v, graph.by_id[edge[from]], edge[from], again),
+        not again and tree(v, graph, edge[from], from, to, seen, depth + 1) or nil }
     end
   end
   return #rows > 0 and h.ul { class = "tree", rows } or nil
