@@ -13,6 +13,7 @@ local json = require "json"
 local live = require "serve.live"
 local loop = require "loop"
 local sessions = require "serve.sessions"
+local told = require "serve.api.told"
 
 local http = {}
 
@@ -130,12 +131,10 @@ local function send_json(answer, request, value, cookie)
     assert(json.encode(value)) .. "\n")
 end
 
---- Forms go back to their page, with a word about what happened.
-local function go_back(answer, request, session, back, err)
-  if session then
-    session.flash = err and { kind = "bad", text = err.message } or { kind = "good", text = "done" }
-  end
-  see_other(answer, request, door.own_path(back, "/"))
+--- Forms go back to their page, or to what came of them, with a word about what happened.
+local function go_back(answer, request, session, back, told, err)
+  if session then session.flash = { kind = (err or told.bad) and "bad" or "good", text = err and err.message or told.text } end
+  see_other(answer, request, not err and told.go or door.own_path(back, "/"))
 end
 
 local function call(self, request, answer, route, id, body, form, session)
@@ -147,7 +146,7 @@ local function call(self, request, answer, route, id, body, form, session)
   local who = setmetatable({ by = e.settings.owner or "owner", channel = session and "web" or "api" }, who_methods)
   local value, err = api.perform(e, route, id, request, body, form, who)
   if value ~= nil and route.method == "POST" then self.live:changed "all" end
-  if form and back then return go_back(answer, request, session, back, value == nil and err or nil) end
+  if form and back then return go_back(answer, request, session, back, value ~= nil and told.of(route, id, value), value == nil and err or nil) end
   if value == nil then return refuse(answer, request, api.status(err), err) end
   send_json(answer, request, value, session and session.renewed)
 end
