@@ -66,10 +66,13 @@ local function one_field(item, key, value)
   return h.div { class = "field", h.label { ["for"] = id, key }, control }
 end
 
+--- Bytes of JSON that a form takes along: a page of fifty questions is to stay light.
+local most_edited = 50000
+
 --- JSON over several lines, with what turns or hides text spelled out as \\u.
 local function escaped_json(value)
   local text = json.encode(value, 2) or "null"
-  if not utf8.len(text) then return text end
+  if #text > most_edited or not utf8.len(text) then return text end
   local out = {}
   for _, code in utf8.codes(text) do
     local char = utf8.char(code)
@@ -79,16 +82,19 @@ local function escaped_json(value)
   return table.concat(out)
 end
 
---- The fields of a form that edits: the JSON, which is what is sent; and where the script of
+--- The fields of a form that edits, or nil where there is too much of it: the JSON, which is what is sent; and where the script of
 --- the page can write it, one field for each key of a flat proposal in its stead.
 local function edit_fields(item)
   local whole = escaped_json(item.proposal)
+  if #whole > most_edited then return nil end
   local _, lines = whole:gsub("\n", "")
   local area = h.div { class = "field whole", h.label { ["for"] = "j-" .. item.id, "as JSON" },
     h.textarea { id = "j-" .. item.id, name = "edit", class = "json", spellcheck = "false", rows = tostring(math.min(20, lines + 2)), whole } }
   if not card.is_flat(item.proposal) then return area end
   local fields = {}
-  for i, key in ipairs(json.sorted_keys(item.proposal)) do fields[i] = one_field(item, key, item.proposal[key]) end
+  for _, key in ipairs(json.sorted_keys(item.proposal)) do -- an effect keeps its op, whatever is edited
+    if key ~= "op" or json.absent(item.effect) then fields[#fields + 1] = one_field(item, key, item.proposal[key]) end
+  end
   return { h.div { class = "flat js", fields }, area }
 end
 
@@ -115,9 +121,10 @@ local function answers(v, item, back)
       h.button { type = "submit", class = "main", ["aria-keyshortcuts"] = "a", "Approve" })
   end
   if allows(item, "edit") then
+    local fields = edit_fields(item)
     list[#list + 1] = h.details { class = "do edit", id = "edit-" .. item.id, h.summary { ["aria-keyshortcuts"] = "e", "Edit" },
-      layout.form(v, path(item, "edit"), { digest = digest, back = back, class = "editing" }, { edit_fields(item), note(item, "en", "note (optional)"),
-        h.button { type = "submit", class = "main", "Approve as edited" } }) }
+      fields and layout.form(v, path(item, "edit"), { digest = digest, back = back, class = "editing" }, { fields, note(item, "en", "note (optional)"),
+        h.button { type = "submit", class = "main", "Approve as edited" } }) or h.p { "This is too long to be edited here. ", h.code { ("keel approve %s --edit-file FILE"):format(item.id) }, " takes a file." } }
   end
   if allows(item, "reject") then
     list[#list + 1] = h.details { class = "do reject", id = "reject-" .. item.id, h.summary { ["aria-keyshortcuts"] = "r", "Reject" },
@@ -158,6 +165,10 @@ local function selects(item)
     h.span { class = "hidden", "select " .. tostring(item.subject) } }
 end
 
+--- An agent's own words, in quotes: what stands without them is Keel's. Where an effect is asked
+--- about, its name and the reason are.
+local function said(item, text) return json.absent(item.effect) and item.kind == "approval" and "“" .. text .. "”" or text end
+
 --- The card. `options`: whole (everything unfolded), back.
 function card.item(v, item, options)
   options = options or {}
@@ -166,12 +177,12 @@ function card.item(v, item, options)
   local changed = words.changes(item.diff)
   return h.article { class = "card" .. (tonumber(item.tier) == 3 and " grave" or ""), id = "card-" .. id, tabindex = "-1", ["aria-labelledby"] = "subject-" .. id,
     ["data-id"] = id, ["data-tier"] = item.tier and tostring(item.tier), ["data-digest"] = item.digest, ["data-run"] = item.run, ["data-kind"] = item.kind,
-    h.header { selects(item), h.h3 { id = "subject-" .. id, h.a { href = "/approvals/" .. html.encode(id), asks[item.kind] and asks[item.kind] .. " " or "", words.short(item.subject or item.kind, 160) } },
+    h.header { selects(item), h.h3 { id = "subject-" .. id, h.a { href = "/approvals/" .. html.encode(id), asks[item.kind] and asks[item.kind] .. " " or "", said(item, words.short(item.subject or item.kind, 160)) } },
       words.tier(item.tier), not item.tier and not json.absent(item.risk) and h.span { class = "tier", "risk: " .. words.short(item.risk, 40) } or nil },
     h.p { class = "facts", words.agent_link(tostring(item.agent)), " asks in ", words.run_link(tostring(item.run)), " · ", words.ago(v, item.created),
       item.digest and { " · digest ", words.digest(item.digest) } or nil, item.snoozed and { " · snoozed until ", words.time(v, item.snoozed_until) } or nil,
       not json.absent(item.escalations) and (tonumber(item.escalations) or 0) > 0 and " · escalated" or nil },
-    not json.absent(item.why) and h.div { class = "why", h.span { class = "tag", "why" }, " ", words.short(item.why, 400) } or nil,
+    not json.absent(item.why) and h.div { class = "why", h.span { class = "tag", "why" }, " ", said(item, words.short(item.why, 400)) } or nil,
     not json.absent(item.effect) and h.div { class = "why", h.span { class = "tag", "does" }, " ", words.short(item.effect, 400) } or nil,
     item.agent_changed == true and h.p { class = "note", "The agent's code was changed since it asked." } or nil,
     h.div { class = "proposal", words.value(item.proposal) },
@@ -188,8 +199,8 @@ function card.decided(v, item, back)
   return h.li { id = "decided-" .. tostring(item.id), ["data-id"] = tostring(item.id), ["data-undo"] = can and rfc3339.format(until_ms),
     words.state(tostring(item.state), item.state == "rejected" and "warn" or (item.state == "approved" or item.state == "edited") and "good" or nil), " ",
     h.a { href = "/approvals/" .. html.encode(item.id), words.short(item.subject, 80) }, " ", h.span { class = "quiet", "by ", json.absent(item.by) and "nobody" or tostring(item.by),
-      not json.absent(item.channel) and " by " .. tostring(item.channel) or "", " ", words.ago(v, item.at) },
-    not json.absent(item.note) and h.q { words.short(item.note, 160) } or nil,
+      not json.absent(item.channel) and (", %s, "):format(item.channel) or " ", words.ago(v, item.at) },
+    not json.absent(item.note) and { " ", h.q { words.short(item.note, 160) } } or nil, can and " " or nil,
     can and layout.button(v, path(item, "recall"), ("Undo (until %s)"):format(words.clock(v, until_ms)), { back = back, tone = "plain small" }) or nil }
 end
 

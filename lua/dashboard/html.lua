@@ -33,7 +33,7 @@ function html.escape(text)
 end
 
 local void = { input = true, br = true, hr = true, meta = true, link = true, rect = true, line = true, path = true,
-  polyline = true, circle = true, col = true }
+  polyline = true, circle = true, col = true, wbr = true }
 
 --- Where a link or a form may lead: to a page of ours, or a place on this one.
 local function is_ours(url) return url:find "^/[^/\\]" ~= nil or url == "/" or url:find "^[#?]" ~= nil end
@@ -76,7 +76,7 @@ local function element(tag, fields)
   if not void[tag] then
     add_children(out, fields)
     out[#out + 1] = "</" .. tag .. ">"
-  elseif tag ~= "input" and tag ~= "br" and tag ~= "hr" and tag ~= "meta" and tag ~= "link" and tag ~= "col" then
+  elseif tag ~= "input" and tag ~= "br" and tag ~= "hr" and tag ~= "meta" and tag ~= "link" and tag ~= "col" and tag ~= "wbr" then
     out[#out] = fields[1] and ">" or "/>"
     if fields[1] then
       add_children(out, fields)

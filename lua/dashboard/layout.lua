@@ -60,9 +60,17 @@ local function stop_all(v)
     about = "Pause everything: no run goes on until you resume" }) }
 end
 
+--- What holds for every page: all is held, or the store takes no changes.
+local function standing(v)
+  local resting, held = v.e.resting, v:ask("paused", "") == true
+  return h.div { id = "held", ["data-live"] = true,
+    resting and h.p { class = "flash bad", "The store takes no changes, so pages show and nothing acts: ", require("terminal").message(resting.message) } or nil,
+    held and h.div { class = "flash bad", "Everything is paused: no run goes on.", layout.button(v, "/api/resume", "Let everything go on", { all = "true", tone = "plain small" }) } or nil }, held
+end
+
 --- The page as text. `page`: title, body, lead?, live? (what of /live concerns it), status?.
 function layout.page(v, page)
-  local flash = v.session.flash
+  local flash, state, held = v.session.flash, standing(v)
   return html.document(h.html { lang = "en", head(page.title),
     h.body { ["data-csrf"] = v.session.csrf, ["data-live-on"] = page.live or "inbox", ["data-run"] = page.run,
       h.a { class = "skip", href = "#main", "Skip to the content" },
@@ -74,15 +82,26 @@ function layout.page(v, page)
         h.div { class = "title", h.h1 { page.heading or page.title }, page.actions },
         page.lead and h.p { class = "lead", page.lead } or nil,
         h.div { id = "flash", role = "status", ["aria-live"] = "polite", flash and h.p { class = "flash " .. (flash.kind == "bad" and "bad" or "good"), flash.text } or nil },
-        page.body },
+        state, page.body },
       h.footer { h.p { ["data-live"] = true, id = "as-of", "as of ", require("dashboard.words").time(v, v.now), " in ",
-        tostring(v.e.settings.zone or "UTC") }, stop_all(v) },
+        tostring(v.e.settings.zone or "UTC") }, not held and stop_all(v) or nil },
     } })
 end
 
 --- A section with a heading of its own. `id` is what a live look replaces.
 function layout.section(id, title, body, more)
   return h.section { id = id, ["data-live"] = true, ["aria-labelledby"] = id .. "-h", h.h2 { id = id .. "-h", title, more }, body }
+end
+
+--- What an empty page says: what would stand here, and the command that makes it so.
+function layout.empty(what, command, does)
+  return h.div { class = "empty", h.p { what }, command and h.p { h.code { command }, " ", does } or nil }
+end
+
+--- Whether a question was asked by any of these fields; forms send those that are empty, too.
+function layout.asked(query, ...)
+  for _, name in ipairs { ... } do if (query[name] or "") ~= "" then return true end end
+  return false
 end
 
 --- A form that only looks: its fields become the query.

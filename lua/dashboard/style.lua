@@ -77,6 +77,7 @@ ul.plain, ol.plain { list-style: none; margin: 0; padding: 0; }
 .tier.t2 { color: var(--warn); border-color: currentColor; }
 .tier.t3 { color: var(--bad); border-color: currentColor; font-weight: 600; }
 .flash { padding: .5rem .8rem; border-radius: 5px; margin: .5rem 0 1rem; background: var(--good-ground); border-left: 3px solid var(--good); }
+.flash form { display: inline-block; margin-left: .6rem; }
 .flash.bad { background: var(--bad-ground); border-color: var(--bad); }
 .note { color: var(--warn); }
 
@@ -85,6 +86,7 @@ ul.plain, ol.plain { list-style: none; margin: 0; padding: 0; }
 .tiles #waiting { grid-row: 1 / 5; }
 .tiles section { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 1rem 1.25rem; }
 .go { font-weight: 600; }
+.empty { border: 1px dashed var(--rule); border-radius: 8px; padding: .75rem 1.25rem; margin: 1rem 0; max-width: 46rem; color: var(--soft); } .empty code { color: var(--ink); }
 .meter { margin: .5rem 0 .9rem; }
 .meter p { margin: 0 0 .25rem; }
 .gauge, .share { width: 100%; height: 6px; display: block; border-radius: 3px; }
@@ -105,7 +107,7 @@ textarea.json { font: .8125rem/1.45 var(--mono); }
 ::placeholder { color: var(--soft); opacity: 1; }
 .filter, .inline, .bar { display: flex; gap: .6rem; align-items: end; flex-wrap: wrap; }
 .filter, .inline { margin: .5rem 0 1rem; }
-.bar { justify-content: space-between; }
+.bar { justify-content: space-between; margin-bottom: .75rem; } .bar .filter { margin-bottom: 0; }
 label > span { display: block; font-size: .8125rem; color: var(--soft); }
 label.check { display: flex; gap: .4rem; align-items: center; min-height: 2rem; }
 .field { margin: .4rem 0; } .field > label { display: block; font-size: .8125rem; color: var(--soft); }
@@ -123,7 +125,8 @@ summary { cursor: pointer; color: var(--accent); }
 
 /* approvals */
 .hints { font-size: .8125rem; color: var(--soft); display: flex; flex-wrap: wrap; gap: .15rem .9rem; margin: .25rem 0 .5rem; }
-.cards { display: grid; gap: .75rem; }
+.cards, .card, .tiles, .tree, .why, h1, q, .lead, .note { overflow-wrap: anywhere; }
+.cards { grid-template-columns: minmax(0, 1fr); display: grid; gap: .75rem; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: .9rem 1.15rem 1rem; scroll-margin: 4.5rem 0; }
 .card.grave { border-left: 3px solid var(--bad); }
 .card:focus, .card.here { outline: 2px solid var(--accent); outline-offset: 0; }
@@ -150,7 +153,7 @@ table { border-collapse: collapse; width: 100%; font-size: .875rem; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: .8125rem; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 td { padding: .4rem .9rem .4rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-.right { text-align: right; } td.grow { width: 40%; overflow-wrap: anywhere; }
+.right { text-align: right; } td.right { white-space: nowrap; } td.breaks { overflow-wrap: anywhere; } td.grow { width: 40%; overflow-wrap: anywhere; }
 td .id, td time { white-space: nowrap; }
 .paging { display: flex; gap: 1rem; margin: 1rem 0; }
 .choices { display: flex; gap: .25rem 1rem; list-style: none; padding: 0; margin: 0; } .choices [aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
@@ -173,10 +176,10 @@ figure details { font-size: .8125rem; }
 /* the waterfall */
 .waterfall { list-style: none; margin: 0; padding: 0; font-size: .875rem; }
 .waterfall > li { border-top: 1px solid var(--rule); }
-.waterfall summary { display: grid; grid-template-columns: 2.2rem minmax(8rem, 15rem) minmax(6rem, 1fr) 5.5rem 4.5rem; gap: .75rem; align-items: center; padding: .3rem 0; color: var(--ink); list-style: none; }
+.waterfall summary { display: grid; grid-template-columns: 2.2rem minmax(8rem, 15rem) minmax(6rem, 1fr) 5.5rem 5.5rem; gap: .75rem; align-items: center; padding: .3rem 0; color: var(--ink); list-style: none; }
 .waterfall summary::-webkit-details-marker { display: none; }
 .waterfall summary:hover { background: var(--well); }
-.waterfall .seq { color: var(--soft); text-align: right; } .took, .cost { text-align: right; }
+.waterfall .seq { color: var(--soft); text-align: right; } .took, .cost { text-align: right; white-space: nowrap; }
 .span { width: 100%; height: 1.1rem; display: block; }
 .span .bar { fill: var(--bar); } .span .idle { fill: var(--bar2); } .span .bad { fill: var(--bad); } .span .open { fill: var(--warn); } .span .gap { fill: var(--gap); }
 .waterfall .gap { color: var(--soft); font-style: italic; text-align: center; padding: .15rem 0; background: var(--well); font-size: .8125rem; }
@@ -198,7 +201,7 @@ dialog dl > div { display: grid; grid-template-columns: 5.5rem 1fr; gap: .5rem; 
   main { padding: 1rem 1rem 2rem; } footer { padding-inline: 1rem; }
   h1 { font-size: 1.4rem; }
   .tiles { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; } .tiles #waiting { grid-row: auto; } .tiles section { padding: .85rem 1rem; }
-  .wide { display: none; } td .state, td time { white-space: normal; } td .id { white-space: normal; overflow-wrap: anywhere; } th, td { padding-right: .5rem; }
+  .wide { display: none; } td .state, td.right, td.right time { white-space: normal; } td .id { display: inline-block; max-width: 8.5em; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; } th, td { padding-right: .5rem; }
   .card { padding: .8rem .9rem; } button, .do > summary, input:not([type=checkbox]), select { min-height: 2.5rem; }
   button.small { min-height: 2rem; }
   .fields > div, .changes > div { grid-template-columns: minmax(0, 1fr); gap: 0; padding: .25rem 0; }

@@ -110,9 +110,9 @@ local most = 20000
 --- A text with its line breaks, cut where it is endless.
 function words.text(text, class)
   text = tostring(text)
-  local cut = #text > most
+  local all, cut = #text, #text > most
   if cut then text = text:sub(1, (utf8.offset(text, 0, most) or most) - 1) end
-  return h.div { class = class or "text", text, cut and h.em { class = "quiet", " … cut here; keel show has all of it" } or nil }
+  return h.div { class = class or "text", text, cut and h.em { class = "quiet", (" … and %d bytes more: keel show has them"):format(all - #text) } or nil }
 end
 
 local function is_long(value) return type(value) == "string" and (#value > 60 or value:find "\n" ~= nil) end
@@ -122,7 +122,7 @@ function words.value(value)
   if json.absent(value) then return h.span { class = "quiet", "nothing" } end
   if type(value) == "string" then return words.text(value) end
   if type(value) ~= "table" then return h.code { tostring(value) } end
-  if next(value) == nil or json.is_list(value) then return h.pre { (view.value(value, 90):gsub("\n$", "")) } end
+  if next(value) == nil or json.is_list(value) then return h.pre { words.cut((view.value(view.clipped(value, most // 4), 90):gsub("\n$", ""))) } end
   local rows = {}
   local keys, long = {}, {}
   for _, key in ipairs(json.sorted_keys(value)) do table.insert((type(value[key]) == "table" or is_long(value[key])) and long or keys, key) end
@@ -130,7 +130,7 @@ function words.value(value)
   for i, key in ipairs(keys) do
     local one = value[key]
     local shown = type(one) == "string" and words.text(one, is_long(one) and "text" or "text short")
-      or type(one) == "table" and h.pre { words.cut((view.value(one, 90):gsub("\n$", ""))) } or h.code { json.absent(one) and "null" or tostring(one) }
+      or type(one) == "table" and h.pre { words.cut((view.value(view.clipped(one, most // 4), 90):gsub("\n$", ""))) } or h.code { json.absent(one) and "null" or tostring(one) }
     rows[i] = h.div { h.dt { key }, h.dd { shown } }
     if i >= 200 then break end
   end
@@ -145,15 +145,48 @@ end
 --- A value in one short line.
 function words.short(value, width) return terminal.fit(view.short(value), width or 100) end
 
+--- Where two texts begin and stop to differ, at ends of words: bytes that are the same at the
+--- beginning, and at the end.
+local function same_ends(a, b)
+  local most, head, tail, block = math.min(#a, #b), 0, 0, 4096
+  while head + block <= most and a:sub(head + 1, head + block) == b:sub(head + 1, head + block) do head = head + block end
+  while tail + block <= most - head and a:sub(-tail - block, -tail - 1) == b:sub(-tail - block, -tail - 1) do tail = tail + block end
+  while head < most and a:byte(head + 1) == b:byte(head + 1) do head = head + 1 end
+  while tail < most - head and a:byte(#a - tail) == b:byte(#b - tail) do tail = tail + 1 end
+  head = head - #a:sub(math.max(1, head - 60), head):match "%S*$"
+  tail = tail - #a:sub(#a - tail + 1, #a - tail + 60):match "^%S*"
+  while head > 0 and (a:byte(head + 1) or 0) & 0xc0 == 0x80 do head = head - 1 end -- not within a character
+  while tail > 0 and a:byte(#a - tail + 1) & 0xc0 == 0x80 do tail = tail - 1 end
+  return head, tail
+end
+
+--- A text of which a part is other than in the text beside it; what is the same is cut short.
+local function marked(text, head, tail)
+  local before, after = text:sub(1, head), text:sub(#text - tail + 1)
+  if #before > 240 then before = "… " .. before:sub(utf8.offset(before, -1, #before - 200)) end
+  if #after > 240 then after = after:sub(1, utf8.offset(after, 1, 200) - 1) .. " …" end
+  return { before, h.b { words.cut(text:sub(head + 1, #text - tail)) }, after }
+end
+
+--- Both sides of a change: texts with what differs in bold, other values in short.
+local function sides(from, to)
+  if type(from) == "string" and type(to) == "string" and utf8.len(from) and utf8.len(to) then
+    local head, tail = same_ends(from, to)
+    return marked(from, head, tail), marked(to, head, tail)
+  end
+  local function short(value) return json.absent(value) and "nothing" or type(value) == "string" and words.cut(value) or words.short(value, 400) end
+  return short(from), short(to)
+end
+
 --- What changed: { path, from, to } as lines with a sign each.
 function words.changes(list)
   if json.absent(list) or #list == 0 then return nil end
   local rows = {}
   for i, change in ipairs(list) do
     if i > 100 then break end
+    local from, to = sides(change.from, change.to)
     rows[i] = h.div { h.dt { change.path == "" and "value" or tostring(change.path):gsub("^/", ""), nil },
-      h.dd { h.del { class = "was", h.span { class = "sign", "− " }, json.absent(change.from) and "nothing" or words.short(change.from, 400) },
-        h.ins { class = "now", h.span { class = "sign", "+ " }, json.absent(change.to) and "nothing" or words.short(change.to, 400) } } }
+      h.dd { h.del { class = "was text", h.span { class = "sign", "− " }, from }, h.ins { class = "now text", h.span { class = "sign", "+ " }, to } } }
   end
   return h.dl { class = "changes", rows }
 end
@@ -162,8 +195,13 @@ function words.difference(from, to) return words.changes(diff.values(from, to)) 
 
 -- ---- tables ----------------------------------------------------------------------------
 
---- Columns are { title, right? = true, wide? = true (leaves first on a phone) }; rows are
---- lists of cells, `rows[i].id` becomes its id.
+local function class_of(column)
+  local class = (column.right and "right" or "") .. (column.wide and " wide" or "") .. (column.grow and " grow" or "") .. (column.breaks and " breaks" or "")
+  return class ~= "" and class
+end
+
+--- Columns are { title, right? = true, wide? = true (leaves first on a phone), grow? = true,
+--- breaks? = true (may be broken anywhere) }; rows are lists of cells, `rows[i].id` becomes its id.
 function words.table(caption, columns, rows, options)
   options = options or {}
   local head, body = {}, {}
@@ -173,8 +211,7 @@ function words.table(caption, columns, rows, options)
   for r, row in ipairs(rows) do
     local cells = {}
     for i, column in ipairs(columns) do
-      local class = (column.right and "right" or "") .. (column.wide and " wide" or "") .. (column.grow and " grow" or "")
-      cells[i] = h.td { class = class ~= "" and class, row[i] }
+      cells[i] = h.td { class = class_of(column), row[i] }
     end
     body[r] = h.tr { id = row.id, class = row.class, cells }
   end

@@ -23,7 +23,11 @@ local function state_of(v, name)
   return state, type(stopped) == "table" and stopped.reason or nil
 end
 
-local function state_mark(state) return words.state(state, state == "on" and "good" or state == "off" and "warn" or "bad") end
+local function state_mark(v, name, state)
+  local held = v:ask("paused", "") ~= true and v:ask("paused", name) == true -- when all is held every page says so
+  return { words.state(state, state == "on" and "good" or state == "off" and "warn" or "bad"),
+    held and { " ", words.state("paused", "warn"), " ", layout.button(v, "/api/resume", "Let it go on", { agent = name, tone = "plain small", about = "Let go on " .. name }) } or nil }
+end
 
 local function switch(v, name, state)
   local verb = state == "on" and "disable" or "enable"
@@ -45,10 +49,10 @@ function agents.list(v)
     local agent = v.e.library.agents[name]
     local state, why = state_of(v, name)
     local last = last_of[name]
-    rows[i] = { id = "a-" .. name, words.agent_link(name), tostring(agent.manifest.version or ""), { state_mark(state), why and h.div { class = "quiet small", words.short(why, 80) } or nil }, words.short(goes_on(agent.manifest), 60),
+    rows[i] = { id = "a-" .. name, words.agent_link(name), tostring(agent.manifest.version or ""), { state_mark(v, name, state), why and h.div { class = "quiet small", words.short(why, 80) } or nil }, words.short(goes_on(agent.manifest), 60),
       last and { words.run_state(last), " ", h.span { class = "quiet", words.ago(v, last.created) } } or "", words.short(agent.manifest.about or "", 90), switch(v, name, state) }
   end
-  return { title = "Agents", live = "agents runs", body = { h.div { id = "list", ["data-live"] = true, #rows == 0 and words.none "There is no agent in agents/ yet." or
+  return { title = "Agents", live = "agents runs", body = { h.div { id = "list", ["data-live"] = true, #rows == 0 and layout.empty("There is no agent in agents/ yet. An agent is a Lua file that says what it goes on and what it does.", "keel init", "writes a small one to begin with.") or
     words.table("Agents", { { "agent" }, { "version", right = true, wide = true }, { "state" }, { "goes on", wide = true }, { "last run" }, { "about", wide = true, grow = true }, { "" } }, rows) },
     problems(v.e.library.problems or {}) } }
 end
@@ -172,7 +176,7 @@ function agents.one(v, name)
   local out = {}
   for _, row in ipairs(facts) do if row[2] ~= "" then out[#out + 1] = h.div { h.dt { row[1] }, h.dd { words.short(row[2], 300) } } end end
   return { title = name, live = "agents runs", lead = manifest.about and words.short(manifest.about, 300) or nil, body = {
-    layout.section("state", "State", { h.p { state_mark(state), why and " " .. words.short(why, 200) or nil }, h.dl { class = "facts", out }, h.div { class = "answers", switch(v, name, state) } }),
+    layout.section("state", "State", { h.div { state_mark(v, name, state), why and " " .. words.short(why, 200) or nil }, h.dl { class = "facts", out }, h.div { class = "answers", switch(v, name, state) } }),
     layout.section("budgets", "Budgets", budgets(v, name)),
     layout.section("errors", "Last failures", #failed == 0 and words.none "None." or words.table("Last failures", runs_page.columns, runs_page.rows(v, failed))),
     layout.section("recent", "Last runs", { #recent == 0 and words.none "It has not run yet." or words.table("Last runs", runs_page.columns, runs_page.rows(v, recent)), h.p { h.a { href = html.url("/runs", { agent = name }), "All its runs" } } }),

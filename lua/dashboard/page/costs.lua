@@ -110,7 +110,12 @@ function costs.show(v)
   for _, day in ipairs(list or {}) do sum = sum + day.value end
   local choices = {}
   for i, one in ipairs { "1", "7", "30", "90" } do choices[i] = h.li { h.a { href = "/costs?days=" .. one, ["aria-current"] = tonumber(one) == days and "true", spans[one] } } end
-  return { title = "Costs", live = "costs", body = { h.nav { ["aria-label"] = "How far back", h.ul { class = "choices", choices } },
+  local ways = h.nav { ["aria-label"] = "How far back", h.ul { class = "choices", choices } }
+  if list and sum == 0 and #(v:ask("costs", { since_ms = since, until_ms = till, by = { "agent" } }) or {}) == 0 then
+    return { title = "Costs", live = "costs", body = { ways, h.div { id = "none", ["data-live"] = true, layout.empty("No model was called in this time, so nothing was spent. What calls cost will stand here by day, agent, model and tier.",
+      'keel model --tier small "hello"', "calls one.") }, layout.section("budget", "This month", burn(v)) } }
+  end
+  return { title = "Costs", live = "costs", body = { ways,
     layout.section("days", "By day", { list and { h.p { words.money(sum), " in ", spans[tostring(math.tointeger(days))] }, chart.bars("Spent by day", list, { value = "spent", about = money(sum) .. " in all" }) } or v:missing(err) }),
     layout.section("budget", "This month", burn(v)),
     layout.section("agents", "By agent", table_by(v, since, till, "agent", "Cost by agent")), layout.section("models", "By model", table_by(v, since, till, "model", "Cost by model")),

@@ -9,9 +9,15 @@ local events = {}
 
 local states = { "new", "done", "queued", "started", "dead", "dropped" }
 
+--- Why it could not begin: the message, with its number.
+local function reason(value)
+  if type(value) == "table" and value.message then return ("%s%s"):format(value.message, value.number and (" (%s)"):format(value.number) or "") end
+  return value
+end
+
 local function delivery(one)
   return h.div { words.agent_link(one.agent), " ", words.state(one.state, one.state == "dead" and "bad" or one.state == "started" and "good" or nil), one.run and { " ", words.run_link(one.run) } or nil,
-    not json.absent(one.reason) and h.div { class = "why", words.short(one.reason, 160) } or nil }
+    not json.absent(one.reason) and h.div { class = "why", words.short(reason(one.reason), 160) } or nil }
 end
 
 local function is_dead(event)
@@ -28,7 +34,7 @@ local function rows_of(v, list)
   for i, event in ipairs(list) do
     local where = {}
     for k, one in ipairs(event.deliveries or {}) do if k <= 6 then where[k] = delivery(one) end end
-    rows[i] = { id = "ev-" .. tostring(event.id), words.ago(v, event.time), h.a { href = "/event/" .. html.encode(event.id), words.short(event.type, 50) }, h.span { class = "quiet", words.short(event.key or "", 50) }, where, buttons(v, event) }
+    rows[i] = { id = "ev-" .. tostring(event.id), words.ago(v, event.time), h.a { href = "/event/" .. html.encode(event.id), words.short(event.type, 50) }, h.span { class = "quiet", words.short(event.key or "", 50) }, #where > 0 and where or h.span { class = "quiet", "no agent" }, buttons(v, event) }
   end
   return rows
 end
@@ -42,7 +48,8 @@ function events.list(v)
     layout.filter("/events", { layout.input("Type", "type", q.type, { first = true, placeholder = "mail.*" }), layout.choice("State", "state", q.state, states), layout.choice("Agent", "agent", q.agent, json.sorted_keys(v.e.library.agents)) }),
     h.p { h.a { href = "/events?state=dead", "Dead letters" }, " are events that an agent could not begin for." },
     dead and layout.button(v, "/api/dead/retry", "Try all of them again", { all = "true", tone = "plain" }) or nil,
-    h.div { id = "list", ["data-live"] = true, not list and v:missing(err) or #list == 0 and words.none(q.state == "dead" and "No dead letter." or "No event fits.") or
+    h.div { id = "list", ["data-live"] = true, not list and v:missing(err) or #list == 0 and (q.state == "dead" and words.none "There is no dead letter: every event could be begun with." or layout.asked(q, "type", "state", "agent") and words.none "No event fits." or
+      layout.empty("Nothing has come in yet. Events are what agents go on: mails, files, webhooks, what you tell them.", "keel emit TYPE JSON", "publishes one.")) or
       words.table("Events, newest first", { { "when" }, { "event" }, { "key", wide = true }, { "went to", grow = true }, { "" } }, rows_of(v, list)) } } }
 end
 

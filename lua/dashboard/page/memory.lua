@@ -30,7 +30,7 @@ end
 local function path(item) return html.url("/memory/" .. html.encode(item.id), {}) end
 
 local function forget(v, ns, item)
-  return h.details { class = "do", id = "forget-" .. tostring(item.id), h.summary "Forget", layout.form(v, "/api/memory/forget", { ns = ns, id = item.id, back = "/memory" },
+  return h.details { class = "do", id = "forget-" .. tostring(item.id), h.summary "Forget", layout.form(v, "/api/memory/forget", { ns = ns, id = item.id, back = "/memory", class = "inline" },
     { h.label { h.span "why", h.input { name = "reason", autocomplete = "off" } }, h.button { type = "submit", class = "no", "Forget this" } }) }
 end
 
@@ -67,7 +67,7 @@ function memory.search(v)
   return { title = "Memory", live = "memory", body = {
     layout.filter("/memory", { layout.input("Search", "q", q.q, { first = true, type = "search", size = "28", placeholder = "a question, in your words" }), layout.input("Kind", "kind", q.kind, { size = "8" }),
       layout.choice("Namespace", "ns", ns, names) }),
-    not hits and v:missing(message) or #rows == 0 and words.none(q.q and "Nothing fits." or "Nothing is remembered yet.") or h.ol { class = "plain found", rows },
+    not hits and v:missing(message) or #rows == 0 and (layout.asked(q, "q", "kind") and words.none "Nothing fits." or layout.empty("Nothing is remembered yet. What agents remember stands here, with where they know it from.", "keel memory import", "takes in what you know already.")) or h.ol { class = "plain found", rows },
     spaces(m) } }
 end
 
@@ -86,13 +86,16 @@ function memory.one(v, id)
   local ns = v.query.ns or v.e.namespace or "main"
   local ok, list, message = pcall(m.history, m, { ns = ns, id = id })
   if not ok or not list or #list == 0 then return nil, not ok and list or message or "Nothing with this id is remembered here." end
-  local rows = {}
+  local rows, first = {}, list[1]
+  if first.key and not json.absent(first.key) then -- what was known under its name before, too
+    local there, all = pcall(m.history, m, { ns = ns, kind = first.kind, key = first.key })
+    if there and all and #all > #list then list = all end
+  end
   for i, item in ipairs(list) do
     rows[i] = h.li { h.p { h.b { i == 1 and not item.forgotten and "now" or item.forgotten and "forgotten" or "before" }, " ", words.time(v, item.time), " ", h.span { class = "quiet", item.trust or "" },
       run_of(v, item) },
       item.text and words.text(item.text) or item.value ~= nil and words.value(item.value) or words.none(item.reason or "gone") }
   end
-  local first = list[1]
   return { title = words.short((first.kind or "?") .. "/" .. (first.key or "-"), 80), body = { h.ol { class = "plain found", rows },
     not first.forgotten and forget(v, ns, { id = id }) or nil, h.p { h.a { href = "/why/" .. html.encode(id), "Why: where this came from" } } } }
 end

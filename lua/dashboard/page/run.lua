@@ -26,7 +26,7 @@ local function step_row(span, place, gaps, began, v, run)
     h.div { class = "inner", h.h3 "Went in", words.value(step.args), h.h3 "Came out", words.value(step.result),
       step.notes and { h.h3 "Notes", words.value(step.notes) } or nil,
       h.p { class = "quiet", "effect: ", tostring(step.effect or "none"), " · began ", words.time(v, span.from) },
-      step.state == "done" and layout.form(v, "/api/runs/" .. html.encode(run.run) .. "/fork", { seq = tostring(step.seq) }, { h.label { h.span "another result instead, as JSON (optional)", h.input { name = "value", autocomplete = "off" } },
+      step.state == "done" and layout.form(v, "/api/runs/" .. html.encode(run.run) .. "/fork", { seq = tostring(step.seq), class = "inline" }, { h.label { h.span "Another result instead, as JSON (optional)", h.input { name = "value", autocomplete = "off" } },
         h.button { type = "submit", class = "plain", "Fork behind this step" } }) or nil } } }
 end
 
@@ -61,7 +61,7 @@ local function buttons(v, run)
   if not over[run.state] then
     if run.waiting_for == "paused" or run.state == "quarantined" then list[1] = layout.button(v, to .. "/resume", "Resume", { tone = "main" })
     else list[1] = layout.button(v, to .. "/pause", "Pause", { tone = "plain" }) end
-    list[2] = h.details { class = "do", id = "cancel", h.summary "Cancel", layout.form(v, to .. "/cancel", {}, { h.label { h.span "why", h.input { name = "note", autocomplete = "off" } },
+    list[2] = h.details { class = "do", id = "cancel", h.summary "Cancel", layout.form(v, to .. "/cancel", { class = "inline" }, { h.label { h.span "why", h.input { name = "note", autocomplete = "off" } },
       h.button { type = "submit", class = "no", "Cancel this run" } }) }
   end
   list[#list + 1] = layout.button(v, to .. "/replay", "Check its replay", { tone = "plain" })
@@ -86,6 +86,15 @@ local function purged(v, id, err)
     ended = left.ended, purged = left.purged and left.purged.at, by = left.purged and left.purged.by, why = left.purged and left.purged.why } }, live = v and "" }
 end
 
+--- The way to what it asks.
+local function asked(v, run)
+  for _, item in ipairs(v.inbox) do
+    if item.run == run.run then
+      return { " · ", h.a { href = "/approvals/" .. html.encode(item.id), item.kind == "approval" and "decide" or "say what happened" } }
+    end
+  end
+end
+
 --- /runs/ID
 function run_page.show(v, id)
   local run, err = v:ask("describe", id)
@@ -96,7 +105,7 @@ function run_page.show(v, id)
   local log, problem = v:ask("log", run.run)
   local failed = type(run.error) == "table"
   return { title = ("%s %s"):format(run.agent, run.run), heading = h.span { run.agent, " ", h.span { class = "id", run.run } }, live = "run:" .. run.run, run = run.run, body = {
-    layout.section("state", "State", { h.p { words.run_state(run), run.waiting_for == "approval" and { " · ", h.a { href = "/approvals", "decide" } } or nil }, facts(v, run),
+    layout.section("state", "State", { h.p { words.run_state(run), asked(v, run) }, facts(v, run),
       failed and h.div { class = "flash bad", words.text(run.error.message or run.error) } or nil, buttons(v, run) }),
     h.section { id = "said", class = "said", hidden = true, ["aria-label"] = "What the model says now", h.h2 "The model is writing", h.div { id = "text", class = "text", ["aria-live"] = "off" } },
     layout.section("steps", "Steps", log and waterfall(v, run, log) or v:missing(problem)),

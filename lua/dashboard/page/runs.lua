@@ -34,12 +34,13 @@ function runs.show(v)
   local shown = {}
   for i = (page - 1) * page_size + 1, math.min(page * page_size, #(list or {})) do shown[#shown + 1] = list[i] end
   local function to(number) return html.url("/runs", { agent = q.agent, state = q.state, text = q.text, page = tostring(number) }) end
-  local ways = h.nav { class = "paging", ["aria-label"] = "More runs", page > 1 and h.a { href = to(page - 1), rel = "prev", "newer" } or nil, h.span { class = "quiet", "page " .. page },
-    list and #list > page * page_size and h.a { href = to(page + 1), rel = "next", "older" } or nil }
+  local filtered = filter.agent or filter.state or filter.text
+  local ways = list and (page > 1 or #list > page_size) and h.nav { class = "paging", ["aria-label"] = "More runs", page > 1 and h.a { href = to(page - 1), rel = "prev", "newer" } or nil, h.span { class = "quiet", "page " .. page },
+    #list > page * page_size and h.a { href = to(page + 1), rel = "next", "older" } or nil } or nil
   return { title = "Runs", live = "runs", body = {
     layout.filter("/runs", { layout.choice("Agent", "agent", q.agent, json.sorted_keys(v.e.library.agents)), layout.choice("State", "state", q.state, states),
-      layout.input("Text", "text", q.text, { first = true, type = "search", placeholder = "in inputs and outputs" }) }),
-    not list and v:missing(err) or h.div { id = "list", ["data-live"] = true, #shown == 0 and words.none "No run fits." or words.table("Runs, newest first", runs.columns, runs.rows(v, shown)) },
+      layout.input("Text", "text", q.text, { first = true, type = "search", size = "24", placeholder = "in inputs and outputs" }) }),
+    not list and v:missing(err) or h.div { id = "list", ["data-live"] = true, #shown == 0 and (filtered and words.none "No run fits." or layout.empty("Nothing has run yet. A run is one piece of an agent's work, with every step it took.", "keel run NAME", "begins one; so do events and schedules.")) or words.table("Runs, newest first", runs.columns, runs.rows(v, shown)) },
     ways } }
 end
 

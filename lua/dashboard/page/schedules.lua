@@ -17,7 +17,7 @@ end
 local function standing(v)
   local list, err = v:ask("schedule_list")
   if not list then return v:missing(err) end
-  if #list == 0 then return words.none "No agent has a schedule." end
+  if #list == 0 then return layout.empty("No agent has a schedule. One is a line in an agent's file:", 'on = { cron = "0 9 * * MON-FRI" }', "runs it at nine on working days.") end
   local rows = {}
   for i, row in ipairs(list) do
     rows[i] = { id = "sch-" .. i, { h.b { row.schedule }, h.div { class = "quiet small", tostring(row.spec or ""), " ", json.absent(row.zone) and "" or tostring(row.zone) } }, words.state(row.state, row.state == "on" and "good" or row.state == "paused" and "warn" or "bad"),

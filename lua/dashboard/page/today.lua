@@ -88,13 +88,14 @@ function today.show(v)
   local notes = {}
   for i, text in ipairs(warnings) do if i <= 5 then notes[i] = h.li { words.short(text, 240) } end end
   return { title = "Today", live = "inbox runs costs events schedules", lead = v.waiting > 0 and words.count(v.waiting, "decision") .. (v.waiting == 1 and " is" or " are") .. " yours."
-      or not any and "All is well." or nil,
-    body = h.div { class = "tiles",
+      or not any and next(v.e.library.agents) ~= nil and "All is well." or nil,
+    body = { next(v.e.library.agents) == nil and layout.empty("There is no agent here yet. An agent is a Lua file in agents/ that says what it goes on and what it does; what it asks you, what it did and what it cost will stand on this page.",
+        "keel init", "writes a small one to begin with.") or nil, h.div { class = "tiles",
       layout.section("waiting", "Waiting for you", waiting(v), v.waiting > 0 and h.span { class = "count", tostring(v.waiting) } or nil),
       layout.section("failed", "Failed or stuck", failed),
       layout.section("money", "Money", spending(v)),
       layout.section("next", "Runs next", next_up(v)),
-      #notes > 0 and layout.section("warnings", "About your files", h.ul { class = "plain lines", notes }) or nil } }
+      #notes > 0 and layout.section("warnings", "About your files", h.ul { class = "plain lines", notes }) or nil } } }
 end
 
 return today
