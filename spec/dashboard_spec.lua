@@ -22,6 +22,8 @@ local function packed(text)
   return bytes
 end
 
+local function html_of(one) return require("dashboard.html").all { one } end
+
 local function get(e, path, query, session)
   local answer = dashboard.handle(e, { method = "GET", path = path, query = query or {}, headers = {} },
     session or { csrf = "c0ffee", owner = "Mira" })
@@ -121,6 +123,65 @@ describe("the dashboard", function()
     assert.truthy(read.text:find("If you do nothing, at", 1, true))
     assert.truthy(read.text:find("this is rejected", 1, true))
     assert.truthy(read.text:find("<script>alert(1)</script>", 1, true))
+  end)
+
+  it("shows the beginning of what has no end, and is quick about it", function()
+    scratch = home.make { agents = { asks = home.agent [[ ctx.step { name = "look", run = function() return { text = input.text } end }
+      ctx.approve { subject = "long", proposal = { body = input.text, parts = { input.text } } } ]] } }
+    local e, clock = scratch:open(), require "core.clock"
+    for _, text in ipairs { ("x"):rep(1000000), ("é"):rep(400000), ("a b "):rep(250000), ("\n"):rep(500000) } do
+      local run = scratch:run("asks", { text = text })
+      for _, path in ipairs { "/runs/" .. run.run, "/approvals/" .. e:inbox()[1].id, "/approvals", "/why/" .. run.run } do
+        local began = clock.mono_us()
+        local answer = get(e, path)
+        assert.equal(200, answer.status, path)
+        assert.is_true(#answer.body < 400000, path .. " has " .. #answer.body)
+        assert.is_true(clock.mono_us() - began < 3000000, path .. " took " .. clock.mono_us() - began)
+      end
+    end
+    assert.truthy(select(2, get(e, "/approvals")).text:find "bytes more: keel show has them")
+  end)
+
+  it("tells edits apart to the word", function()
+    local words = require "dashboard.words"
+    local function said(from, to) return tostring(html_of(words.changes { { path = "/body", from = from, to = to } })) end
+    assert.truthy(said("left today at noon", "left tomorrow at noon"):find("left <b>tomorrow</b> at noon", 1, true))
+    assert.truthy(said("naïf é", "naïf è"):find("naïf <b>è</b>", 1, true))
+    assert.truthy(said(1, { 2 }):find("[2]", 1, true))
+  end)
+
+  it("says what would stand where nothing does", function()
+    scratch = home.make {}
+    local e = scratch:open()
+    for path, word in pairs { ["/"] = "keel init", ["/runs"] = "keel run NAME", ["/memory"] = "keel memory import", ["/agents"] = "keel init", ["/costs"] = "keel model",
+      ["/schedules"] = "cron", ["/events"] = "keel emit", ["/audit"] = "becomes a record", ["/overrides"] = "will stand here" } do
+      assert.truthy(select(2, get(e, path)).text:find(word, 1, true), path)
+    end
+    assert.truthy(select(2, get(e, "/runs", { text = "x" })).text:find("No run fits", 1, true))
+  end)
+
+  it("says on every page that all is held, and lets it go on", function()
+    scratch = home.make { agents = { idle = home.agent "return 1" } }
+    local e = scratch:open()
+    assert(e:pause({ agent = "idle" }, {}))
+    assert.truthy(get(e, "/agents").body:find('action="/api/resume"', 1, true))
+    assert(e:pause({ all = true }, {}))
+    for _, path in ipairs(paths) do assert.truthy(get(e, path).body:find("Everything is paused", 1, true), path) end
+    assert(e:resume({ all = true }, {}))
+    assert.is_nil(get(e, "/").body:find("Everything is paused", 1, true))
+  end)
+
+  it("shows what can be taken back, however old the question", function()
+    scratch = home.make { config = 'return { approvals = { undo = "1h" } }', agents = { asks = home.agent [[ ctx.approve { subject = input.text, proposal = { a = 1 } } ]] } }
+    local e = scratch:open()
+    scratch:run("asks", { text = "the first" })
+    local first = e:inbox()[1]
+    for i = 1, 30 do
+      local run = scratch:run("asks", { text = "later " .. i })
+      for _, item in ipairs(e:inbox()) do if item.run == run.run and i % 2 == 0 then assert(e:decide(item.id, { state = "rejected" })) end end
+    end
+    assert(e:decide(first.id, { state = "approved" }))
+    assert.truthy(get(e, "/approvals").body:find(("/api/approvals/%s/recall"):format(first.id), 1, true))
   end)
 
   it("does not fall when a part of the engine does", function()

@@ -10,8 +10,8 @@ end
 
 local tags = set [[html head meta title link script body a header footer nav main section article div span p b em i q ul ol li dl dt dd h1 h2 h3
   table caption thead tbody tr th td form input select option textarea button label details summary svg g rect line path polyline
-  figure figcaption pre code kbd time del ins br]]
-local void = set "meta link input br"
+  figure figcaption pre code kbd time del ins br wbr]]
+local void = set "meta link input br wbr"
 local names = set [[id class href lang charset name content rel type src defer tabindex role method action value title datetime scope
   for placeholder autocomplete required autofocus maxlength size rows spellcheck inputmode checked selected open hidden form
   viewBox preserveAspectRatio x y x1 x2 y1 y2 width height d points]]
