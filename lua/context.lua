@@ -42,6 +42,9 @@ context.quoted = quoted
 --- The commands whose answer is the same in every home.
 local homeless = { help = true, explain = true, version = true }
 
+--- From where somebody acts, for the audit trail.
+context.channel = "cli"
+
 function context.new(words, getenv)
   local self = setmetatable({ words = words, getenv = getenv or os.getenv, opened = {} },
     context)

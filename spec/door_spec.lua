@@ -142,6 +142,55 @@ describe("the door", function()
     assert.equal(401, (request("GET", "api/runs", { cookie = cookie })))
   end)
 
+  it("writes into the audit trail from where each act came", function()
+    local cookie, csrf = login()
+    home:write("agents/tick.lua", 'return agent { version = 1, on = { { cron = "0 9 * * *" }, { event = "tick.wanted" } }, input = { type = "object", required = { "n" } }, run = function() return 1 end }')
+    server.eventually(function() return select(2, request("GET", "api/agents/tick", bearer())).version == 1 end, "the agent is there")
+    local open = {}
+    for _, name in ipairs { "approve", "reject", "edit", "batch", "run" } do
+      local _, event = request("POST", "api/events", bearer { ["content-type"] = "application/json" }, json.encode { type = "file.created", payload = { name = name }, key = "web-" .. name })
+      assert.is_true(event.new)
+    end
+    server.eventually(function()
+      for _, one in ipairs(select(2, request("GET", "api/inbox", bearer()))) do open[one.subject] = one end
+      return open.run and open.batch and open.edit and open.reject and open.approve
+    end, "five questions")
+    local _, dead = request("POST", "api/events", bearer { ["content-type"] = "application/json" }, '{"type":"tick.wanted","payload":{}}')
+    local function rows()
+      local seen = {}
+      for _, row in ipairs(select(2, request("GET", "api/audit?limit=1000", bearer()))) do seen[row.id] = row end
+      return seen
+    end
+    local acts = { -- the route, what it brings, and what the trail says of it
+      { "approvals/" .. open.approve.id .. "/snooze", { ["for"] = "1h" }, "approval.snoozed" },
+      { "approvals/" .. open.approve.id .. "/approve", {}, "approval.approved" }, { "approvals/" .. open.approve.id .. "/recall", {}, "approval.recalled" },
+      { "approvals/" .. open.reject.id .. "/reject", { note = "no" }, "approval.rejected" },
+      { "approvals/" .. open.edit.id .. "/edit", { edit = { text = "other" } }, "approval.edited" },
+      { "approvals/batch", { state = "approved", items = { { id = open.batch.id, digest = open.batch.digest } } }, "approval.approved" },
+      { "runs/" .. open.run.run .. "/pause", {}, "pause" }, { "runs/" .. open.run.run .. "/resume", {}, "resume" },
+      { "runs/" .. open.run.run .. "/cancel", {}, "cancel" }, { "pause", { all = true }, "pause" }, { "resume", { all = true }, "resume" },
+      { "runs/" .. open.reject.run .. "/fork", { seq = 1 }, nil },
+      { "agents/tick/disable", {}, "agent.off" }, { "agents/tick/enable", {}, "agent.on" }, { "budget", { scope = "agent:tick", window = "day", limit = "$1.00" }, "budget.set" },
+      { "schedules/tick/pause", {}, "schedule.pause" }, { "schedules/tick/resume", {}, "schedule.resume" },
+      { "dead/retry", { id = dead.id }, "events.retry" }, { "dead/drop", { id = dead.id }, "events.drop" },
+    }
+    for _, act in ipairs(acts) do
+      local before, found = rows(), {}
+      local status, _, reply = request("POST", "api/" .. act[1], { cookie = cookie, ["x-keel-csrf"] = csrf, ["content-type"] = "application/json" }, json.encode(act[2]))
+      assert.is_true(status == 200 or act[3] == nil, act[1] .. " " .. reply.body)
+      for id, row in pairs(rows()) do
+        if not before[id] and row.who == "Mira" then
+          found[row.what] = true
+          assert.equal("web", row.channel, act[1] .. ": " .. json.encode(row))
+        end
+      end
+      assert.is_true(act[3] == nil or found[act[3]] == true, act[1] .. " is not in the trail as " .. tostring(act[3]))
+    end
+    served:json "agents disable tick"
+    local newest = select(2, request("GET", "api/audit?limit=1", bearer()))[1]
+    assert.same({ "agent.off", "cli" }, { newest.what, newest.channel })
+  end)
+
   it("sends people to the login, programs an error, and nobody elsewhere", function()
     local status, _, reply = request("GET", "runs/x", { accept = "text/html" })
     assert.same({ 303, "/login?next=/runs/x" }, { status, reply.headers.location })

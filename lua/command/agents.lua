@@ -97,7 +97,7 @@ local function switch(context, verb, name, note)
   local e, err = context.engine()
   if not e then return nil, err end
   local state
-  state, err = e[verb .. "_agent"](e, name, { note = note })
+  state, err = e[verb .. "_agent"](e, name, { note = note, channel = context.channel })
   if not state then return nil, err end
   local ok
   ok, err = e:drain()

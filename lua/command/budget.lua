@@ -95,7 +95,7 @@ local function set(words, context)
     scope = "agent:" .. name
   end
   local ok
-  ok, err = e:set_budget(scope, window, limit)
+  ok, err = e:set_budget(scope, window, limit, { channel = context.channel })
   if not ok then return nil, err end
   if context.json then
     local money = require "money"

@@ -1,10 +1,10 @@
 local selection = require "selection"
 
 --- Give them all up, then tell how they stand.
-local function cancel(e, ids, note)
+local function cancel(e, ids, note, channel)
   local runs = {}
   for _, id in ipairs(ids) do
-    local run, err = e:cancel(id, { note = note })
+    local run, err = e:cancel(id, { note = note, channel = channel })
     if not run then return nil, err end
     runs[#runs + 1] = run
   end
@@ -45,7 +45,7 @@ return {
         if not runs[i] then return nil, err end
       end
     else
-      runs, err = cancel(e, ids, args.note)
+      runs, err = cancel(e, ids, args.note, context.channel)
       if not runs then return nil, err end
     end
     if context.json then

@@ -89,7 +89,7 @@ local function retry(args, context)
   local e, err, count, ok
   e, err = context.engine()
   if not e then return nil, err end
-  count, err = e:retry_dead { id = args.id, agent = args.agent }
+  count, err = e:retry_dead { id = args.id, agent = args.agent, channel = context.channel }
   if not count then return nil, err end
   ok, err = e:drain()
   if not ok then return nil, err end
@@ -110,7 +110,7 @@ local function drop(args, context)
   local e, err = context.engine()
   if not e then return nil, err end
   local event
-  event, err = e:drop_event(args.id, args.agent)
+  event, err = e:drop_event(args.id, args.agent, { channel = context.channel })
   if not event then return nil, err end
   return show_event(context, event)
 end

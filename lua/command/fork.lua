@@ -23,7 +23,7 @@ return {
     local e, run, ok, err
     e, err = context.engine()
     if not e then return nil, err end
-    run, err = e:fork(args.run, args.at, { value = value, note = args.note })
+    run, err = e:fork(args.run, args.at, { value = value, note = args.note, channel = context.channel })
     if not run then return nil, err end
     ok, err = e:drain()
     if not ok then return nil, err end

@@ -14,7 +14,7 @@ return {
     if not target then return nil, err end
     e, err = context.engine()
     if not e then return nil, err end
-    scope, err = e:pause(target, { note = args.note })
+    scope, err = e:pause(target, { note = args.note, channel = context.channel })
     if not scope then return nil, err end
     ok, err = e:drain()
     if not ok then return nil, err end

@@ -15,7 +15,7 @@ return {
     if not target then return nil, err end
     e, err = context.engine()
     if not e then return nil, err end
-    told, err = e:resume(target, { note = args.note })
+    told, err = e:resume(target, { note = args.note, channel = context.channel })
     if not told then return nil, err end
     ok, err = e:drain()
     if not ok then return nil, err end

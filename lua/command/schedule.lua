@@ -151,7 +151,7 @@ local function set_paused(words, context, paused)
   local e, id
   e, err = context.engine()
   if not e then return nil, err end
-  id, err = e:pause_schedule(words[1], paused)
+  id, err = e:pause_schedule(words[1], paused, { channel = context.channel })
   if not id then return nil, err end
   if context.json then
     context.print_json { schedule = id, state = paused and "paused" or "on" }
@@ -172,7 +172,7 @@ function actions.fire(_, words, context)
   local e, run
   e, err = context.engine()
   if not e then return nil, err end
-  run, err = e:trigger_schedule(words[1], { channel = "cli" })
+  run, err = e:trigger_schedule(words[1], { channel = context.channel })
   if not run then return nil, err end
   local ok
   ok, err = e:drain()

@@ -109,17 +109,15 @@ end
 
 -- ---- the owner's hand -----------------------------------------------------------------
 
-local function by(self) return self.settings.owner or "owner" end
-
-local function change(self, what, subject, fill)
+local function change(self, what, subject, options, fill)
   local tx, now = self.store:tx(), self.clock()
   fill(tx, now)
-  tx:add("audit.put", { now = now, who = by(self), what = what, subject = subject })
+  tx:add("audit.put", { now = now, who = options.by or self.settings.owner or "owner", what = what, subject = subject, channel = options.channel })
   return self:commit(tx)
 end
 
 --- Have what is dead tried again: of one event (options.id), of one agent (options.agent),
---- or all. Returns how many are queued now, or nil, err.
+--- or all; by, channel: who wants it. Returns how many are queued now, or nil, err.
 function events:retry_dead(options)
   local number
   if options.id then
@@ -131,7 +129,7 @@ function events:retry_dead(options)
     local filter = { event = number, agent = options.agent, reason = options.reason }
     local count = self:rows("delivery.count_dead", filter)[1].n
     if count == 0 then return 0 end
-    local ok, message, code = change(self, "events.retry", options.id or options.agent or "all", function(tx, now)
+    local ok, message, code = change(self, "events.retry", options.id or options.agent or "all", options, function(tx, now)
       filter.now = now
       tx:add("delivery.retry", filter)
     end)
@@ -150,11 +148,11 @@ end
 
 --- Give up what has not started of an event, for all agents or one. Returns the event, or
 --- nil, err when nothing of it waits any more.
-function events:drop_event(id, agent)
+function events:drop_event(id, agent, options)
   local event, err = self:event(id)
   if not event then return nil, err end
   return self:exclusive(function()
-    local ok, message, code = change(self, "events.drop", event.id, function(tx, now)
+    local ok, message, code = change(self, "events.drop", event.id, options or {}, function(tx, now)
       tx:add("delivery.drop", { event = event.number, agent = agent, now = now })
     end)
     if ok then return self:event(event.id) end

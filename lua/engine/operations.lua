@@ -13,7 +13,7 @@ local operations = {}
 
 local function audit(self, tx, what, subject, options, detail)
   tx:add("audit.put", { now = self.clock(), who = options.by or self.settings.owner or "owner", what = what,
-    subject = subject, detail_codec = detail or { note = options.note } })
+    subject = subject, channel = options.channel, detail_codec = detail or { note = options.note } })
 end
 
 local function audit_cancel(self, tx, run, why)
@@ -217,7 +217,7 @@ end
 function operations:cancel(id, options)
   local parked = parked_row(self, id)
   if parked then
-    local cause = { code = "cancelled", by = options.by or self.settings.owner or "owner", note = options.note }
+    local cause = { code = "cancelled", by = options.by or self.settings.owner or "owner", note = options.note, channel = options.channel }
     return self:give_up_parked(parked, cause, function(tx) audit_cancel(self, tx, parked.run, cause) end)
   end
   local row, err = open_row(self, id)
@@ -227,7 +227,7 @@ function operations:cancel(id, options)
   if not row then return nil, err end
   if has_question(self, row) then return nil, errors.new("K7007", { name = row.run }) end
   local why = { code = options.code or "cancelled", message = options.message or "the run was cancelled",
-    by = options.by or self.settings.owner or "owner", note = options.note }
+    by = options.by or self.settings.owner or "owner", note = options.note, channel = options.channel }
   local run, now = self.active[row.id], self.clock()
   if run then
     if not run.cancelling and not run.ending then

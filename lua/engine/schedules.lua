@@ -496,13 +496,14 @@ function schedules:slot_log(options)
   return list
 end
 
-local function set_paused(self, id, paused)
+local function set_paused(self, id, paused, options)
   local entry = self.schedules[id]
   if not paused then take_due(self, id) end -- what was due until now was paused
   local tx, now = self.store:tx(), self.clock()
-  local who = self.settings.owner or "owner"
+  local who = options.by or self.settings.owner or "owner"
   tx:add("schedule.pause", { id = id, paused = paused and 1 or 0, now = now })
-  tx:add("audit.put", { now = now, who = who, what = "schedule." .. (paused and "pause" or "resume"), subject = id })
+  tx:add("audit.put", { now = now, who = who, what = "schedule." .. (paused and "pause" or "resume"), subject = id,
+    channel = options.channel })
   local ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
   entry.paused = paused
@@ -510,8 +511,8 @@ local function set_paused(self, id, paused)
 end
 
 --- Hold a schedule, or let it go again: what is due meanwhile is skipped. Durable when it
---- returns. Returns the id, or nil, err.
-function schedules:pause_schedule(name, paused)
+--- returns. `options`: by, channel. Returns the id, or nil, err.
+function schedules:pause_schedule(name, paused, options)
   local id, err = self:schedule_named(name)
   if not id then return nil, err end
   local ok
@@ -522,7 +523,7 @@ function schedules:pause_schedule(name, paused)
       return nil, errors.new("K1015", { kind = "schedule", name = id, state = "broken", action = "held or let go",
         next = "keel agents" })
     end
-    return set_paused(self, id, paused)
+    return set_paused(self, id, paused, options or {})
   end)
   if not ok then return nil, err end
   self:fire_slots()

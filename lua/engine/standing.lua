@@ -38,8 +38,8 @@ function standing:refuse_stopped(name)
   return errors.new("K5002", { agent = name, state = state, detail = row.reason or "a person switched it off" })
 end
 
-local function audit(self, tx, what, agent, who, detail)
-  tx:add("audit.put", { now = self.clock(), who = who, what = what, subject = "agent:" .. agent, detail_codec = detail })
+local function audit(self, tx, what, agent, who, detail, channel)
+  tx:add("audit.put", { now = self.clock(), who = who, what = what, subject = "agent:" .. agent, detail_codec = detail, channel = channel })
 end
 
 --- Raise an alert about a budget or an agent that it stopped.
@@ -88,7 +88,7 @@ end
 
 --- The ledger, or a guard, stopped an agent: that it is told and in the trail is true with that.
 function standing:agent_stopped(agent, row, tx)
-  audit(self, tx, "agent." .. row.state, agent, row.who or "budget", { reason = row.reason })
+  audit(self, tx, "agent." .. row.state, agent, row.who or "budget", { reason = row.reason }, row.channel)
   local payload, key = { agent = agent, state = row.state, reason = row.reason }, ("%s/%d"):format(agent, row.at or self.clock())
   tx:add("event.put", { event = self:event_id(), type = "budget.stop", key = key, payload_codec = payload, now = self.clock(), trust = "owner" })
   self:task(function()
@@ -101,10 +101,10 @@ function standing:agent_stopped(agent, row, tx)
 end
 
 --- Stop an agent: "deactivated" by its budget, "off" by a person. Returns true, or nil, err.
-function standing:stop_agent(agent, state, reason, who)
+function standing:stop_agent(agent, state, reason, who, channel)
   local was = self:agent_state(agent)
   if was == state or was == "deactivated" and state ~= "off" then return true end
-  local row = { agent = agent, state = state, reason = reason, who = who, at = self.clock() }
+  local row = { agent = agent, state = state, reason = reason, who = who, channel = channel, at = self.clock() }
   local tx = self.store:tx()
   tx:add("agent.state", { name = agent, state = state, reason = reason, now = row.at })
   self:agent_stopped(agent, row, tx)
@@ -124,7 +124,7 @@ end
 function standing:disable_agent(agent, options)
   local ok, err = known(self, agent)
   if not ok then return nil, err end
-  ok, err = self:stop_agent(agent, "off", options.note, options.by or self.settings.owner or "owner")
+  ok, err = self:stop_agent(agent, "off", options.note, options.by or self.settings.owner or "owner", options.channel)
   return ok and "off", err
 end
 
@@ -134,7 +134,7 @@ function standing:enable_agent(agent, options)
   if not ok then return nil, err end
   local tx, who = self.store:tx(), options.by or self.settings.owner or "owner"
   tx:add("agent.state", { name = agent, state = "on", now = self.clock() })
-  audit(self, tx, "agent.on", agent, who, { note = options.note })
+  audit(self, tx, "agent.on", agent, who, { note = options.note }, options.channel)
   local message, code
   ok, message, code = self:commit(tx)
   if not ok then return nil, errors.from(message, code) end
@@ -199,7 +199,7 @@ end
 function standing:set_budget(scope, window, limit, options)
   local who = (options or {}).by or self.settings.owner or "owner"
   local ok, message, code = require("budget").set_limit(self.store, function(tx)
-    tx:add("audit.put", { now = self.clock(), who = who, what = "budget.set", subject = scope, detail_codec = { window = window,
+    tx:add("audit.put", { now = self.clock(), who = who, what = "budget.set", subject = scope, channel = (options or {}).channel, detail_codec = { window = window,
       money = limit and limit.money, tokens = limit and limit.tokens, calls = limit and limit.calls } })
     return self:commit(tx)
   end, scope, window, limit, who, self.clock())

@@ -4,7 +4,7 @@ local json = require "json"
 local tools = require "serve.api.tools"
 
 local function command(name, args_of)
-  return function(e, id, given) return tools.command(e, name, args_of(id, given)) end
+  return function(e, id, given, who) return tools.command(e, name, args_of(id, given), who) end
 end
 
 local function agents() return {} end
@@ -39,10 +39,10 @@ local function dead(e, _, ask) return e:event_list { state = "dead", agent = ask
 
 local function retry(_, body) return { verb = "retry", id = body.id, agent = body.agent, all = body.all } end
 
-local function drop(e, _, body)
+local function drop(e, _, body, who)
   local event, err = e:event(body.id)
   if not event or event.id ~= body.id then return nil, err or errors.new("K1007", { kind = "event", name = body.id }) end
-  return tools.command(e, "events", { verb = "drop", id = body.id, agent = body.agent })
+  return tools.command(e, "events", { verb = "drop", id = body.id, agent = body.agent }, who)
 end
 
 local function ask_memory(e, what, question)

@@ -35,11 +35,11 @@ function tools.call(e, method, ...)
   return nil, err
 end
 
---- What a command prints with --json: its own shapes, once.
-function tools.command(e, name, args)
+--- What a command prints with --json: its own shapes, once; done by `who`, where it does something.
+function tools.command(e, name, args, who)
   local face <close> = patient(guest.new(e))
   local printed
-  local context = { json = true, home = e.home, served = true, out = function() end, err = function() end }
+  local context = { json = true, home = e.home, served = true, channel = who and who.channel, out = function() end, err = function() end }
   function context.print_json(value) printed = value end
   function context.engine() return face end
   function context.look() return face end
