@@ -157,8 +157,9 @@ local function id_for(ctx, domain, sender)
   return ctx.records.get { type = "client", key = short } and "C-" .. name:gsub("[^%w]+", "-") or short
 end
 
---- Write what the mail says into the client's record. What it does not say stays.
-local function upsert_client(ctx, id, domain, contact, billing)
+--- Write what the mail says into the client's record. What it does not say stays; so does
+--- everything that is known, where the mail came from elsewhere than this client's addresses.
+local function upsert_client(ctx, id, domain, sender, contact, billing)
   return ctx.step { name = "upsert_client",
     run = function()
       local before = ctx.records.get { type = "client", key = id }
@@ -166,12 +167,17 @@ local function upsert_client(ctx, id, domain, contact, billing)
       for field, value in pairs(before or {}) do
         client[field] = value
       end
+      local known = not before or ctx.skill.match_client { domains = { sender.domain }, emails = { sender.address }, clients = { { id = id, client = before } } }.id
+      local function say(field, value)
+        client[field] = known and value or client[field] or value
+      end
       client.id, client.domain = id, client.domain or domain
-      client.name = billing.name or client.name or contact.name
+      say("name", billing.name or client.name or contact.name)
       client.email = client.email or contact.email
-      client.contact = contact
-      client.tax_id = billing.tax_id or client.tax_id
-      client.billing_name, client.billing_email = billing.name or client.billing_name, billing.email or client.billing_email
+      say("contact", contact)
+      say("tax_id", billing.tax_id)
+      say("billing_name", billing.name)
+      say("billing_email", billing.email)
       ctx.records.put { type = "client", key = id, value = client }
       return { before = before }
     end,
@@ -368,7 +374,7 @@ end
 --- Keep what the next agents need to know.
 local function remember(ctx, work)
   local about, offer = "client:" .. work.domain .. "/", "project:" .. work.id .. "/kickoff_offer"
-  local contact, billing = work.contact, work.billing
+  local contact, billing = work.known_contact, work.billing
   local offered = "Kickoff offered: " .. table.concat(slots_in_words(ctx, work.slots), "; ")
   local function line(...)
     local parts = {}
@@ -548,9 +554,11 @@ return agent {
     said.billing = billing
 
     local match = find_client(ctx, domain, sender, said)
-    local work = { id = id, domain = domain, sender = sender, contact = contact, billing = billing, deal = deal_of(ctx, id, proposal),
+    local work = { id = id, domain = domain, sender = sender, contact = contact, deal = deal_of(ctx, id, proposal),
       client_id = match.id or id_for(ctx, domain, sender) }
-    upsert_client(ctx, work.client_id, domain, contact, billing)
+    upsert_client(ctx, work.client_id, domain, sender, contact, billing)
+    local client = ctx.records.get { type = "client", key = work.client_id } -- what holds from here on
+    work.billing, work.known_contact = { name = client.billing_name, tax_id = client.tax_id, email = client.billing_email }, client.contact or contact
     work.project = { id = project_id, proposal = id, client = domain, client_id = work.client_id, title = proposal.title or id, scope = proposal.scope,
       state = "active", run = ctx.run, attempt = before and before.state == "cancelled" and (before.attempt or 1) + 1 or 1 }
     create_project(ctx, work.project)

@@ -45,16 +45,6 @@ local function writer_of(input)
   return trim(name), email:lower(), (email:lower():match("@(.+)$") or "")
 end
 
---- A name as a greeting may hold it: one line, no marks that mean anything to somebody.
-local function greeting(name)
-  name = trim(name:gsub("[%c{}<>%[%]|`$\\]", " "):gsub("%s+", " "))
-  local words = select(2, name:gsub("%S+", ""))
-  if name == "" or words > 4 or #name > 60 or name:find("://") or name:find("@") or name:find("%d") then
-    return "Hello,"
-  end
-  return "Hi " .. name:match("^%S+") .. ","
-end
-
 --- At most `most` bytes of a text, whole characters only.
 local function clip(text, most)
   if #text <= most then
@@ -163,9 +153,9 @@ local function slots_for(ctx)
   local lines = {}
   for i, slot in ipairs(slots) do
     local from = ctx.time.parts { at = slot.from_ms }
-    lines[i] = ("- %s, %d %s, %s"):format(from.weekday, tonumber(from.date:sub(9)), month_names[tonumber(from.date:sub(6, 7))], from.time)
+    lines[i] = ("%s, %d %s, %s"):format(from.weekday, tonumber(from.date:sub(9)), month_names[tonumber(from.date:sub(6, 7))], from.time)
   end
-  return table.concat(lines, "\n")
+  return ctx.array(lines)
 end
 
 --- The page of the product that is asked for: the one whose words are said most, else the usual.
@@ -186,17 +176,8 @@ end
 
 --- The answer of a route, in the house's words.
 local function answer(ctx, route, name, said)
-  local config, hello = ctx.config, greeting(name)
-  if route == "book_call" then
-    return "A call about your project", hello .. "\n\nthank you for writing. I would like to hear more: does one of these fit for a call of "
-      .. config.call_minutes .. " minutes?\n\n" .. slots_for(ctx) .. "\n\nBest,\n" .. config.sign_as
-  elseif route == "template_offer" then
-    return "The kit you asked about", hello .. "\n\nthank you for writing. This is the kit, ready to use: " .. product_link(ctx, said) .. "\n\nBest,\n" .. config.sign_as
-  elseif route == "nurture" then
-    return "Thank you for your message", hello .. "\n\nthank you for writing. Could you tell me a little more about the timing and the budget you have in mind? "
-      .. "I will come back to you with what I think would help.\n\nBest,\n" .. config.sign_as
-  end
-  return "Thank you for your message", hello .. "\n\nthank you for thinking of me. I cannot take this on, and wish you a good project.\n\nBest,\n" .. config.sign_as
+  return ctx.skill.answer_lead { route = route, name = clip(name, 200), minutes = ctx.config.call_minutes, owner = ctx.config.sign_as,
+    slots = route == "book_call" and slots_for(ctx) or nil, link = route == "template_offer" and product_link(ctx, said) or nil }
 end
 
 --- Something for you to do about a lead.
@@ -290,12 +271,12 @@ return agent {
       follow_up_days = { type = "integer", minimum = 1, default = 4 }, remember_days = { type = "integer", minimum = 1, default = 45 },
       call_minutes = { type = "integer", default = 30 }, call_window_days = { type = "integer", default = 10 },
       max_text = { type = "integer", default = 8000 }, attempts = { type = "integer", minimum = 1, default = 12 },
-      product_link = { type = "string", default = "https://shop.example/crm-kit" }, sign_as = { type = "string", default = "Mira" },
+      product_link = { type = "string", default = "https://shop.example/crm-kit" }, sign_as = { type = "string", description = "the owner's name without it" },
     },
   },
 
   budget = { day = "$0.003", loops = 60 },
-  uses = { "extract_lead", "read_lead", "match_rival", "route_lead", "propose_slots", "amount_of", "approval_terms", "mail" },
+  uses = { "extract_lead", "read_lead", "match_rival", "route_lead", "answer_lead", "propose_slots", "amount_of", "approval_terms", "mail" },
   memory = { read = { "client/*", "preference/*", "lead/*" }, write = { "lead/*" } },
   policy = { { effect = "mail.send", say = "auto" } }, -- the words are templates, the reader is who wrote
 
@@ -326,9 +307,9 @@ return agent {
       reply = "held"
     end
     if reply == "sent" then
-      local subject, body = answer(ctx, lead.route, name, text .. " " .. tostring(facts.need or ""))
+      local letter = answer(ctx, lead.route, name, text .. " " .. tostring(facts.need or ""))
       ctx.step { name = "answer", run = function()
-        return assert(ctx.skill.mail { op = "send", key = "lead:" .. id, to = email, subject = subject, body = body })
+        return assert(ctx.skill.mail { op = "send", key = "lead:" .. id, to = email, subject = letter.subject, body = letter.body })
       end }
     end
     lead.state = reply == "sent" and (lead.route == "decline" and "declined" or "answered") or reply == "none" and "declined" or "open"

@@ -39,12 +39,26 @@ local function quieten(agent, is_workflow, types, throttle)
   agent.manifest.on = list
 end
 
+--- Who the business of a case belongs to: its owner, else what it is called.
+local function owner_of(part)
+  local business = part.case.business
+  local name = part.owner or type(business) == "table" and business.name or business
+  return type(name) == "string" and name or nil
+end
+
+--- Sign as who owns the business of the case, where it does not say otherwise.
+local function sign(part, agent)
+  local takes = (agent.manifest.config or {}).properties or {}
+  if takes.sign_as and part.own and part.own.sign_as == nil then part.own.sign_as = owner_of(part) end
+end
+
 --- What a case changes of the agents of its home.
 function home.library(part, types)
   local budgets = part.config and part.config.budget or {}
   return function(library)
     for name, agent in pairs(library.agents) do
       local own = budgets[name]
+      if name == part.agent then sign(part, agent) end
       quieten(agent, name == part.agent, types, own and own.throttle_per_min)
       if name == part.agent then
         local loops = agent.manifest.budget.loops
@@ -74,8 +88,8 @@ function home.settings(part, models, faults, real_home)
     local prices = type(own.prices) == "table" and (own.prices.small or own.prices.large) and own.prices or nil
     if prices then own.prices = nil end
     settings.tiers, settings.vectors = models:tiers(part.prices or prices), part.texts
-    settings.agents[part.agent] = own
-    if part.owner then settings.owner = part.owner end
+    settings.agents[part.agent], part.own = own, own
+    settings.owner = owner_of(part) or settings.owner
   end
 end
 
