@@ -302,34 +302,49 @@ local function mark(ctx, note, used_in)
     importance = note.importance, tags = note.tags, ttl = note.expires and math.max(1, note.expires - ctx.now()) or nil }
 end
 
---- Schedule it, mark its notes as used, and stand by until it goes out: you may take it back.
-local function send_later(ctx, input, note, final)
-  local key = "issue:" .. input.issue
+--- What became of an issue so far: { state, attempt, output }.
+local function so_far(ctx, issue)
+  return ctx.records.get { type = "issue", key = "issue:" .. issue } or {}
+end
+
+--- Schedule it, mark its note as used, and stand by until it goes out: you may take it back.
+-- What was taken back once is scheduled under another key: the sender knows the first one.
+local function send_later(ctx, output, note, final, slot)
+  local name, before = "issue:" .. output.issue, so_far(ctx, output.issue)
+  local attempt = before.state == "held" and before.attempt + 1 or 1
+  local key = attempt > 1 and name .. ":" .. attempt or name
+  local function note_state(state)
+    ctx.records.put { type = "issue", key = name, value = { id = name, state = state, attempt = attempt, output = output } }
+  end
   local function unmark()
     mark(ctx, note, nil)
-    ctx.memory.forget { kind = "published", key = key }
+    ctx.memory.forget { kind = "published", key = name }
   end
   ctx.step { name = "schedule_send",
     run = function()
-      return assert(ctx.skill.newsletter { op = "schedule", key = key, send_at = input.send_at, subject = subject_of(final), body = body_of(final) })
+      local done = assert(ctx.skill.newsletter { op = "schedule", key = key, send_at = slot.at, subject = subject_of(final), body = body_of(final) })
+      note_state("scheduled")
+      return done
     end,
     undo = function()
+      note_state("held")
       return ctx.skill.newsletter { op = "unschedule", key = key }
     end }
   ctx.step { name = "mark_used",
     run = function()
-      mark(ctx, note, key)
-      ctx.memory.remember { layer = "long", kind = "published", key = key, text = note.text, importance = 0.6,
+      mark(ctx, note, name)
+      ctx.memory.remember { layer = "long", kind = "published", key = name, text = note.text, importance = 0.6,
         value = { subject = subject_of(final) } }
       return true
     end,
     undo = unmark }
-  local recalled = ctx.wait { event = "approval.recalled", where = { subject = key }, within = input.wait }
-  if not recalled then
+  local left = ("%ds"):format(math.max(1, (slot.ms - ctx.now()) // 1000))
+  if not ctx.wait { event = "approval.recalled", where = { subject = name }, within = left } then
     return "scheduled"
   end
   assert(ctx.skill.newsletter { op = "unschedule", key = key })
   unmark()
+  note_state("held")
   return "held"
 end
 
@@ -413,6 +428,9 @@ return agent {
 
   run = function(ctx, input)
     local issue = number_of(ctx, input.issue)
+    if so_far(ctx, issue).state == "scheduled" then
+      return so_far(ctx, issue).output
+    end
     local slot = slot_of(ctx, input.send_at)
     local terms = ctx.skill.approval_terms { terms = (ctx.config.approval or {}).issue, default = { timebox_s = 86400, on_timeout = "skip_issue" } }
     local function ended(state, version, words, sources)
@@ -457,8 +475,12 @@ return agent {
     if not final then
       return not_approved(version, words_in(body_of(draft)), sources)
     end
+    if so_far(ctx, issue).state == "scheduled" then
+      return so_far(ctx, issue).output -- another run was quicker
+    end
     slot = still_ahead(ctx, slot)
-    local state = send_later(ctx, { issue = issue, send_at = slot.at, wait = ("%ds"):format(math.max(1, (slot.ms - ctx.now()) // 1000)) }, note, final)
-    return ended(state, version, words_in(body_of(final)), sources)
+    local words = words_in(body_of(final))
+    local state = send_later(ctx, ended("scheduled", version, words, sources), note, final, slot)
+    return ended(state, version, words, sources)
   end,
 }

@@ -26,7 +26,7 @@ return skill {
   output = { type = "object", required = { "subject", "body" }, properties = { subject = { type = "string" }, body = { type = "string" } } },
 
   ["local"] = function(input, lib)
-    local subject, text = "Thank you for your message", nil
+    local subject, text = "Thank you for your message"
     if input.route == "book_call" then
       subject = "A call about your project"
       text = ("thank you for writing. I would like to hear more: does one of these fit for a call of %d minutes?\n\n- %s"):format(input.minutes or 30,

@@ -177,7 +177,8 @@ function people:give(e, coming, now)
     table.insert(self.world.at.unchecked, ("/human/%d was not taken back: %s"):format(coming.answer - 1, err.message))
   end
   -- an answer to the same question may follow: after it was put off or taken back, or to take it back
-  plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now, one.action ~= "snooze" and one.action ~= "recall")
+  item = e:approval(item.id) or item
+  plan(self, { id = item.id, kind = item.kind, subject = item.subject }, now, item.state ~= "open")
   return true
 end
 
