@@ -212,26 +212,6 @@ end
 
 -- When to meet ------------------------------------------------------------------------------
 
-local week = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" }
-
---- "Wednesdays and Fri" -> Wed, Fri; "Mon-Wed" -> Mon, Tue, Wed
-local function weekdays_in(text)
-  local days, last, stop = {}, nil, 1
-  for from, word, behind in text:gmatch("()(%a+)()") do
-    for i, name in ipairs(week) do
-      if word:sub(1, 3):lower() == name:lower() then
-        local between = text:sub(stop, from - 1)
-        local range = last and (between:find("^%s*%-%s*$") or between:find("^%s*–%s*$") or between:find("^%s+to%s+$"))
-        for n = range and last + 1 or i, range and i < last and i + 7 or i do
-          days[#days + 1] = week[(n - 1) % 7 + 1]
-        end
-        last, stop = i, behind
-      end
-    end
-  end
-  return days
-end
-
 --- Days on which they cannot, as the mail has them: weekdays, dates, or { from, to }.
 local function absences_of(ctx, list)
   local not_on = ctx.array()
@@ -250,7 +230,7 @@ local function absences_of(ctx, list)
           not_on[#not_on + 1] = day
         end
       else
-        for _, name in ipairs(weekdays_in(type(till) == "string" and text .. "-" .. till or text)) do
+        for _, name in ipairs(ctx.skill.meeting_terms { text = type(till) == "string" and text .. "-" .. till or text }.days) do
           not_on[#not_on + 1] = name
         end
       end
@@ -301,14 +281,14 @@ end
 --- Two or three times, within the window of the settings; a later one only when it is full.
 local function propose_slots(ctx, said)
   local kept = ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
-  local wish = kept and type(kept.value) == "table" and kept.value or {}
+  local wish = ctx.skill.meeting_terms { text = kept and kept.text, value = kept and kept.value }
   local hours = { from = wish.from or ctx.config.kickoff_from, to = wish.to or ctx.config.kickoff_to }
   local busy, not_on = busy_times(ctx), absences_of(ctx, said.unavailable)
   local window = ctx.config.kickoff_window_days
   local found
   repeat
     found = ctx.skill.propose_slots { days = days_ahead(ctx, window, hours), busy = busy, not_on = not_on, count = 3,
-      minutes = wish.min or ctx.config.kickoff_minutes, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" },
+      minutes = wish.min or ctx.config.kickoff_minutes, weekdays = #wish.days > 0 and wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" },
       not_before_ms = ctx.now() + ctx.config.kickoff_notice_h * 3600000 }.slots
     window = window * 2
   until #found >= 2 or window > 120
@@ -439,7 +419,8 @@ local function prepare(ctx, work, said)
     return false
   end
   local deal, billing = work.deal, work.billing
-  local due = ctx.time.parts { at = ctx.now() + ctx.config.deposit_due_days * 86400000 }.date
+  local today = ctx.time.parts { at = ctx.now_text() }.date
+  local due = ctx.time.parts { at = ctx.time.at { date = today, time = "12:00", plus_days = ctx.config.deposit_due_days }.at }.date
   local text, field = deal.deposit_text, "amount_" .. (deal.currency or "eur")
   work.invoice = { key = invoice, due = due, text = text, currency = (deal.currency or "eur"):upper(), field = field }
   ctx.step { name = "draft_invoice",
@@ -518,7 +499,7 @@ return agent {
   },
 
   budget = { run = "$0.04", day = "$0.40" },
-  uses = { "extract_acceptance", "match_client", "read_amounts", "amount_of", "approval_terms", "propose_slots", "draft_welcome",
+  uses = { "extract_acceptance", "match_client", "read_amounts", "amount_of", "approval_terms", "meeting_terms", "propose_slots", "draft_welcome",
     "docs", "billing", "mail" },
   memory = { read = { "playbook/*", "preference/*", "client/*" }, write = { "client/*", "project/*", "scratch/*" } },
 

@@ -142,12 +142,12 @@ end
 --- days of the settings are full.
 local function slots_for(ctx)
   local kept = ctx.memory.get { kind = "preference", key = "calendar.call" } or ctx.memory.get { kind = "preference", key = "calendar.kickoff" }
-  local wish = kept and type(kept.value) == "table" and kept.value or {}
+  local wish = ctx.skill.meeting_terms { text = kept and kept.text, value = kept and kept.value }
   local busy, count = busy_times(ctx), ctx.config.call_window_days
   local slots
   repeat
     slots = ctx.skill.propose_slots { days = days_ahead(ctx, count, wish.from or "10:00", wish.to or "16:00"), busy = busy,
-      minutes = ctx.config.call_minutes, count = 3, weekdays = wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" } }.slots
+      minutes = ctx.config.call_minutes, count = 3, weekdays = #wish.days > 0 and wish.days or { "Mon", "Tue", "Wed", "Thu", "Fri" } }.slots
     count = count * 2
   until #slots >= 3 or count > 120
   local lines = {}
@@ -276,7 +276,7 @@ return agent {
   },
 
   budget = { day = "$0.003", loops = 60 },
-  uses = { "extract_lead", "read_lead", "match_rival", "route_lead", "answer_lead", "propose_slots", "amount_of", "approval_terms", "mail" },
+  uses = { "extract_lead", "read_lead", "match_rival", "route_lead", "answer_lead", "meeting_terms", "propose_slots", "amount_of", "approval_terms", "mail" },
   memory = { read = { "client/*", "preference/*", "lead/*" }, write = { "lead/*" } },
   policy = { { effect = "mail.send", say = "auto" } }, -- the words are templates, the reader is who wrote
 
