@@ -141,7 +141,7 @@ end
 local function find_client(ctx, domain, sender, said)
   local clients = ctx.array()
   for i, row in ipairs(ctx.records.find { type = "client", limit = 10000 } or {}) do
-    clients[i] = { id = row.key, client = row.value }
+    clients[i] = { id = row.key, client = type(row.value) == "table" and row.value or {} }
   end
   local names = ctx.array { said.billing.name }
   names[#names + 1] = sender.name
@@ -386,6 +386,15 @@ local function remember(ctx, work)
     end }
 end
 
+--- What is agreed, in words: a list of texts, of objects that are called something, or one text.
+local function scope_of(ctx, scope)
+  local list = ctx.array()
+  for _, one in ipairs(type(scope) == "table" and scope or { scope }) do
+    list[#list + 1] = text_or_nil(type(one) == "table" and (one.title or one.name or one.item or one.text) or one)
+  end
+  return list
+end
+
 --- What exists of a project already, as an output: a second mail makes nothing twice.
 local function as_before(ctx, project)
   return { client_id = project.client_id, project_id = project.id, invoice_draft = project.invoice_draft,
@@ -527,7 +536,7 @@ return agent {
       end
     end
 
-    local domain = (proposal.client_domain or sender.domain):lower()
+    local domain = (text_or_nil(proposal.client_domain) or sender.domain):lower()
     local contact = type(said.contact) == "table" and said.contact or {}
     contact = { name = text_or_nil(contact.name) or sender.name, email = sender.address, role = text_or_nil(contact.role), phone = compact(contact.phone) }
     local billing = type(said.billing) == "table" and said.billing or {}
@@ -540,7 +549,7 @@ return agent {
     upsert_client(ctx, work.client_id, domain, sender, contact, billing)
     local client = ctx.records.get { type = "client", key = work.client_id } -- what holds from here on
     work.billing, work.known_contact = { name = client.billing_name, tax_id = client.tax_id, email = client.billing_email }, client.contact or contact
-    work.project = { id = project_id, proposal = id, client = domain, client_id = work.client_id, title = proposal.title or id, scope = proposal.scope,
+    work.project = { id = project_id, proposal = id, client = domain, client_id = work.client_id, title = text_or_nil(proposal.title) or id, scope = scope_of(ctx, proposal.scope),
       state = "active", run = ctx.run, attempt = before and before.state == "cancelled" and (before.attempt or 1) + 1 or 1 }
     create_project(ctx, work.project)
     if prepare(ctx, work, said) then

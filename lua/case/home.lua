@@ -124,6 +124,8 @@ function home.embedder(texts)
     local out = {}
     for i, text in ipairs(list) do
       local v = texts[text]
+      v = v and table.move(v, 1, #v, 1, {})
+      while v and #v < dim do v[#v + 1] = 0 end
       out[i] = v and assert(vec.quantise(v)) or string.rep("\0", dim)
     end
     return out
