@@ -547,7 +547,7 @@ return agent {
     local work = { id = id, domain = domain, sender = sender, contact = contact, deal = deal_of(ctx, id, proposal),
       client_id = match.id or id_for(ctx, domain, sender) }
     upsert_client(ctx, work.client_id, domain, sender, contact, billing)
-    local client = ctx.records.get { type = "client", key = work.client_id } -- what holds from here on
+    local client = ctx.records.get { type = "client", key = work.client_id } or {} -- what holds from here on
     work.billing, work.known_contact = { name = client.billing_name, tax_id = client.tax_id, email = client.billing_email }, client.contact or contact
     work.project = { id = project_id, proposal = id, client = domain, client_id = work.client_id, title = text_or_nil(proposal.title) or id, scope = scope_of(ctx, proposal.scope),
       state = "active", run = ctx.run, attempt = before and before.state == "cancelled" and (before.attempt or 1) + 1 or 1 }
