@@ -371,12 +371,15 @@ local function tell(self)
   return told
 end
 
---- Whether the effect that a question is about is there in the world outside.
-local function is_outside(self, asked)
+--- Whether the effect that a question is about is there in the world outside. Where it is not,
+--- it is tried anew, and the world is to it as it was.
+local function look_outside(self, item)
+  local asked = item.proposal
   for line in (file.read(file.join(self.path, "var", "outbox.jsonl")) or ""):gmatch "([^\n]+)\n" do
     local row = json.decode(line)
     if row.adapter == asked.adapter and row.op == asked.op and row.key == asked.key then return true end
   end
+  self.faults:again(("%s/%s"):format(item.run, item.seq))
   return false
 end
 
@@ -391,7 +394,7 @@ local function live(self, each)
   local list, numbers = all_of(self.parts, "faults")
   self.faults = faults.new(self.world, list, numbers, die, self.kill)
   list, numbers = all_of(self.parts, "human")
-  self.people = people.new(self.world, list, numbers, function(asked) return is_outside(self, asked) end)
+  self.people = people.new(self.world, list, numbers, function(item) return look_outside(self, item) end)
   list, numbers = all_of(self.parts, "model")
   self.models = models.new(self.world, list, numbers, self.faults, function() return self.e end, not self.value.expect or self.value.expect.ledger ~= nil)
   local told

@@ -142,8 +142,8 @@ describe("a case that is killed", function()
 
   it("comes to the same with lost answers, refusals and compensations", function()
     value.config = { refund = true }
-    value.faults = { { at = "ship", kind = "lost_ack", when = "after_effect" }, { at = "doc:O-1", kind = "lost_ack", times = 20 },
-      { at = "billing.draft", kind = "http_503", times = 2 }, { at = "payments.refund", kind = "http_503", times = 50 } }
+    value.faults = { { at = "ship", kind = "lost_ack", when = "after_effect" }, { at = "doc:O-1", kind = "lost_ack", times = 4 },
+      { at = "billing.draft", kind = "http_503", times = 2 }, { at = "payments.refund", kind = "http_503", times = 4 } }
     value.human[2] = { action = "answer", question = "reconcile:ship:O-1", value = "done", after_s = 30 }
     value.expect = { status = "compensated", outbox_count = 8 }
     local calm = play()

@@ -7,6 +7,8 @@
 --
 -- Who asks again because the engine died before an answer was kept gets the same answer: what
 -- went wrong then goes wrong again, and counts once.
+local json = require "json"
+
 local faults = {}
 faults.__index = faults
 
@@ -29,10 +31,27 @@ local function is_due(self, i) return left(self, i) > 0 and (self.list[i].beside
 local function met(self, i, place)
   self.world.at.faults_met[tostring(i)] = met_so_far(self, i) + 1
   if place then
-    self.unkept[place] = self.unkept[place] or {}
+    local all = self.world.at.met_at
+    self.unkept[place], all[place] = self.unkept[place] or {}, all[place] or json.array {}
     table.insert(self.unkept[place], i)
+    table.insert(all[place], i)
   end
   self.world:keep()
+end
+
+--- It can come about again at that place.
+local function give_back(self, i, place)
+  local at = self.world.at
+  at.faults_met[tostring(i)] = met_so_far(self, i) - 1
+  for n, one in ipairs(at.met_at[place]) do
+    if one == i then return table.remove(at.met_at[place], n) end
+  end
+end
+
+--- What did not happen is done again from its first try on, and meets what it met.
+function faults:again(place)
+  local list = self.world.at.met_at[place] or {}
+  for n = #list, 1, -1 do give_back(self, list[n], place) end
 end
 
 local function is_named(at, names)
@@ -127,7 +146,7 @@ function faults:taken_up(e)
   end
   for place, list in pairs(died.unkept) do
     local again = at_work[place:match "^[^/]*"] and not kept[place]
-    for _, fault in ipairs(again and list or {}) do at.faults_met[tostring(fault)] = met_so_far(self, fault) - 1 end
+    for _, fault in ipairs(again and list or {}) do give_back(self, fault, place) end
   end
   if died.beside then at.killed.blind = blind end
   at.died = nil

@@ -11,10 +11,10 @@ local json = require "json"
 local people = {}
 people.__index = people
 
---- `parts`: of which part of a sequence each answer is: it is given in that. `happened(proposal)`:
---- whether the effect that a question is about is there outside.
-function people.new(world, answers, parts, happened)
-  return setmetatable({ world = world, answers = answers, parts = parts, happened = happened }, people)
+--- `parts`: of which part of a sequence each answer is: it is given in that. `look_outside(item)`:
+--- whether the effect that a question is about is there.
+function people.new(world, answers, parts, look_outside)
+  return setmetatable({ world = world, answers = answers, parts = parts, look_outside = look_outside }, people)
 end
 
 local outcomes = { done = "happened", not_done = "not_happened", undo = "undo", abandon = "abandon" }
@@ -165,7 +165,7 @@ function people:give(e, coming, now)
   coming.under_way = true
   self.world:keep()
   if not one then -- of the kill
-    if open then return e:reconcile(item.id, { answer = self.happened(item.proposal) and "happened" or "not_happened" }) end
+    if open then return e:reconcile(item.id, { answer = self.look_outside(item) and "happened" or "not_happened" }) end
     return true
   end
   local recall, done = one.action == "recall", true

@@ -23,7 +23,7 @@ end
 --- A world that begins at a time (ms).
 function world.begin(folder, now)
   local self = setmetatable({ folder = folder, at = { now = now, part = 1, coming = json.array {}, used_answers = {},
-    used_replies = {}, given = {}, given_up = {}, faults_met = {}, asked_items = {}, questions = json.array {}, runs = json.array {},
+    used_replies = {}, given = {}, given_up = {}, faults_met = {}, met_at = {}, asked_items = {}, questions = json.array {}, runs = json.array {},
     differences = json.array {}, unchecked = json.array {}, number = 0 } }, world)
   self:keep()
   return self
