@@ -42,10 +42,85 @@ function decide.run(context, id, decision, how)
   return code
 end
 
+--- The exit code of several decisions: 1 when any was refused, else that of the first run
+--- that is not done.
+local function code_of(rows, decision)
+  local code = #rows == 0 and 1 or 0
+  for _, row in ipairs(rows) do
+    if not row.ok then return 1 end
+    local own = require("outcome").exit_code(row.described)
+    if row.described.state == "rejected" and decision.state == "rejected" then own = 0 end
+    if code == 0 then code = own end
+  end
+  return code
+end
+
+local function print_rows(context, rows)
+  local terminal, view, t = require "terminal", require "view", context.terminal
+  for _, row in ipairs(rows) do
+    context.out(("%s  %s  %s\n"):format(t:style("strong", terminal.escape(row.id)), row.ok and t:style("good", row.state) or t:style("bad", "not decided"),
+      row.ok and terminal.fit(row.subject or "", 60) .. "  " .. t:style("dim", "run " .. view.state_text(row.described)) or terminal.escape(row.error.message)))
+  end
+end
+
+--- Decide several at once, each by its own digest, and tell what came of each.
+-- @param items  { { id, digest } | { id, error } }: those with an error are told of, not decided
+local function several(context, e, items, decision)
+  decision.channel = decision.channel or "cli"
+  local wanted, rows, of = {}, {}, {}
+  for i, item in ipairs(items) do
+    rows[i] = { id = item.id, ok = false, error = item.error }
+    if not item.error then
+      wanted[#wanted + 1] = item
+      of[#wanted] = rows[i]
+    end
+  end
+  for i, one in ipairs(#wanted > 0 and e:decide_many(wanted, decision) or {}) do
+    of[i].ok, of[i].state, of[i].error = one.ok, one.state, one.error
+  end
+  local ok, err = e:drain()
+  if not ok then return nil, err end
+  for _, row in ipairs(rows) do
+    local item = row.ok and e:approval(row.id)
+    if item then
+      row.described, err = e:describe(item.run)
+      if not row.described then return nil, err end
+      row.subject, row.run, row.run_state = item.subject, item.run, row.described.state
+    end
+  end
+  local code = code_of(rows, decision)
+  if context.json then
+    for _, row in ipairs(rows) do row.described = nil end
+    context.print_json(require("json").array(rows))
+  else
+    print_rows(context, rows)
+  end
+  return code
+end
+
+--- Decide those that are named, by their ids or the beginnings of them. Returns an exit code,
+--- or nil, err.
+function decide.many(context, ids, decision)
+  local errors = require "errors"
+  local e, err = context.engine()
+  if not e then return nil, err end
+  local items, seen = {}, {}
+  for _, id in ipairs(ids) do
+    local item
+    item, err = e:approval(id)
+    if not item then
+      items[#items + 1] = { id = id, error = errors.json(err).error }
+    elseif not seen[item.id] then
+      seen[item.id] = true
+      items[#items + 1] = { id = item.id, digest = item.digest }
+    end
+  end
+  return several(context, e, items, decision)
+end
+
 --- Decide every open question that asks the very same thing as `id` (its digest). Returns an
 --- exit code, or nil, err.
 function decide.same(context, id, decision)
-  local terminal = require "terminal"
   local e, err = context.engine()
   if not e then return nil, err end
   local first
@@ -55,20 +130,19 @@ function decide.same(context, id, decision)
   for _, item in ipairs(e:inbox { all = true }) do
     if item.digest == first.digest and item.kind == "approval" then items[#items + 1] = { id = item.id, digest = item.digest } end
   end
-  decision.channel = "cli"
-  local list = e:decide_many(items, decision)
-  local ok
-  ok, err = e:drain()
-  if not ok then return nil, err end
-  local code = #list == 0 and 1 or 0
-  for _, one in ipairs(list) do
-    if not one.ok then code = 1 end
-    if not context.json then
-      context.out(("%s  %s\n"):format(terminal.escape(one.id), one.ok and one.state or one.error.message))
+  return several(context, e, items, decision)
+end
+
+--- As the words of the command say: one, several, or all that ask the same.
+function decide.named(context, command, args, decision)
+  local ids = args.ids
+  if #ids == 1 then return (args.same and decide.same or decide.run)(context, ids[1], decision) end
+  for _, flag in ipairs { "edit", "edit_file", "digest", "same" } do
+    if args[flag] then
+      return nil, require("errors").new("K1004", { name = "--" .. flag:gsub("_", "-"), command = command, detail = "it is about one question, and several are named" })
     end
   end
-  if context.json then context.print_json(list) end
-  return code
+  return decide.many(context, ids, decision)
 end
 
 return decide

@@ -33,7 +33,7 @@ end
 
 return {
   about = "say yes to what an agent proposes, or to your own version of it",
-  arguments = { { "id", "ID" } },
+  arguments = { { "ids", "ID", many = true } },
   flags = {
     { "edit", "JSON", "approve this instead of the proposal" },
     { "edit-file", "FILE", "approve what this JSON file holds" },
@@ -42,13 +42,14 @@ return {
     { "same", nil, "and every other question that asks the very same thing" },
   },
   notes = "ID is the question's id or the beginning of it, as `keel inbox` shows it. The run"
-    .. " goes on at once; the exit code is that of its new state.",
+    .. " goes on at once; the exit code is that of its new state. Of several each is told of, and the"
+    .. " exit code is 1 when any was not decided; what cannot be undone is approved alone.",
+  examples = { "keel approve apr_1m8fky1f6j3srtfd", "keel approve ID --edit-file reply.json", "keel approve ID ID ID --note 'as every Monday'" },
   remote = true,
   run = function(args, context)
     local edited, value, err = edited_value(args)
     if err then return nil, err end
     local decision = { state = edited and "edited" or "approved", value = value, note = args.note, digest = args.digest }
-    if args.same then return require("decide").same(context, args.id, decision) end
-    return require("decide").run(context, args.id, decision)
+    return require("decide").named(context, "approve", args, decision)
   end,
 }
