@@ -44,6 +44,15 @@ describe("a bench", function()
     assert.is_true(figures.cpu_max_ms > 0 and figures.gauge_max_ms > 0)
   end)
 
+  it("makes every page over many runs, calls and records", function()
+    local figures = bench("pages --runs 200 --n 3000")
+    assert.same({ 200, 3000, 3000 }, { figures.runs, figures.calls, figures.audit_rows })
+    for _, name in ipairs { "today", "approvals", "approval", "runs", "runs_text_none", "run", "why", "agent", "costs_90", "events", "audit", "audit_verify" } do
+      assert.is_true(figures[name .. "_ms"] > 0, name)
+    end
+    assert.is_true(figures.worst_ms >= figures.runs_ms and figures.raw_scan_ms > 0)
+  end)
+
   it("plays every record of a long journal again", function()
     local figures = bench("replay --steps 1200")
     assert.is_true(figures.records >= 1200, figures.records)

@@ -13,6 +13,7 @@ local benches = {
   replay = { module = "bench.replay", runs = 1, steps = 100000 },
   memory = { module = "bench.memory", runs = 1, steps = 1 },
   model = { module = "bench.model", runs = 1, steps = 1 },
+  pages = { module = "bench.pages", runs = 100000, steps = 1 },
 }
 
 local function one(text)
@@ -42,13 +43,13 @@ end
 
 return {
   about = "measure this machine, beside the raw baseline of the same run",
-  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat|memory|model" } },
+  arguments = { { "what", "steps|replay|park|recover|restart|bus|retention|sandbox|heartbeat|memory|model|pages" } },
   flags = {
-    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000, sandbox 10000)", kind = "count" },
+    { "runs", "R", "so many runs (steps 1, park 10000, recover 1000, restart 2000, sandbox 10000, pages 100000)", kind = "count" },
     { "steps", "S", "so many steps in each (steps 1000, replay 100000, recover 100)", kind = "count" },
     { "events", "E", "bus: so many events (100000)", kind = "count" },
     { "keys", "K", "bus: over so many keys, each in order (1000)", kind = "count" },
-    { "n", "N", "memory: so many memories (100000)", kind = "count" },
+    { "n", "N", "memory: so many memories (100000); pages: so many calls and records (1000000)", kind = "count" },
     { "dim", "D", "memory: vectors of so many numbers (256)", kind = "count" },
     { "corpus", "DIR", "heartbeat: the scripts of this folder (spec/sandbox)" },
     { "concurrency", "C", "model: so many calls at once (64)", kind = "count" },
@@ -76,6 +77,8 @@ return {
     .. " scan of as many vectors in the same run, recall_at_10 is against floats."
     .. " model: C calls at once against a server in another process, beside a bare libcurl client; added_p50_us is"
     .. " what a call takes beyond that client's when the server holds the reply for 25 to 75 ms."
+    .. " pages: how long each page of the dashboard takes when there are R runs, N calls of models and N"
+    .. " records of the audit trail, beside the same of an empty home."
     .. " heartbeat: every script of a folder as an agent, one by one and R at once, beside a timer of 10 ms:"
     .. " how late it was, and how much the loop's thread computed between two beats; the S worst are named.",
   examples = { "keel bench steps --runs 1000 --steps 100 --json", "keel bench recover --json",
