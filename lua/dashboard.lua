@@ -36,8 +36,8 @@ View.__index = View
 function View:ask(method, ...)
   local fn = self.e[method]
   if not fn then return nil end
-  local ok, value, err = pcall(fn, self.e, ...)
-  if ok then return value, err end
+  local ok, value, err, more = pcall(fn, self.e, ...)
+  if ok then return value, err, more end
   if self.e.failed then error(value, 0) end
   return nil, errors.is(value) and value or errors.new("K9009", { detail = tostring(value) })
 end

@@ -95,7 +95,11 @@ describe("the dashboard", function()
     e.costs = function(_, q)
       return { { [q.by[1]] = q.by[1] == "day" and "2026-03-02" or with_nul, calls = 3, failed = 1, estimated = 0, input = 10, output = 4, cost_picousd = "61000000000" } }
     end
-    e.latency = function(_, q) return { { [q.by[1]] = with_nul, n = 3, failed = 1, p50_ms = 10, p95_ms = 1200, p99_ms = 63000 } } end
+    e.cost_tables = function()
+      local function rows(name) return { { [name] = with_nul, calls = 3, failed = 1, input = 10, output = 4, cost_picousd = "61000000000" } } end
+      return { day = { { day = "2026-03-02", calls = 3, cost_picousd = "61000000000" } }, agent = rows "agent", model = rows "model", tier = rows "tier" }
+    end
+    e.latency = function(_, q) return { { [q.by[1]] = with_nul, buckets = { 1, 1, 0, 1 }, n = 3, failed = 1, p50_ms = 10, p95_ms = 1200, p99_ms = 63000 } } end
     e.audit = rows { id = 7, time = 1772442000000, who = with_nul, what = with_nul, subject = with_nul, detail = { [with_nul] = with_nul }, hash = with_nul }
     e.audit_verify = function() return { ok = false, rows = 7, anchored = 6, unanchored = 1, ms = 3, problems = { { kind = "changed", id = 3, detail = with_nul } } } end
     e.overrides = rows { run = asked.run, step = 1, skill = with_nul, proposed = { a = with_nul }, decided = { a = 1 }, by = with_nul, at = "2026-03-02T09:00:00.000Z", reason = with_nul, outcome = "edited", channel = with_nul }
@@ -150,6 +154,41 @@ describe("the dashboard", function()
     assert.truthy(said(1, { 2 }):find("[2]", 1, true))
   end)
 
+  it("looks through so many runs for a text, and says where it stopped", function()
+    scratch = home.make { agents = { asks = home.agent "return { text = input.text }" } }
+    local e = scratch:open()
+    for i = 1, 60 do scratch:run("asks", { text = i == 1 and "needle" or "straw" }) end
+    local whole = e.list
+    function e:list(filter)
+      if filter.within then filter.within = 20 end
+      return whole(self, filter)
+    end
+    local before, found, looks = nil, false, 0
+    repeat
+      local _, read = get(e, "/runs", { text = "needle", before = before })
+      looks, found, before = looks + 1, read.text:find("text: needle", 1, true) ~= nil, nil
+      for _, link in ipairs(read.links) do before = link.link:match "before=(%d+)" or before end
+      assert.truthy(found or read.text:find("Look further back", 1, true))
+    until found or not before
+    assert.is_true(found)
+    assert.equal(3, looks)
+    local seen, pages_seen = {}, 0
+    before = nil
+    repeat -- and all of them, fifty at a time, each once
+      local _, read = get(e, "/runs", { before = before })
+      pages_seen, before = pages_seen + 1, nil
+      for id in pairs(read.ids) do
+        local run = id:match "^row%-(.*)"
+        assert.falsy(run and seen[run])
+        if run then seen[run] = true end
+      end
+      for _, link in ipairs(read.links) do before = link.link:match "before=(%d+)" or before end
+    until not before
+    local count = 0
+    for _ in pairs(seen) do count = count + 1 end
+    assert.same({ 60, 2 }, { count, pages_seen })
+  end)
+
   it("says what would stand where nothing does", function()
     scratch = home.make {}
     local e = scratch:open()
@@ -186,7 +225,7 @@ describe("the dashboard", function()
 
   it("does not fall when a part of the engine does", function()
     local e = troubled()
-    for _, name in ipairs { "costs", "latency", "audit", "overrides", "schedule_list" } do e[name] = function() error "broken" end end
+    for _, name in ipairs { "costs", "cost_tables", "latency", "audit", "overrides", "schedule_list" } do e[name] = function() error "broken" end end
     for _, path in ipairs(paths) do assert.equal(200, get(e, path).status, path) end
   end)
 

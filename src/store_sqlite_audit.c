@@ -76,7 +76,7 @@ GUARDS;
 	"id, time, who, what, subject, detail AS \"detail#codec\", channel, run, seq," \
 	" lower(hex(substr(chain, 33))) AS hash, subject_hash IS NOT NULL AS" \
 	" \"scrubbed#bool\" FROM audit"
-#define BEFORE "(:before_opt IS NULL OR id < :before_opt)"
+#define BEFORE "id < coalesce(:before_opt, 9223372036854775807)"
 #define BY "(:who_opt IS NULL OR who = :who_opt) AND (:what_opt IS NULL OR what = :what_opt)"
 #define NEWEST " ORDER BY id DESC LIMIT :limit"
 
@@ -101,7 +101,8 @@ static const struct sqlite_verb verbs[] = {
 	  " detail_hash) AS subject, NULL AS detail, NULL AS channel, NULL AS run, id AS"
 	  " seq FROM audit WHERE id = :id) " ADD " FROM row", true },
 
-	{ "audit.list", "SELECT " AUDIT_ROW " WHERE " BEFORE " AND " BY NEWEST, false },
+	{ "audit.list", "SELECT " AUDIT_ROW " WHERE " BEFORE " AND id >="
+	  " coalesce(:from_opt, 0) AND " BY NEWEST, false },
 	{ "audit.of_run", "SELECT " AUDIT_ROW " WHERE run = :run AND " BEFORE " AND " BY
 	  NEWEST, false },
 	{ "audit.of_subject", "SELECT " AUDIT_ROW " WHERE subject = :subject AND " BEFORE

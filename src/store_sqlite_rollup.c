@@ -125,6 +125,11 @@ TRIGGERS;
 	SUM("b4") ", " SUM("b5") ", " SUM("b6") ", " SUM("b7") ", " SUM("b8") ", " \
 	SUM("b9") ", " SUM("b10") ", " SUM("b11") ", " SUM("b12") ", " SUM("b13")
 
+#define FEW_SUMS SUM("calls") ", " SUM("failed") ", " SUM("input") ", " SUM("output") \
+	", " SUM("cost")
+#define TABLE_BY(name) " SELECT '" name "' AS by, " name " AS name, " FEW_SUMS \
+	" FROM s GROUP BY 2"
+
 /* Spans are given as a list of [span, from, before, number]; number comes back, so
  * that one question adds up many days. */
 #define IN_SPANS(t) " FROM json_each(:spans_json) j JOIN " t " r ON r.span =" \
@@ -136,9 +141,15 @@ static const struct sqlite_verb verbs[] = {
 	  " AS model, iif(:by_model, provider, NULL) AS provider, " SUM_CALLS
 	  IN_SPANS("rollup_calls") " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5",
 	  false },
+	/* Several of these at once, of the sums that a page shows: `name` is a number
+	 * of the spans where `by` is day. */
+	{ "rollup.tables", "WITH s AS MATERIALIZED (SELECT j.value ->> 3 AS day, agent,"
+	  " tier, model, " FEW_SUMS IN_SPANS("rollup_calls") " GROUP BY 1, 2, 3, 4)"
+	  TABLE_BY("day") " UNION ALL" TABLE_BY("agent") " UNION ALL" TABLE_BY("tier")
+	  " UNION ALL" TABLE_BY("model"), false },
 	{ "rollup.latency", "SELECT iif(:by_agent, agent, NULL) AS agent,"
 	  " iif(:by_model, model, NULL) AS model, iif(:by_model, provider, NULL) AS"
-	  " provider, " SUM_CALLS SUM_B13 ", " SUM("b14") IN_SPANS("rollup_calls")
+	  " provider, " SUM("failed") ", " SUM("ms") ", " SUM("answered") SUM_B13 ", " SUM("b14") IN_SPANS("rollup_calls")
 	  " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", false },
 	{ "rollup.runs", "SELECT j.value ->> 3 AS number, iif(:by_agent, agent, NULL)"
 	  " AS agent, iif(:by_state, state, NULL) AS state, " SUM("n") ", "

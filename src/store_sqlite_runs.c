@@ -76,8 +76,11 @@ static const struct sqlite_verb verbs[] = {
 	  " AND key = :key", false },
 	{ "run.prefix", "SELECT run FROM runs WHERE run >= :prefix AND run <"
 	  " :prefix || 'zzzz' ORDER BY run LIMIT 5", false },
+	/* Of rows `from` to `before`, which is not included. */
 	{ "run.list", "SELECT " RUN_COLUMNS " FROM runs WHERE"
-	  " (:agent_opt IS NULL OR agent = :agent_opt)"
+	  " id < coalesce(:before_opt, 9223372036854775807)"
+	  " AND id >= coalesce(:from_opt, 0)"
+	  " AND (:agent_opt IS NULL OR agent = :agent_opt)"
 	  " AND (:state_opt IS NULL OR state = :state_opt)"
 	  " AND (:since_opt IS NULL OR created >= :since_opt)"
 	  " AND (:text_opt IS NULL OR instr(lower(agent || ' ' ||"
@@ -85,6 +88,13 @@ static const struct sqlite_verb verbs[] = {
 	  " AS TEXT) || ' ' || cast(coalesce(keel_payload(output), '') AS"
 	  " TEXT)), lower(:text_opt)))"
 	  " ORDER BY id DESC LIMIT :limit", false },
+	/* The same of a state in which runs are not over. */
+	{ "run.list_open", "SELECT " RUN_COLUMNS " FROM runs WHERE ended IS NULL"
+	  " AND state = :state AND id < coalesce(:before_opt, 9223372036854775807)"
+	  " AND (:agent_opt IS NULL OR agent = :agent_opt)"
+	  " AND (:since_opt IS NULL OR created >= :since_opt)"
+	  " ORDER BY id DESC LIMIT :limit", false },
+	{ "run.newest", "SELECT max(id) AS id FROM runs", false },
 	{ "run.open", "SELECT id, run, agent, state, waiting_for, code, tail FROM"
 	  " runs WHERE ended IS NULL ORDER BY id", false },
 	{ "run.children", "SELECT " RUN_COLUMNS " FROM runs WHERE parent = :id"

@@ -97,15 +97,27 @@ function look:describe(id)
   return described(self, row)
 end
 
---- Runs, newest first. Filters: agent, state, since (ms), text, limit (default 50).
+--- States of runs that are not over.
+local is_open = { queued = true, running = true, waiting = true, needs_reconciliation = true }
+
+--- Runs, newest first. Filters: agent, state, since (ms), text, limit (default 50); before: only
+--- rows under this number; within: a text is looked for in so many rows, no more. Returns the
+--- list, nil, and the number of the row at which looking ended, when it was not the oldest.
 function look:list(filter)
   filter = filter or {}
-  local rows, message, code = self.store:read("run.list", { agent = filter.agent, state = filter.state,
-    since = filter.since, text = filter.text, limit = filter.limit or 50 })
+  local limit, from, verb = filter.limit or 50, nil, "run.list"
+  if filter.text and filter.within then
+    local top = filter.before or ((self:rows("run.newest", {})[1] or {}).id or 0) + 1
+    from = math.max(top - filter.within, 1)
+  elseif is_open[filter.state] and not filter.text then
+    verb = "run.list_open"
+  end
+  local rows, message, code = self.store:read(verb, { agent = filter.agent, state = filter.state, since = filter.since,
+    text = filter.text, before = filter.before, from = from, limit = limit })
   if not rows then return nil, errors.from(message, code) end
   local list = json.array {}
   for i, row in ipairs(rows) do list[i] = described(self, row) end
-  return list
+  return list, nil, #rows == limit and limit > 0 and rows[limit].id or from and from > 1 and from or nil
 end
 
 --- The tail of a run's journal; a run that is at work right now may be further than its

@@ -87,6 +87,21 @@ function sums:costs(options)
   return rows
 end
 
+--- The same by day, by agent, by tier and by model at once, in the few sums that a page shows:
+-- { day = rows, agent = rows, tier = rows, model = rows }, each row named by its list, with calls,
+-- failed, input, output, cost_picousd.
+function sums:cost_tables(options)
+  local spans, days = spans_of(self, options, { day = true })
+  local out = { day = {}, agent = {}, tier = {}, model = {} }
+  for _, row in ipairs(self:rows("rollup.tables", { spans_json = spans })) do
+    local by = row.by
+    row.by, row.cost_picousd, row.cost = nil, money.to_json(row.cost), nil
+    row[by], row.name = by == "day" and days[row.name] or row.name, nil
+    table.insert(out[by], row)
+  end
+  return out
+end
+
 --- The upper bound of the bucket in which the fraction lies; the last has none, and says its lower one.
 local function percentile(row, fraction, last, bound)
   local want, seen = fraction * row.n, 0

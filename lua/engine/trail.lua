@@ -14,12 +14,17 @@ local trail = {}
 
 local function path_of(self) return self.options.store or file.join(self.home, "var", "keel.db") end
 
---- Rows, newest first. Filters: who, what, subject, run, before (an id), limit (50).
--- Returns a list of { id, time, who, what, subject, detail, run, seq, channel, hash, scrubbed }.
+--- Rows, newest first. Filters: who, what, subject, run, before (an id), limit (50); within: who and what
+-- are looked for in so many rows, no more. Returns a list of { id, time, who, what, subject, detail, run,
+-- seq, channel, hash, scrubbed }, nil, and the id at which looking ended, when it was not the oldest.
 function trail:audit(filter)
   filter = filter or {}
   local verb = filter.run and "audit.of_run" or filter.subject and "audit.of_subject" or "audit.list"
-  local rows = self:rows(verb, { who = filter.who, what = filter.what, subject = filter.subject, run = filter.run,
+  local from
+  if filter.within and verb == "audit.list" and (filter.who or filter.what) then
+    from = math.max((filter.before or ((self:rows("audit.last", {})[1] or {}).id or 0) + 1) - filter.within, 1)
+  end
+  local rows = self:rows(verb, { from = from, who = filter.who, what = filter.what, subject = filter.subject, run = filter.run,
     before = filter.before, limit = filter.limit or 50 })
   local list = json.array {}
   for _, row in ipairs(rows) do
@@ -28,7 +33,7 @@ function trail:audit(filter)
       list[#list + 1] = row
     end
   end
-  return list
+  return list, nil, #rows < (filter.limit or 50) and from and from > 1 and from or nil
 end
 
 --- Rows in one piece: others get their turn between two.

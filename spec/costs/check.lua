@@ -72,6 +72,8 @@ for _, by in ipairs { {}, { "day" }, { "agent", "model" }, { "tier" }, { "run" }
   check("sums by " .. (by[1] and table.concat(by, ",") or "nothing"), ledger, sum_of(e:costs { by = by, since_ms = 0, limit = 1000000 }))
 end
 
+for by, list in pairs(e:cost_tables { since_ms = 0 }) do check("the page's table by " .. by, ledger, sum_of(list)) end
+
 local metered = 0
 for value in require("observe.metrics").text(e):gmatch "keel_model_cost_picousd_total{[^}]*} (%d+)" do metered = metered + math.tointeger(tonumber(value)) end
 check("Prometheus", ledger, metered)

@@ -9,6 +9,9 @@ local audit = {}
 
 local page_size = 50
 
+--- Records that one page looks through for who and what, which have no index.
+local most_read = 200000
+
 local function chain(v)
   if v.query.verify ~= "1" then
     return h.p { h.a { href = "/audit?verify=1", "Check the whole chain" }, h.span { class = "quiet", " (some seconds where there are a million records; nothing is changed by it)" } }
@@ -54,7 +57,7 @@ end
 function audit.show(v)
   local q = v.query
   local function field(name) return q[name] ~= "" and q[name] or nil end
-  local list, err = v:ask("audit", { limit = page_size + 1, before = math.tointeger(tonumber(q.before)), who = field "who", what = field "what", subject = field "subject", run = field "run" })
+  local list, err, stop = v:ask("audit", { within = most_read, limit = page_size + 1, before = math.tointeger(tonumber(q.before)), who = field "who", what = field "what", subject = field "subject", run = field "run" })
   local rows = {}
   for i, row in ipairs(list or {}) do
     if i > page_size then break end
@@ -62,12 +65,14 @@ function audit.show(v)
       detail(row), words.digest(row.hash) }
   end
   local older = list and #list > page_size and h.a { rel = "next", href = html.url("/audit", { who = q.who, what = q.what, subject = q.subject, run = q.run, before = tostring(list[page_size].id) }), "older" } or nil
+  local further = stop and { h.span { class = "quiet", ("These are of %d records that were looked through."):format(most_read) },
+    h.a { rel = "next", href = html.url("/audit", { who = q.who, what = q.what, before = tostring(stop) }), "Look further back" } } or nil
   return { title = "Audit", live = "audit", body = { layout.section("chain", "The chain", chain(v)),
     layout.filter("/audit", { layout.input("Who", "who", q.who, { first = true, size = "10" }), layout.input("What", "what", q.what, { size = "12" }), layout.input("Subject", "subject", q.subject), layout.input("Run", "run", q.run) }),
     h.div { id = "list", ["data-live"] = true, not list and v:missing(err) or #rows == 0 and (layout.asked(q, "who", "what", "subject", "run", "before") and words.none "No record fits." or
       layout.empty "Nothing is recorded yet. Each decision, effect, edit of an agent and change by hand becomes a record here, chained to the one before it.") or
       words.table("Audit trail, newest first", { { "no.", right = true, wide = true }, { "when" }, { "who" }, { "what" }, { "on", breaks = true }, { "detail", wide = true, grow = true }, { "hash", wide = true } }, rows) },
-    h.nav { class = "paging", ["aria-label"] = "More records", older } } }
+    h.nav { class = "paging", ["aria-label"] = "More records", older, further } } }
 end
 
 return audit

@@ -20,10 +20,8 @@ local function day_of(row)
   return type(day) == "number" and rfc3339.format(math.tointeger(day) or 0):sub(1, 10) or tostring(day)
 end
 
---- Every day of a stretch, with what was spent on it.
-local function by_day(v, since, till)
-  local rows, err = v:ask("costs", { since_ms = since, until_ms = till, by = { "day" } })
-  if not rows then return nil, err end
+--- Every day of a stretch, with what was spent on it by the rows.
+local function by_day(v, rows, since, till)
   local of, list = {}, {}
   for _, row in ipairs(rows) do of[day_of(row)] = (of[day_of(row)] or 0) + pico(row) end
   local at = since
@@ -51,9 +49,7 @@ local function share(rows, name)
   return out
 end
 
-local function table_by(v, since, till, name, title)
-  local rows, err = v:ask("costs", { since_ms = since, until_ms = till, by = { name } })
-  if not rows then return v:missing(err) end
+local function table_by(rows, name, title)
   if #rows == 0 then return words.none "No call was made." end
   return words.table(title, { { name }, { "cost", right = true }, { "share", wide = true }, { "calls", right = true }, { "failed", right = true }, { "tokens in", right = true, wide = true }, { "out", right = true, wide = true } }, share(rows, name))
 end
@@ -65,11 +61,8 @@ local function month_limit(v)
   end
 end
 
---- The month against its budget.
-local function burn(v)
-  local start = v.zone:start("month", v.now)
-  local list, err = by_day(v, start, v.now + 1)
-  if not list then return v:missing(err) end
+--- The month against its budget: `list` are its days until now.
+local function burn(v, start, list)
   local limit = month_limit(v)
   local sum, spent, labels = 0, {}, {}
   for i, day in ipairs(list) do
@@ -85,41 +78,72 @@ local function burn(v)
   return { h.p { words_of }, chart.burn("Spent this month", { spent = spent, of = of, limit = limit, money = money, labels = labels, last = words.date(v, next_month - 1), about = words_of }) }
 end
 
+--- How long calls took, by one of their names: rows { n, failed, buckets } added up. Bucket i
+--- counts those of at most 10 ms << i, but for the last.
+local function took_by(rows, name)
+  local of, list = {}, {}
+  for _, row in ipairs(rows) do
+    local key = tostring(row[name] or "?")
+    local sum = of[key]
+    if not sum then
+      sum = { name = key, n = 0, failed = 0, buckets = {} }
+      of[key], list[#list + 1] = sum, sum
+    end
+    sum.n, sum.failed = sum.n + (row.n or 0), sum.failed + (row.failed or 0)
+    for i, count in ipairs(row.buckets or {}) do sum.buckets[i] = (sum.buckets[i] or 0) + count end
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+--- The time within which this part of them was.
+local function within(row, part)
+  local seen = 0
+  for i, count in ipairs(row.buckets) do
+    seen = seen + count
+    if seen >= part * row.n and seen > 0 then return words.took(10 << math.min(i - 1, 13)) end
+  end
+end
+
 local function latency(v, since, till)
+  local rows, err = v:ask("latency", { since_ms = since, until_ms = till, by = { "model", "agent" } })
+  if not rows then return v:missing(err) end
   local out = {}
   for _, by in ipairs { "model", "agent" } do
-    local rows, err = v:ask("latency", { since_ms = since, until_ms = till, by = { by } })
-    if not rows then return v:missing(err) end
     local cells = {}
-    for i, row in ipairs(rows) do
-      local rate = (row.n or 0) > 0 and (row.failed or 0) / row.n * 100 or 0
-      cells[i] = { tostring(row[by] or "?"), tostring(row.n or 0), words.took(row.p50_ms), words.took(row.p95_ms), words.took(row.p99_ms), rate > 0 and words.state(("%.1f %%"):format(rate), rate >= 5 and "bad" or "warn") or "0 %" }
+    for i, row in ipairs(took_by(rows, by)) do
+      if i > 50 then break end
+      local rate = row.n + row.failed > 0 and row.failed / (row.n + row.failed) * 100 or 0
+      cells[i] = { row.name, tostring(row.n + row.failed), within(row, 0.5), within(row, 0.95), within(row, 0.99), rate > 0 and words.state(("%.1f %%"):format(rate), rate >= 5 and "bad" or "warn") or "0 %" }
     end
     if #cells > 0 then out[#out + 1] = words.table("Latency by " .. by, { { by }, { "calls", right = true }, { "half within", right = true }, { "95 % within", right = true }, { "99 % within", right = true, wide = true }, { "failed", right = true } }, cells, { caption = true }) end
   end
   return #out > 0 and out or words.none "No call was made."
 end
 
+local kinds = { { "agents", "By agent", "agent", "Cost by agent" }, { "models", "By model", "model", "Cost by model" }, { "tiers", "By tier", "tier", "Cost by tier" } }
+
 --- /costs
 function costs.show(v)
   local days = spans[v.query.days or ""] and tonumber(v.query.days) or 30
-  local till = v.now + 1
+  local till, month = v.now + 1, v.zone:start("month", v.now)
   local since = v.zone:start("day", v.now - (days - 1) * day_ms)
-  local list, err = by_day(v, since, till)
-  local sum = 0
+  local sums, err = v:ask("cost_tables", { since_ms = since, until_ms = till })
+  local monthly = sums and since > month and v:ask("costs", { since_ms = month, until_ms = till, by = { "day" } }) or sums and sums.day
+  local list, sum, by = sums and by_day(v, sums.day, since, till), 0, {}
   for _, day in ipairs(list or {}) do sum = sum + day.value end
+  for i, one in ipairs(kinds) do by[i] = layout.section(one[1], one[2], sums and table_by(sums[one[3]], one[3], one[4]) or v:missing(err)) end
   local choices = {}
   for i, one in ipairs { "1", "7", "30", "90" } do choices[i] = h.li { h.a { href = "/costs?days=" .. one, ["aria-current"] = tonumber(one) == days and "true", spans[one] } } end
   local ways = h.nav { ["aria-label"] = "How far back", h.ul { class = "choices", choices } }
-  if list and sum == 0 and #(v:ask("costs", { since_ms = since, until_ms = till, by = { "agent" } }) or {}) == 0 then
+  local budget = layout.section("budget", "This month", monthly and burn(v, month, by_day(v, monthly, month, till)) or v:missing(err))
+  if sums and #sums.agent == 0 then
     return { title = "Costs", live = "costs", body = { ways, h.div { id = "none", ["data-live"] = true, layout.empty("No model was called in this time, so nothing was spent. What calls cost will stand here by day, agent, model and tier.",
-      'keel model --tier small "hello"', "calls one.") }, layout.section("budget", "This month", burn(v)) } }
+      'keel model --tier small "hello"', "calls one.") }, budget } }
   end
   return { title = "Costs", live = "costs", body = { ways,
     layout.section("days", "By day", { list and { h.p { words.money(sum), " in ", spans[tostring(math.tointeger(days))] }, chart.bars("Spent by day", list, { value = "spent", about = money(sum) .. " in all" }) } or v:missing(err) }),
-    layout.section("budget", "This month", burn(v)),
-    layout.section("agents", "By agent", table_by(v, since, till, "agent", "Cost by agent")), layout.section("models", "By model", table_by(v, since, till, "model", "Cost by model")),
-    layout.section("tiers", "By tier", table_by(v, since, till, "tier", "Cost by tier")), layout.section("latency", "How quick, how sound", latency(v, since, till)) } }
+    budget, by, layout.section("latency", "How quick, how sound", latency(v, since, till)) } }
 end
 
 return costs

@@ -24,19 +24,22 @@ end
 runs.columns = { { "run" }, { "agent" }, { "state" }, { "steps", right = true, wide = true }, { "worked", right = true, wide = true }, { "cost", right = true }, { "began", right = true },
   { "result", wide = true, grow = true } }
 
+--- What one page looks through for a text: each row has its input and output read.
+local most_read = 20000
+
 --- /runs
 function runs.show(v)
   local q = v.query
-  local page = math.max(1, math.min(200, math.tointeger(tonumber(q.page)) or 1))
   local filter = { agent = q.agent ~= "" and q.agent or nil, state = q.state ~= "" and q.state or nil, text = q.text ~= "" and q.text or nil,
-    limit = page * page_size + 1 }
-  local list, err = v:ask("list", filter)
-  local shown = {}
-  for i = (page - 1) * page_size + 1, math.min(page * page_size, #(list or {})) do shown[#shown + 1] = list[i] end
-  local function to(number) return html.url("/runs", { agent = q.agent, state = q.state, text = q.text, page = tostring(number) }) end
+    limit = page_size + 1, before = math.tointeger(tonumber(q.before)), within = most_read }
+  local list, err, stop = v:ask("list", filter)
+  local shown = table.move(list or {}, 1, page_size, 1, {})
   local filtered = filter.agent or filter.state or filter.text
-  local ways = list and (page > 1 or #list > page_size) and h.nav { class = "paging", ["aria-label"] = "More runs", page > 1 and h.a { href = to(page - 1), rel = "prev", "newer" } or nil, h.span { class = "quiet", "page " .. page },
-    #list > page * page_size and h.a { href = to(page + 1), rel = "next", "older" } or nil } or nil
+  local function to(before) return html.url("/runs", { agent = q.agent, state = q.state, text = q.text, before = before and tostring(before) }) end
+  local full = list and #list > page_size
+  local ways = h.nav { class = "paging", ["aria-label"] = "More runs", filter.before and h.a { href = to(), rel = "prev", "newest" } or nil,
+    full and stop and h.a { href = to(stop + 1), rel = "next", "older" } or nil,
+    list and not full and stop and { h.span { class = "quiet", ("These are of %d runs that were looked through."):format(most_read) }, h.a { href = to(stop), rel = "next", "Look further back" } } or nil }
   return { title = "Runs", live = "runs", body = {
     layout.filter("/runs", { layout.choice("Agent", "agent", q.agent, json.sorted_keys(v.e.library.agents)), layout.choice("State", "state", q.state, states),
       layout.input("Text", "text", q.text, { first = true, type = "search", size = "24", placeholder = "in inputs and outputs" }) }),
