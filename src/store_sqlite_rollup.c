@@ -149,7 +149,8 @@ static const struct sqlite_verb verbs[] = {
 	  " UNION ALL" TABLE_BY("model"), false },
 	{ "rollup.latency", "SELECT iif(:by_agent, agent, NULL) AS agent,"
 	  " iif(:by_model, model, NULL) AS model, iif(:by_model, provider, NULL) AS"
-	  " provider, " SUM("failed") ", " SUM("ms") ", " SUM("answered") SUM_B13 ", " SUM("b14") IN_SPANS("rollup_calls")
+	  " provider, " SUM("failed") ", " SUM("ms") ", "
+	  SUM("answered") SUM_B13 ", " SUM("b14") IN_SPANS("rollup_calls")
 	  " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", false },
 	{ "rollup.runs", "SELECT j.value ->> 3 AS number, iif(:by_agent, agent, NULL)"
 	  " AS agent, iif(:by_state, state, NULL) AS state, " SUM("n") ", "
