@@ -87,18 +87,33 @@ function sums:costs(options)
   return rows
 end
 
+--- The rows added up by one of their names.
+local function added(rows, name)
+  local of, list = {}, {}
+  for _, row in ipairs(rows) do
+    local sum = of[row[name]]
+    if not sum then
+      sum = { [name] = row[name], calls = 0, failed = 0, input = 0, output = 0, cost = 0 }
+      of[row[name]], list[#list + 1] = sum, sum
+    end
+    for _, field in ipairs { "calls", "failed", "input", "output", "cost" } do sum[field] = sum[field] + row[field] end
+  end
+  for _, sum in ipairs(list) do sum.cost_picousd, sum.cost = money.to_json(sum.cost), nil end
+  return list
+end
+
 --- The same by day, by agent, by tier and by model at once, in the few sums that a page shows:
--- { day = rows, agent = rows, tier = rows, model = rows }, each row named by its list, with calls,
--- failed, input, output, cost_picousd.
+-- { day, agent, tier, model }, lists of rows that have the name with calls, failed, input, output,
+-- cost_picousd; days have only what was spent.
 function sums:cost_tables(options)
   local spans, days = spans_of(self, options, { day = true })
-  local out = { day = {}, agent = {}, tier = {}, model = {} }
-  for _, row in ipairs(self:rows("rollup.tables", { spans_json = spans })) do
-    local by = row.by
-    row.by, row.cost_picousd, row.cost = nil, money.to_json(row.cost), nil
-    row[by], row.name = by == "day" and days[row.name] or row.name, nil
-    table.insert(out[by], row)
+  local of, out = {}, { day = {} }
+  for _, row in ipairs(self:rows("rollup.days", { spans_json = spans })) do of[row.number] = (of[row.number] or 0) + (row.cost or 0) end
+  for number, day in ipairs(days) do
+    if of[number] then out.day[#out.day + 1] = { day = day, cost_picousd = money.to_json(of[number]) } end
   end
+  local rows = self:rows("rollup.names", { spans_json = (spans_of(self, options, {})) })
+  for _, name in ipairs { "agent", "tier", "model" } do out[name] = added(rows, name) end
   return out
 end
 

@@ -143,7 +143,7 @@ function costs.show(v)
   end
   return { title = "Costs", live = "costs", body = { ways,
     layout.section("days", "By day", { list and { h.p { words.money(sum), " in ", spans[tostring(math.tointeger(days))] }, chart.bars("Spent by day", list, { value = "spent", about = money(sum) .. " in all" }) } or v:missing(err) }),
-    budget, by, layout.section("latency", "How quick, how sound", latency(v, since, till)) } }
+    budget, by, layout.section("latency", "How quick, how sound" .. (days > 30 and ", in the last 30 days" or ""), latency(v, math.max(since, v.now - 30 * day_ms), till)) } }
 end
 
 return costs
