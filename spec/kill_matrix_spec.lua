@@ -154,6 +154,15 @@ describe("a case that is killed", function()
     assert.is_true(told.kills >= 20, told.kills .. " kills")
   end)
 
+  it("trusts the same texts after it", function()
+    value.event.type = "schedule" -- nothing comes from outside, and a model of the house is none
+    local calm = play()
+    local said = {}
+    for _, event in ipairs(calm.snapshot.events) do said[event.type] = event.trust end
+    assert.equal("agent", said["order.shipped"])
+    assert.equal("", lines(kill_everywhere { only = function(one) return one.agent == "order" and one.seq <= 5 or one.kind == "approve" end }))
+  end)
+
   it("asks again what did not happen, and does it then", function()
     value.faults = { { at = "ship", kind = "timeout" } }
     value.human[2] = { action = "answer", question = "reconcile:ship:O-1", value = "not_done", after_s = 30 }

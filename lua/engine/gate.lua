@@ -135,6 +135,8 @@ local function number_of(adapter) return tonumber(digest.sha256(adapter):sub(1, 
 local function keeps_private(self, adapter) return #self:rows("uses.kept", { item = number_of(adapter) }) > 0 end
 
 function shows.skill(seen, record, name, self, run)
+  -- a skill of the house, by its own code or by a model, says what it was given
+  if (seen.skills[name] or "adapter") ~= "adapter" then return end
   if record.effect == "read" and keeps_private(self, name) then note(seen, "private", record.seq) end
   if record.effect == "read" or changes_the_world[record.effect]
     and speaks(self, name, args_of(self, run, record), record.failed, record.value) then
@@ -186,13 +188,14 @@ end
 function read_journal(self, row)
   local records = self:journal(row)
   if not records or #records == 0 then return nil end
-  local seen, done, children, begun = {}, {}, {}, {}
+  local seen, done, children, begun = { skills = {} }, {}, {}, {}
   for _, child in ipairs(self:rows("run.children", { id = row.id })) do children[child.parent_seq or 0] = child end
   for _, record in ipairs(records) do
     note_name(seen, record)
     if record.kind == "start" then
       seen.external = record.value.trust == "external" and 0 or nil
       seen.private = record.value.private and 0 or nil
+      seen.skills = type(record.value.skills) == "table" and record.value.skills or seen.skills
     elseif record.kind == "intent" then
       begun[record.seq] = begun[record.seq] or record
       asked_now(seen, record.seq)
