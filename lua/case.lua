@@ -260,13 +260,40 @@ local function go_offline(self, one)
   return open_engine(self)
 end
 
+--- What is held or let go: everything, an agent, or a run.
+local function target_of(e, name)
+  if name == nil or name == "all" or name == "everything" then return { all = true } end
+  return e.library.agents[name] and { agent = name } or { run = name }
+end
+
+--- Give a run up, or all of an agent's that are not over.
+local function cancel(e, name)
+  if not e.library.agents[name] then return e:cancel(name or "", {}) end
+  for _, row in ipairs(e:list { agent = name, limit = 100000 }) do
+    local ok, err = true, nil
+    if not row.ended then ok, err = e:cancel(row.run, {}) end
+    if not ok then return nil, err end
+  end
+  return true
+end
+
 --- What an operator does, in the words of the command line.
 local acts = {
-  pause = function(e, name) return e:pause(name, {}) end,
-  resume = function(e, name) return e:resume(name, {}) end,
-  cancel = function(e, name) return e:cancel(name, {}) end,
-  enable = function(e, name) return e:enable_agent(name, {}) end,
+  pause = function(e, name) return e:pause(target_of(e, name), {}) end,
+  resume = function(e, name) return e:resume(target_of(e, name), {}) end,
+  cancel = cancel,
+  enable = function(e, name) return e:enable_agent(name or "", {}) end,
+  disable = function(e, name) return e:disable_agent(name or "", {}) end,
 }
+
+--- "pause --agent NAME" -> "pause", "NAME"; "keel pause --all" -> "pause"
+local function words_of(command)
+  local words = {}
+  for word in tostring(command):gsub("^keel%s+", ""):gmatch "%S+" do
+    if not word:find "^%-%-" then words[#words + 1] = word end
+  end
+  return words[1], words[2]
+end
 
 local function operate(self, one)
   self.world:take(one)
@@ -277,13 +304,15 @@ local function operate(self, one)
     self.e:close()
     return open_engine(self)
   end
-  local verb, name = tostring(one.operator):match "^(%a+)%s+(%S+)"
+  local verb, name = words_of(one.operator)
   if verb == "recall" then
     for _, row in ipairs(self.e:approvals { limit = 1000 }) do
       if row.subject == name or row.id == name then return self.e:recall(row.id, {}) end
     end
   elseif acts[verb] then
-    return acts[verb](self.e, name)
+    local ok, err = acts[verb](self.e, name)
+    if not ok then self.world:differ("/then: operator " .. one.operator, "done", nil, err.message) end
+    return true
   end
   table.insert(self.world.at.unchecked, "/then: operator " .. tostring(one.operator))
   return true

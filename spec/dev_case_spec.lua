@@ -133,6 +133,18 @@ describe("keel dev --case", function()
     assert.same({ "/model/0" }, differences_at(told))
   end)
 
+  it("does what an operator does, in the words of the command line, and tells what could not be done", function()
+    case["then"] = { { after_s = 60, operator = "pause remind" }, { after_s = 6000, operator = "keel resume --agent remind" } }
+    case.expect = { status = "done" }
+    local code, told = play()
+    assert.equal(0, code)
+    case["then"] = { { after_s = 60, operator = "cancel remind" }, { after_s = 120, operator = "resume remind" } }
+    case.expect = { outbox_count = 0 }
+    code, told = play()
+    assert.equal(1, code, json.encode(told))
+    assert.same({ "/then: operator resume remind" }, differences_at(told))
+  end)
+
   it("refuses what it cannot play, with the place", function()
     case.workflow = "remind@1"
     local code, err = play()
