@@ -28,6 +28,7 @@ local order = [[return agent { version = 1, uses = { "mail", "docs", "billing", 
       function() return ctx.skill.mail { op = "send", key = "copy:" .. id, to = "me@kiln.example", body = said.word } end,
     }
     local child = ctx.call("pack", { id = id })
+    ctx.memory.remember { kind = "word", key = id, text = said.word }
     local v = ctx.approve { subject = "ship:" .. id, proposal = { text = said.word }, within = "1d", otherwise = "reject" }
     ctx.step { name = "ship", run = function()
       return ctx.skill.mail { op = "send", key = "ship:" .. id, to = order.client, body = v.value.text }
@@ -124,7 +125,7 @@ describe("a case that is killed", function()
     assert.same({ order = true, pack = true, shelf = true }, runs)
     local told = kill_everywhere()
     assert.equal("", lines(told))
-    assert.equal(18, told.kills)
+    assert.equal(19, told.kills)
     -- four mails, killed each: and those beside them, where they were on their way as well
     assert.is_true(told.asked >= 4, told.asked .. " questions")
     local blind = kill_everywhere { only = function(one) return one.effect == "at_most_once" and one.agent == "pack" end }
@@ -160,6 +161,7 @@ describe("a case that is killed", function()
     local said = {}
     for _, event in ipairs(calm.snapshot.events) do said[event.type] = event.trust end
     assert.equal("agent", said["order.shipped"])
+    assert.same({ "internal", "internal" }, { calm.snapshot.memory[1].trust, calm.snapshot.memory[2].trust })
     assert.equal("", lines(kill_everywhere { only = function(one) return one.agent == "order" and one.seq <= 5 or one.kind == "approve" end }))
   end)
 
