@@ -12,17 +12,9 @@ describe("an approval, attacked", function()
     return e
   end
 
-  local function on(ms)
-    h.now = h.now + ms
-    e:fire()
-    assert(e:drain())
-  end
+  local function on(ms) return h:pass(ms) end
 
-  local function only()
-    local list = e:inbox { all = true }
-    assert.equal(1, #list)
-    return list[1]
-  end
+  local function only() return h:question() end
 
   local function state_of(run) return e:describe(run.run).state end
 

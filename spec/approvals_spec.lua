@@ -17,17 +17,9 @@ describe("an approval", function()
       %s return { v.outcome, v.value.n, v.by or "-", v.note or v.applied or "-" }]]):format(more or "", rest or ""))
   end
 
-  local function on(ms)
-    h.now = h.now + ms
-    e:fire()
-    assert(e:drain())
-  end
+  local function on(ms) return h:pass(ms) end
 
-  local function only(filter)
-    local list = e:inbox(filter)
-    assert.equal(1, #list)
-    return list[1]
-  end
+  local function only(filter) return h:question(filter or {}) end
 
   local function audited()
     local list = {}

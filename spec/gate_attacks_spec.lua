@@ -15,30 +15,13 @@ describe("the gate, attacked", function()
     return e
   end
 
-  local function outbox()
-    local list = {}
-    for line in (h:read "var/outbox.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-    return list
-  end
+  local function outbox() return h:outbox() end
 
-  local function only()
-    local list = e:inbox { all = true }
-    assert.equal(1, #list)
-    return list[1]
-  end
+  local function only() return h:question() end
 
-  local function answer(state, value)
-    local item = only()
-    local decided, err = e:decide(item.id, { state = state, value = value })
-    assert(e:drain())
-    return decided, err
-  end
+  local function answer(state, value) return h:answer { state = state, value = value } end
 
-  local function on(ms)
-    h.now = h.now + ms
-    e:fire()
-    assert(e:drain())
-  end
+  local function on(ms) return h:pass(ms) end
 
   local uses = 'uses = { "mail", "payments" },'
   local asks_all = 'policy = { { effect = "*", say = "ask" } }'

@@ -25,29 +25,13 @@ describe("the gate", function()
     return e
   end
 
-  local function outbox()
-    local list = {}
-    for line in (h:read "var/outbox.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-    return list
-  end
+  local function outbox() return h:outbox() end
 
-  local function only()
-    local list = e:inbox { all = true }
-    assert.equal(1, #list)
-    return list[1]
-  end
+  local function only() return h:question() end
 
-  local function answer(state, value)
-    local decided, err = e:decide(only().id, { state = state, value = value })
-    assert(e:drain())
-    return decided, err
-  end
+  local function answer(state, value) return h:answer { state = state, value = value } end
 
-  local function on(ms)
-    h.now = h.now + ms
-    e:fire()
-    assert(e:drain())
-  end
+  local function on(ms) return h:pass(ms) end
 
   local function waits(run) return e:describe(run.run).waiting_for end
   local function run_of(name) return e:list({ agent = name })[1] end

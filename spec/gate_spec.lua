@@ -1,7 +1,6 @@
 -- The gate in front of effects: policies, what a run has seen, and that nothing acts which
 -- nobody approved, whatever changes between asking and acting.
 local home = require "spec.support.home"
-local json = require "json"
 local agent = home.agent
 
 describe("the gate", function()
@@ -15,11 +14,7 @@ describe("the gate", function()
     return e
   end
 
-  local function outbox()
-    local list = {}
-    for line in (h:read "var/outbox.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-    return list
-  end
+  local function outbox() return h:outbox() end
 
   local function send(args, more)
     return agent(([[%s local sent, err = ctx.skill.mail{ op = "send", key = "k", %s }
@@ -27,11 +22,9 @@ describe("the gate", function()
   end
 
   local function answer(state, value, note)
-    local list = e:inbox()
-    assert.equal(1, #list)
-    assert(e:decide(list[1].id, { state = state, value = value, note = note }))
-    assert(e:drain())
-    return list[1]
+    local item = h:question {}
+    assert(h:answer { state = state, value = value, note = note })
+    return item
   end
 
   it("lets through what no rule speaks of", function()

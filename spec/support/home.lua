@@ -1,6 +1,7 @@
 -- A scratch home: a folder with config.lua, agents and skills, gone after the test.
 local engine = require "engine"
 local file = require "file"
+local json = require "json"
 
 local home = {}
 home.__index = home
@@ -54,6 +55,34 @@ function home:run(agent, input)
   local run = assert(self.engine:start(agent, input or {}))
   assert(self.engine:drain())
   return self.engine:describe(run.run)
+end
+
+--- Time goes by: what is due is done.
+function home:pass(ms)
+  self.now = self.now + ms
+  self.engine:fire()
+  assert(self.engine:drain())
+end
+
+--- What reached the outbox, in its order.
+function home:outbox()
+  local list = {}
+  for line in (self:read "var/outbox.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+  return list
+end
+
+--- The one question that waits for the owner.
+function home:question(filter)
+  local list = self.engine:inbox(filter or { all = true })
+  assert(#list == 1, #list .. " questions wait")
+  return list[1]
+end
+
+--- Answer it, and go on. decision = { state, value?, note?, ... }; returns what engine:decide does.
+function home:answer(decision)
+  local decided, err = self.engine:decide(self:question().id, decision)
+  assert(self.engine:drain())
+  return decided, err
 end
 
 function home:remove()
