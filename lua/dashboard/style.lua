@@ -201,7 +201,7 @@ dialog dl > div { display: grid; grid-template-columns: 5.5rem 1fr; gap: .5rem; 
   main { padding: 1rem 1rem 2rem; } footer { padding-inline: 1rem; }
   h1 { font-size: 1.4rem; }
   .tiles { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; } .tiles #waiting { grid-row: auto; } .tiles section { padding: .85rem 1rem; }
-  .wide { display: none; } td .state, td.right, td.right time { white-space: normal; } td .id { display: inline-block; max-width: 8.5em; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; } th, td { padding-right: .5rem; }
+  .wide { display: none; } td .state, td.right, td.right time { white-space: normal; } td .id { display: inline-block; max-width: 5.6em; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; } th, td { padding-right: .3rem; }
   .card { padding: .8rem .9rem; } button, .do > summary, input:not([type=checkbox]), select { min-height: 2.5rem; }
   button.small { min-height: 2rem; }
   .fields > div, .changes > div { grid-template-columns: minmax(0, 1fr); gap: 0; padding: .25rem 0; }

@@ -62,6 +62,7 @@ export default function ({ axe, browser, person, shots, test }) {
     const bad = await page.evaluate(() => {
       const found = [], wide = document.documentElement.scrollWidth - innerWidth;
       if (wide > 0) found.push(wide + " px too wide");
+      for (const e of document.querySelectorAll(".scroll")) if (e.scrollWidth > e.clientWidth + 1) found.push("a table leaves the page by " + (e.scrollWidth - e.clientWidth) + " px: " + e.getAttribute("aria-label"));
       if (document.querySelectorAll("h1").length !== 1) found.push("not one h1");
       for (const e of document.querySelectorAll("main *")) // text that is cut off, where nothing says so
         if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX === "hidden" && getComputedStyle(e).textOverflow !== "ellipsis" && !e.closest(".hidden, .clamp, svg")) found.push("cut off: " + e.outerHTML.slice(0, 80));

@@ -10,7 +10,7 @@ local audit = {}
 local page_size = 50
 
 --- Records that one page looks through for who and what, which have no index.
-local most_read = 200000
+local most_read = 100000
 
 local function chain(v)
   if v.query.verify ~= "1" then
