@@ -42,22 +42,30 @@ local function by_change(self)
   return order
 end
 
---- Of one change, what each skill (or effect, or agent) had it how often. A journal is read for
---- each decision, so only where there are enough of them.
+--- Which skill (or effect, or agent) had proposed. It is found in a journal, once for each question.
+local function about_of(self, item)
+  self.proposed_by = self.proposed_by or {}
+  if not self.proposed_by[item.id] then
+    local one = self:override_of(item)
+    self.proposed_by[item.id] = one.skill or one.agent
+  end
+  return self.proposed_by[item.id]
+end
+
+--- Of one change, what each skill (or effect, or agent) had it how often.
 local function by_skill(self, group, list)
   local found = {}
   for _, item in ipairs(group) do
-    local one = self:override_of(item)
-    local about = one.skill or one.agent
+    local about = about_of(self, item)
     if not found[about] then
-      found[about] = { key = key_of(about, group.change), about = about, change = group.change, count = 0, evidence = json.array {}, last = one.at,
+      found[about] = { key = key_of(about, group.change), about = about, change = group.change, count = 0, evidence = json.array {}, last = item.at,
         reasons = json.array {} }
       list[#list + 1] = found[about]
     end
     local told = found[about]
     told.count = told.count + 1
-    table.insert(told.evidence, one.id)
-    if one.reason then table.insert(told.reasons, one.reason) end
+    table.insert(told.evidence, item.id)
+    if item.note then table.insert(told.reasons, item.note) end
   end
 end
 
