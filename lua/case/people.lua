@@ -171,7 +171,10 @@ function people:give(e, coming, now)
   local recall, done = one.action == "recall", true
   if not open and not recall and not again then return true end
   if open or recall then done, err = acts[one.action](e, item, one) end
-  if not done and not recall then return nil, err end
+  if not done and not recall then
+    self.world:differ("/human/" .. coming.answer - 1, one.action, nil, err.message)
+    return true
+  end
   -- too late is an answer, too: what the case expects of it is checked
   if not done and not again then
     table.insert(self.world.at.unchecked, ("/human/%d was not taken back: %s"):format(coming.answer - 1, err.message))
