@@ -113,8 +113,9 @@ end
 local function play(name)
   local path = scratch()
   finally(function()
-    shell(path, "test ! -f var/engine.pid || kill $(cat var/engine.pid) 2>/dev/null || true")
-    os.execute("rm -rf " .. path)
+    shell(path, "for one in $(find . -name engine.pid); do kill $(cat $one) 2>/dev/null || true; done")
+    -- one that is ending may write yet
+    os.execute(("for n in 1 2 3 4 5; do rm -rf %s 2>/dev/null && break; sleep 0.2; done"):format(path))
   end)
   local ran, output = 0, nil
   for _, block in ipairs(blocks(read(name))) do
