@@ -99,7 +99,7 @@ local function shell(path, text)
   local script, out = path .. "/script", path .. "/out"
   assert(file.write(script, text))
   local _, _, code = os.execute(("cd %s/home && env -u KEEL_HOME -u COLUMNS -u NO_COLOR PATH=%s/bin:\"$PATH\" "
-    .. "timeout 60 sh -e %s >%s 2>&1 </dev/null"):format(path, path, script, out))
+    .. "timeout 300 sh -e %s >%s 2>&1 </dev/null"):format(path, path, script, out))
   return read(out), code
 end
 

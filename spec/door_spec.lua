@@ -309,19 +309,20 @@ describe("a server of core.http", function()
 
   it("hangs up on who sends too slowly, and on a stream's reader who lags", function()
     local stream, gone
-    local one <close> = assert(core.listen("127.0.0.1", 0, { head_ms = 60, whole_ms = 120 }, function(_, _, open)
+    local one <close> = assert(core.listen("127.0.0.1", 0, { head_ms = 60, whole_ms = 120 }, function() end))
+    local other <close> = assert(core.listen("127.0.0.1", 0, {}, function(_, _, open)
       stream = open(200, {}, 1 << 20, function() gone = true end)
     end))
     local function closed(s)
       s:settimeout(0)
       return server.eventually(function() return select(2, s:receive(1)) == "closed" end, "hanging up")
     end
-    local function connect() return assert(socket.connect("127.0.0.1", one:port())) end
-    local head, body = connect(), connect()
+    local function connect(to) return assert(socket.connect("127.0.0.1", to:port())) end
+    local head, body = connect(one), connect(one)
     head:send "GET / HTTP/1.1\r\nHost: "
     body:send "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"
     assert.is_true(closed(head) and closed(body))
-    local lag = connect()
+    local lag = connect(other)
     lag:send "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     server.eventually(function() return stream end, "a stream")
     local sent = 0
