@@ -367,7 +367,7 @@ describe("Mail found in the wild", function()
     it("is read: " .. name, function()
       local before = os.clock()
       local mail = assert(mime.parse(real_mail(name)))
-      assert(os.clock() - before < 0.1)
+      assert(os.clock() - before < 2) -- no walk over it again and again
       assert_utf8(mail, name)
       assert.is_nil(mail.body:find("[\r\0]"))
       local fact = facts[name]
