@@ -132,7 +132,7 @@ describe("The skill", function()
         local before = os.clock()
         assert_utf8(manifest["local"](input, lib_for(manifest)), ("%s on odd text %d"):format(name, i))
         local took = os.clock() - before
-        assert(took < 1, ("%s took %.1f s on odd text %d"):format(name, took, i))
+        assert(took < 5, ("%s took %.1f s on odd text %d"):format(name, took, i))
       end
     end) end
   end
