@@ -58,7 +58,7 @@ end
 -- with the process when absent: the budget then holds for this process only); commit(tx)
 -- and submit(tx, fn) (see budget.lua); books (a budget that is open already); now(),
 -- chance() (0 to 1), sleep(ms), retry {attempts, base_ms, most_ms, patience_ms};
--- on_alert(alert), on_stop(agent, row) (see budget.lua).
+-- on_alert(alert), on_stop(agent, row, tx) (see budget.lua).
 function model.open(options)
   local config = options.settings or {}
   local limits, message = limits_of(config.budget)
